@@ -1,0 +1,269 @@
+"""What a message is: states, the moves between them, and the values that travel between the rooms. Pure."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import IntEnum, StrEnum
+from typing import Any
+
+
+class MessageState(StrEnum):
+    """The life of a message, as clients see it."""
+
+    QUEUED = "queued"  #: durable; nothing of it has left, it waits for a modem or for its next attempt
+    SENDING = "sending"  #: a part was handed to a modem and not all are accepted yet
+    SENT = "sent"  #: the network accepted every part; no final status report yet
+    DELIVERED = "delivered"  #: status reports say that every part reached the handset
+    UNDELIVERED = "undelivered"  #: the network gave up
+    FAILED = "failed"  #: the network never took it
+    EXPIRED = "expired"  #: its lifetime ended first
+    UNKNOWN = "unknown"  #: may or may not have been accepted, and the policy is not to send again
+    CANCELLED = "cancelled"  #: withdrawn before anything left
+
+
+class Reason(StrEnum):
+    """Why a message is in its state, where the state alone does not say it."""
+
+    PERMANENT = "permanent"
+    TEMPORARY = "temporary"
+    REPLACED = "replaced"
+    EXPIRED_IN_QUEUE = "expired_in_queue"
+    EXPIRED_PARTLY_SENT = "expired_partly_sent"
+    EXPIRED_UNCONFIRMED = "expired_unconfirmed"
+    EXPIRED_BY_NETWORK = "expired_by_network"
+    NO_ATTEMPT_LEFT = "no_attempt_left"
+    REFUSED = "refused"
+    UNCONFIRMED = "unconfirmed"
+    NO_REPORT = "no_report"
+    UNKNOWN_OUTCOME = "unknown_outcome"
+    BY_CLIENT = "by_client"
+    CHALLENGE_CLOSED = "challenge_closed"
+
+
+_M = MessageState
+_NETWORK_FACTS = frozenset({_M.DELIVERED, _M.UNDELIVERED, _M.EXPIRED})
+
+MOVES: dict[MessageState, frozenset[MessageState]] = {
+    _M.QUEUED: frozenset({_M.SENDING, _M.FAILED, _M.EXPIRED, _M.CANCELLED}),
+    # Back to queued: the only attempt was refused or handed back, and nothing of the message ever left.
+    _M.SENDING: frozenset({_M.QUEUED, _M.SENT, _M.FAILED, _M.UNKNOWN, _M.CANCELLED}) | _NETWORK_FACTS,
+    _M.SENT: _NETWORK_FACTS | {_M.SENDING},  # sending: an unconfirmed code goes out once more
+    # A fact from the network always wins, however late it comes.
+    _M.UNKNOWN: _NETWORK_FACTS | {_M.SENT},
+    _M.FAILED: _NETWORK_FACTS | {_M.SENT},
+    _M.EXPIRED: frozenset({_M.DELIVERED, _M.UNDELIVERED, _M.SENT}),
+    _M.UNDELIVERED: frozenset({_M.DELIVERED}),  # another attempt of the same part arrived after all
+    _M.CANCELLED: frozenset({_M.SENT, _M.DELIVERED, _M.UNDELIVERED, _M.EXPIRED}),
+    _M.DELIVERED: frozenset(),
+}
+"""The allowed moves; a move that is not listed is a defect and raises ValueError in the store."""
+
+TERMINAL = frozenset({_M.DELIVERED, _M.UNDELIVERED, _M.FAILED, _M.EXPIRED, _M.UNKNOWN, _M.CANCELLED})
+"""Terminal whatever else is known; `sent` is terminal too where no report was asked for or none can come."""
+
+
+class Lane(IntEnum):
+    """Priority lanes; the smaller number goes first, also between the parts of a longer message."""
+
+    OTP = 0
+    HIGH = 1
+    NORMAL = 2
+    BULK = 3
+
+
+class AttemptState(StrEnum):
+    """One submit of one part on one SIM, planned or made."""
+
+    READY = "ready"  #: may be claimed now
+    WAITING = "waiting"  #: becomes ready at `due_boot`
+    CLAIMED = "claimed"  #: a worker has it; nothing has left (after a restart: ready again)
+    SUBMITTING = "submitting"  #: committed before the PDU's first octet (after a restart: unknown)
+    ACCEPTED = "accepted"  #: +CMGS came, the attempt owns its TP-MR
+    REFUSED = "refused"  #: the modem or the network refused it
+    UNKNOWN = "unknown"  #: handed over, outcome unknown
+    DELIVERED = "delivered"  #: a status report says so
+    UNDELIVERED = "undelivered"  #: a status report says so
+    WITHDRAWN = "withdrawn"  #: will never be sent
+
+
+class AttemptKind(StrEnum):
+    """Why an attempt exists."""
+
+    FIRST = "first"
+    RETRY = "retry"  #: after a refusal
+    RESEND = "resend"  #: after an unknown outcome: possible duplicate
+    HEDGE = "hedge"  #: while another attempt is still pending: possible duplicate
+    UNCONFIRMED = "unconfirmed"  #: accepted and not reported in time: possible duplicate
+    RESTART = "restart"  #: the whole message again on another SIM: possible duplicate
+
+
+POSSIBLE_DUPLICATES = frozenset(
+    {AttemptKind.RESEND, AttemptKind.HEDGE, AttemptKind.UNCONFIRMED, AttemptKind.RESTART}
+)
+
+
+class Secret(str):
+    """A string that does not print itself: codes, texts, PINs, keys. Compare and pass on; never format."""
+
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        return "Secret(***)"
+
+    def __str__(self) -> str:
+        return "***"
+
+    def __format__(self, spec: str) -> str:
+        return "***"
+
+    def reveal(self) -> str:
+        """The value itself, for the one place that must have it."""
+        return str.__str__(self)
+
+
+def masked(number: str) -> str:
+    """A phone number for logs: first four and last three characters, e.g. `+447…123`."""
+    return f"{number[:4]}…{number[-3:]}" if len(number) > 8 else f"{number[:1]}…"
+
+
+@dataclass(frozen=True, slots=True)
+class NewMessage:
+    """A message as it is accepted: already checked, split into segments and routed to a queue."""
+
+    client: str
+    to: str
+    """E.164, or a short code where that is allowed."""
+    country: str | None
+    """Region code of the destination; None for short codes."""
+    lane: Lane
+    lifetime: float
+    """Seconds from acceptance, or from `not_before`."""
+    text: Secret | None
+    """None for binary data."""
+    segments: tuple[bytes, ...]
+    """One `hardware.pdu.Segment.to_bytes()` each, in order."""
+    encoding: str
+    """gsm7, ucs2 or data."""
+    concat_reference: int
+    route: str
+    """Home queue: `route:<prefix>` or `modem:<name>`."""
+    report: bool = True
+    replace: int | None = None
+    """TP-PID replace type 1–7 (23.040 9.2.3.9)."""
+    flash: bool = False
+    silent: bool = False
+    on_unknown: str = "hold"
+    """`resend` or `hold`."""
+    not_before: float | None = None
+    """Unix seconds."""
+    challenge_id: str | None = None
+    modem: str | None = None
+    client_ref: str | None = None
+    tags: tuple[str, ...] = ()
+    warnings: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class TimelineEntry:
+    """One transition or event of a message; never a PDU or a text."""
+
+    at: int
+    """Unix milliseconds."""
+    state: MessageState
+    reason: str | None = None
+    modem: str | None = None
+    attempt: int | None = None
+    part: int | None = None
+    result: str | None = None
+    """The modem's result line, or what happened in words: `delivered_late`, `still_trying`, …"""
+    possible_duplicate: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """A stored message without its text; times in Unix milliseconds."""
+
+    id: str
+    client: str
+    to: str
+    state: MessageState
+    reason: str | None
+    parts: int
+    encoding: str
+    lane: Lane
+    modem: str | None
+    attempts: int
+    report: bool
+    created_at: int
+    expires_at: int
+    next_attempt_at: int | None
+    sent_at: int | None
+    delivered_at: int | None
+    client_ref: str | None
+    tags: tuple[str, ...]
+    warnings: tuple[str, ...]
+    challenge_id: str | None
+    final: bool
+    """Whether the state is terminal for this message (see `TERMINAL`)."""
+
+
+@dataclass(frozen=True, slots=True)
+class ClaimedAttempt:
+    """What a worker needs to send one part."""
+
+    id: int
+    message_id: str
+    part: int
+    parts: int
+    lane: Lane
+    kind: AttemptKind
+    to: str
+    segment: bytes = field(repr=False)
+    concat_reference: int
+    expires_boot: float
+    """End of the lifetime on the boot clock, in seconds."""
+    report: bool
+    replace: int | None
+    silent: bool
+    message_class: int | None
+    """0 for flash; None for no class (23.038 4)."""
+    number: int
+    """How many attempts this part has had, this one included."""
+    without: frozenset[str] = frozenset()
+    """Options the network refused before: `validity`, `pid`, `class`."""
+
+    @property
+    def possible_duplicate(self) -> bool:
+        """Whether the handset may get this part twice."""
+        return self.kind in POSSIBLE_DUPLICATES
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """A submit that was refused: what the modem said and the class that decides what happens."""
+
+    error_class: str
+    """Value of `hardware.at.results.ErrorClass`."""
+    result: str
+    """The modem's result line, e.g. `+CMS ERROR: 38 (network out of order)`."""
+    code: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """A status report as the matching needs it."""
+
+    imsi: str
+    reference: int
+    """TP-MR"""
+    recipient: str
+    """TP-RA as number; empty where the network left it out."""
+    status: int
+    """TP-ST"""
+    service_centre_time: float | None
+    """TP-SCTS as Unix seconds, None where unreadable."""
+    discharge_time: float | None
+    raw: bytes = field(repr=False, default=b"")
+
+
+Json = dict[str, Any]
