@@ -1,0 +1,279 @@
+"""The AT channel: commands and their answers, the AT+CMGS transaction, and the way back after silence.
+
+The only writer of AT text, owned by one thread. An answer never goes to another command than its own: after a time-out
+the channel is dirty, and before anything else is written it makes sure that the modem has answered all it was asked.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import deque
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from hardware.at.exchange import Exchange, Pending, Wait
+from hardware.at.indications import Indication
+from hardware.at.lexer import Prompt
+from hardware.at.recovery import drain, prove
+from hardware.at.results import FinalKind, FinalResult
+from hardware.at.submission import LateResult, SubmitHooks
+from hardware.clock import Clock
+from hardware.errors import (
+    CommandRejected,
+    CommandTimeout,
+    ConnectionLost,
+    EquipmentError,
+    MalformedResponse,
+    MessageServiceError,
+    SubmitUncertain,
+)
+from hardware.transport import Transport
+
+__all__ = ["AtChannel", "Indication", "LateResult", "SubmitHooks"]
+
+RESPONSE_LIMIT = 1 << 20
+"""Characters of one answer; a longer one is not an answer any more."""
+_CLEAN_LIMIT = 10.0  # seconds given to a dirty channel before the next command is written
+_DRAIN = 1.0  # seconds after ESC where no prompt came
+_SETTLE = 5.0  # seconds for the OK after +CMGS
+_NO_RESULT_WAIT = 1.0  # seconds after +CPIN: where no OK follows (Wavecom)
+
+_REFERENCE = re.compile(r"\+CMGS\s*:\s*(\d+)")
+
+
+class AtChannel:
+    """Commands over one port. Not safe for several threads; only the transport's `wake` is."""
+
+    def __init__(self, transport: Transport, clock: Clock) -> None:
+        self._exchange = Exchange(transport, clock)
+        self._clock = clock
+        self.dirty = False
+        """A command got no answer, and `resynchronise` has not succeeded since."""
+        self._unsettled = False  # a PDU was handed over, and no result says what became of it
+        self._late: LateResult | None = None
+
+    @property
+    def indications(self) -> deque[Indication]:
+        """News in order of arrival, for the owner to take."""
+        return self._exchange.indications
+
+    def listen(self, timeout: float) -> None:
+        """Wait at most `timeout` seconds for indications; ends early when some came and at the transport's `wake`.
+
+        Raises ConnectionLost where the port is gone.
+        """
+        self._exchange.listen(timeout)
+
+    def command(
+        self,
+        text: str,
+        *,
+        prefix: str | None = None,
+        timeout: float = 5.0,
+        bare: bool = False,
+        extends: bool = False,
+    ) -> list[str]:
+        """Write `text` and return the information lines of its answer, without echo, prefixes kept.
+
+        `prefix` (else the command's own name) tells answer from news; `bare` commands answer text without one. Lines
+        that follow a prefixed one belong to it (+CMGL, +CMGR). The time-out in seconds starts again with each line
+        where `extends`. A dirty channel is resynchronised first.
+
+        Raises CommandTimeout (and the channel is dirty), CommandRejected, EquipmentError, MessageServiceError,
+        MalformedResponse for an answer over 1 MiB, ConnectionLost.
+        """
+        self._make_clean()
+        exchange, lines, size = self._exchange, list[str](), 0
+        pending = Pending(text, prefix, bare=bare)
+        exchange.begin(pending)
+        started = self._clock.boot()
+        wait = Wait(started + timeout)
+        while True:
+            said = exchange.next(wait)
+            if isinstance(said, str):
+                pending.answered = True
+                size += len(said)
+                if size > RESPONSE_LIMIT:
+                    continue
+                lines.append(said)
+                if extends:
+                    wait.until = max(wait.until, self._clock.boot() + timeout)
+                elif text == "AT+CPIN?":
+                    wait.until = min(wait.until, self._clock.boot() + _NO_RESULT_WAIT)
+            elif isinstance(said, FinalResult):
+                exchange.end()
+                if not said.ok:
+                    raise _error(pending.name, said)
+                if size > RESPONSE_LIMIT:
+                    raise MalformedResponse(pending.name, f"answer of more than {RESPONSE_LIMIT} characters")
+                return lines
+            elif said is None:
+                exchange.end()
+                self.dirty = True
+                if pending.prefix is not None:
+                    exchange.overdue.add(pending.prefix)
+                if lines and text == "AT+CPIN?":
+                    self.resynchronise(_CLEAN_LIMIT)
+                    return lines
+                raise CommandTimeout(pending.name, round(self._clock.boot() - started, 1))
+
+    def submit(
+        self,
+        tpdu_length: int,
+        hex_pdu: str,
+        hooks: SubmitHooks,
+        *,
+        prompt_timeout: float = 10.0,
+        result_timeout: float = 180.0,
+    ) -> int:
+        """AT+CMGS, prompt, PDU, Ctrl-Z, result as one transaction (27.005 3.5.1 and 4.3); returns TP-MR, 0-255.
+
+        `tpdu_length` counts octets without the service centre's address. Time-outs in seconds. Where no prompt comes,
+        ESC is written and the command once again.
+
+        Raises CommandRejected and its kin (nothing was sent where `before_pdu` was not called), CommandTimeout (no
+        prompt, nothing sent), SubmitUncertain (no result after Ctrl-Z, or one that does not say), ConnectionLost
+        (before the PDU), and what the hooks raise.
+        """
+        self._make_clean()
+        self._late = None
+        self._await_prompt(f"AT+CMGS={tpdu_length}", hooks, prompt_timeout)
+        with self._withdrawing():
+            hooks.before_pdu()
+        return self._hand_over(hex_pdu, hooks, result_timeout)
+
+    def resynchronise(self, limit: float) -> LateResult | None:
+        """Make sure that nothing is pending in the modem, within `limit` seconds: ESC, AT until OK, and proof.
+
+        Answers that come meanwhile belong to what timed out and answer nothing else. Returns the result of a submit
+        that was given up, where one came here or in a resynchronisation made for another command; None else. The next
+        `submit` forgets it.
+
+        Raises CommandTimeout where the modem stays silent (the channel stays dirty), ConnectionLost.
+        """
+        self._resynchronise(limit)
+        late, self._late = self._late, None
+        return late
+
+    def _make_clean(self) -> None:
+        if self.dirty:
+            self._resynchronise(_CLEAN_LIMIT)
+
+    # The transaction
+
+    def _await_prompt(self, text: str, hooks: SubmitHooks, timeout: float) -> None:
+        exchange = self._exchange
+        exchange.rebooted = False
+        started = self._clock.boot()
+        for first in (True, False):
+            exchange.begin(Pending(text, None), prompt=True)
+            if first:
+                with self._withdrawing():
+                    hooks.awaiting_prompt()
+            prompted = self._prompted(hooks, Wait(self._clock.boot() + timeout))
+            if prompted and not exchange.rebooted:
+                return
+            self.dirty = True
+            exchange.escape()
+            drain(exchange, Wait(self._clock.boot() + _DRAIN), self._note_late)
+            # After a restart it is in text mode, where the length would be a number to send to.
+            if not self._cleaned() or exchange.rebooted:
+                break
+        raise CommandTimeout("AT+CMGS", round(self._clock.boot() - started, 1))
+
+    def _prompted(self, hooks: SubmitHooks, wait: Wait) -> bool:
+        def news() -> None:
+            with self._withdrawing():
+                hooks.news()
+
+        while True:
+            said = self._exchange.next(wait, news)
+            if said is None or isinstance(said, Prompt):
+                return said is not None
+            # An OK here is that of an ESC before: the prompt is still to come.
+            if isinstance(said, FinalResult) and not said.ok:
+                self._exchange.end()
+                raise _error("AT+CMGS", said)
+
+    def _hand_over(self, hex_pdu: str, hooks: SubmitHooks, timeout: float) -> int:
+        exchange = self._exchange
+        exchange.stray_reference = None
+        exchange.overdue.add("+CMGS")
+        self._unsettled = self.dirty = True  # until a result says otherwise: any exception leaves it so
+        result = None
+        try:
+            exchange.hand_over(hex_pdu)
+            hooks.on_air()
+            result = self._await_result(hooks, Wait(self._clock.boot() + timeout))
+        except ConnectionLost as lost:
+            if self._late is None:
+                raise SubmitUncertain(str(lost)) from lost
+        accepted, self._late = self._late, None
+        if accepted is not None and accepted.reference is not None:
+            self._unsettled, self.dirty = False, result is None
+            return accepted.reference
+        if result is None:
+            raise SubmitUncertain("the modem restarted" if exchange.rebooted else f"no result within {timeout:g} s")
+        if result.ok or result.kind is FinalKind.CALL:
+            raise SubmitUncertain(f"{result.line} in place of +CMGS")
+        self._unsettled = self.dirty = False
+        raise _error("AT+CMGS", result)
+
+    def _await_result(self, hooks: SubmitHooks, wait: Wait) -> FinalResult | None:
+        """Wait for the final result; a +CMGS before it is put where an exception of a hook does not lose it."""
+        while True:
+            said = self._exchange.next(wait, hooks.news)
+            if isinstance(said, str):
+                found = _REFERENCE.match(said)
+                if found is not None:
+                    self._late = LateResult(int(found[1]) & 0xFF, None)
+                    wait.until = min(wait.until, self._clock.boot() + _SETTLE)
+            elif not isinstance(said, Prompt):
+                self._exchange.end()
+                return said
+
+    @contextmanager
+    def _withdrawing(self) -> Iterator[None]:
+        """What a hook raises before the PDU ends the transaction in the modem too."""
+        try:
+            yield
+        except BaseException:
+            self.dirty = True
+            self._cleaned()
+            raise
+
+    # The way back
+
+    def _cleaned(self) -> bool:
+        """Resynchronise where something else is being reported: failing at it leaves the channel dirty, no more."""
+        try:
+            self._resynchronise(_CLEAN_LIMIT)
+        except (CommandTimeout, ConnectionLost):
+            return False
+        return True
+
+    def _resynchronise(self, limit: float) -> None:
+        self.dirty = True
+        exchange = self._exchange
+        prove(exchange, limit, self._note_late)
+        if self._unsettled and exchange.stray_reference is not None:
+            found = _REFERENCE.match(exchange.stray_reference)
+            if found is not None:
+                self._late = LateResult(int(found[1]) & 0xFF, None)
+        exchange.overdue.clear()
+        exchange.stray_reference = None
+        self.dirty = self._unsettled = False
+
+    def _note_late(self, result: FinalResult) -> None:
+        if self._unsettled and self._late is None:
+            error = _error("AT+CMGS", result)
+            if isinstance(error, (MessageServiceError, EquipmentError)):
+                self._late = LateResult(None, error)
+
+
+def _error(command: str, result: FinalResult) -> CommandRejected:
+    if result.kind is FinalKind.CMS:
+        return MessageServiceError(command, result.line, result.code, result.meaning)
+    if result.kind is FinalKind.CME:
+        return EquipmentError(command, result.line, result.code, result.meaning)
+    return CommandRejected(command, result.line)
