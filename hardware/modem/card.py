@@ -1,0 +1,243 @@
+"""The SIM: waiting for it, its number, and the PIN, of which no restart may spend a try (27.007 5.6, 8.3)."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from dataclasses import dataclass
+
+from hardware.at.answers import parse_iccid, parse_imsi, parse_pin_state
+from hardware.at.fields import fields
+from hardware.errors import CommandRejected, CommandTimeout
+from hardware.modem.link import Link, read
+from hardware.modem.status import ModemSettings, ModemState, NotReady, PinLedger
+from hardware.profiles import Profile
+
+FEWEST_TRIES = 2
+"""Tries left below which a PIN is not written: the last one is a person's."""
+_AFTER_PIN = 20.0  # seconds until READY after an accepted PIN
+_PIN_TIMEOUT = 30.0
+_DIGEST_ROUNDS = 100_000  # a PIN has few values: make each guess from a stolen ledger cost something
+
+# +CME ERROR (27.007 9.2) and the +CMS ERROR of the same meaning (27.005 3.2.5) that tell the card's state.
+_STATE_OF_CODE = {11: "SIM PIN", 311: "SIM PIN", 12: "SIM PUK", 316: "SIM PUK", 4: "READY", 303: "READY"}
+_STATE_OF_CODE |= dict.fromkeys((5, 6, 7, 312, *range(40, 49)), "PH-SIM PIN")
+_FAILURE, _WRONG, _BLOCKED = (13, 313), (15, 315), (262,)
+_USABLE = ("READY", "SIM PIN2", "SIM PUK2")  # PIN2 guards nothing that a message needs
+_OTHER_SECRETS = ("SIM PIN2", "SIM PUK", "SIM PUK2", "P2")  # lines of a counter that are not about the PIN
+_COMING = ("", "NOT READY", "NOT INSERTED", "UNKNOWN", "BUSY", "SIM BUSY", "INITIALIZING")
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class _Attempt:
+    """One PIN on one card under each name that the card goes by."""
+
+    cards: tuple[str, ...]
+    pin: str
+
+    def digest(self, card: str) -> bytes:
+        return hashlib.pbkdf2_hmac("sha256", self.pin.encode(), card.encode(), _DIGEST_ROUNDS)
+
+
+class Card:
+    """The card in one modem, over its resets."""
+
+    def __init__(self, link: Link, settings: ModemSettings, ledger: PinLedger) -> None:
+        self._link, self._settings, self._ledger = link, settings, ledger
+        self._entered = False
+        self.iccid: str | None = None
+        self.imsi: str | None = None
+
+    def was_reset(self) -> None:
+        """The modem restarted: an accepted PIN may be asked for again."""
+        self._entered = False
+
+    def unlock(self, profile: Profile, imei: str | None) -> None:
+        """Wait until the card is there, enter the PIN where that is asked for and safe, and return when it is ready.
+
+        Raises NotReady (LOCKED or FAILED) with advice, CommandTimeout, ConnectionLost.
+        """
+        state = self._await_state(profile)
+        self.iccid = self.imsi = None
+        self._read_iccid(profile)
+        self._check_expected()
+        if state == "SIM PIN":
+            self._enter_pin(profile, imei)
+            self._read_iccid(profile)
+            self._check_expected()
+        elif state not in _USABLE:
+            raise _locked(state)
+        self._entered = False
+        self.imsi = self._read_imsi()
+
+    # What the card says
+
+    def _await_state(self, profile: Profile) -> str:
+        deadline = self._link.deadline(profile.sim_wait)
+        cycled, said = False, "no answer"
+        while True:
+            state, said, code = self._state()
+            if state is not None and state not in _COMING:
+                return state
+            if code in _WRONG + _BLOCKED:
+                break
+            if code in _FAILURE and not cycled:
+                cycled = True
+                self._link.attempt("AT+CFUN=0", timeout=15)
+                self._link.attempt("AT+CFUN=1", timeout=30)
+            if self._link.clock.boot() >= deadline:
+                break
+            self._link.pause(1)
+        raise NotReady(
+            ModemState.FAILED,
+            f"the modem has no usable SIM: {said}",
+            "put a SIM in, or take it out, clean it and put it back; then restart the modem",
+        )
+
+    def _state(self) -> tuple[str | None, str, int | None]:
+        """State, what was said, and the error code, of +CPIN?."""
+        try:
+            lines = self._link.command("AT+CPIN?", timeout=10)
+        except CommandRejected as refused:
+            if refused.code is not None:
+                return _STATE_OF_CODE.get(refused.code), str(refused), refused.code
+            # Without a code it may be the question that is refused: a card that tells its IMSI is open (27.007 5.6).
+            return ("READY" if self._read_imsi() else None), str(refused), None
+        state = read(parse_pin_state, lines)
+        return state, f"+CPIN: {state or ''}", None
+
+    def _read_imsi(self) -> str | None:
+        return read(parse_imsi, self._link.attempt("AT+CIMI", bare=True, timeout=10))
+
+    def _read_iccid(self, profile: Profile) -> None:
+        for query in profile.iccid:
+            lines = self._link.attempt(query.command, prefix=query.prefix, bare=query.bare, timeout=10)
+            found = read(parse_iccid, lines)
+            if found is not None:
+                self.iccid = found
+                return
+
+    def _check_expected(self) -> None:
+        expected = self._settings.iccid
+        if expected and self.iccid and not _same_card(expected, self.iccid):
+            raise NotReady(
+                ModemState.FAILED,
+                "the SIM is not the one that is configured for this modem (another ICCID)",
+                "put the right SIM in, or correct `iccid` of this modem",
+            )
+
+    # The PIN
+
+    def _enter_pin(self, profile: Profile, imei: str | None) -> None:
+        attempt = self._permitted(profile, imei)
+        for card in attempt.cards:
+            self._ledger.begin(card, attempt.digest(card))
+        try:
+            self._link.command(f'AT+CPIN="{attempt.pin}"', timeout=_PIN_TIMEOUT)
+        except CommandRejected as refused:
+            self._settle(attempt, accepted=False)
+            if self._state()[0] not in _USABLE:
+                raise _refused_pin(str(refused)) from None
+            return
+        except CommandTimeout:
+            if self._state_after_pin() not in _USABLE:
+                raise _refused_pin("the modem did not answer it") from None
+        self._settle(attempt, accepted=True)
+        self._entered = True
+        state = self._state_after_pin()
+        if state not in _USABLE:
+            self._settle(attempt, accepted=False)
+            raise _refused_pin(f"the modem accepted it, and the SIM says {state or 'nothing'}")
+
+    def _permitted(self, profile: Profile, imei: str | None) -> _Attempt:
+        pin = self._settings.pin.reveal() if self._settings.pin is not None else None
+        if pin is None:
+            raise NotReady(
+                ModemState.LOCKED,
+                "the SIM asks for its PIN and none is configured",
+                "set `pin_file` of this modem, or turn the SIM's PIN off in a phone",
+            )
+        if re.fullmatch(r"[0-9]{4,8}", pin) is None:
+            raise NotReady(ModemState.LOCKED, "the configured PIN is not 4 to 8 digits", "correct the PIN file")
+        if self._entered:
+            raise _refused_pin("the modem accepted it and still asks for it")
+        attempt = _Attempt(self._written_under(imei), pin)
+        for card in self._looked_up_under(imei):
+            if self._ledger.attempted(card, attempt.digest(card)):
+                raise NotReady(
+                    ModemState.LOCKED,
+                    "this PIN was refused by the SIM, or never answered, and is not tried again",
+                    "find out the right PIN and put it in the PIN file; if it is right, unlock the SIM in a phone and "
+                    "turn its PIN off",
+                )
+        tries = self._tries_left(profile)
+        if tries is not None and tries < FEWEST_TRIES:
+            raise NotReady(
+                ModemState.LOCKED,
+                f"the SIM has {tries} PIN tries left, and the last one is not spent by a program",
+                "enter the right PIN in a phone, which restores the tries, or turn the SIM's PIN off",
+            )
+        return attempt
+
+    # A card that does not tell its number goes by the modem's. It may be one that told it another time, so an attempt
+    # is also written under the modem, and looked up there by whoever cannot tell the card.
+
+    def _written_under(self, imei: str | None) -> tuple[str, ...]:
+        modem = imei or "unknown"
+        return (f"iccid:{self.iccid}", f"modem:{modem}") if self.iccid else (f"imei:{modem}", f"modem:{modem}")
+
+    def _looked_up_under(self, imei: str | None) -> tuple[str, ...]:
+        modem = imei or "unknown"
+        return (f"iccid:{self.iccid}", f"imei:{modem}") if self.iccid else (f"imei:{modem}", f"modem:{modem}")
+
+    def _tries_left(self, profile: Profile) -> int | None:
+        for query in profile.pin_counters:
+            for line in self._link.attempt(query.command, prefix=query.prefix, timeout=10) or []:
+                values = fields(line)
+                tries = values[query.index].number if query.index < len(values) else None
+                if tries is not None and values[0].text.upper() not in _OTHER_SECRETS:
+                    return tries
+        return None
+
+    def _settle(self, attempt: _Attempt, *, accepted: bool) -> None:
+        for card in attempt.cards:
+            self._ledger.settle(card, attempt.digest(card), accepted)
+
+    def _state_after_pin(self) -> str | None:
+        """What the card says once it has had time to open."""
+        deadline = self._link.deadline(_AFTER_PIN)
+        while True:
+            state = self._state()[0]
+            if state in _USABLE or state == "SIM PUK" or self._link.clock.boot() >= deadline:
+                return state
+            self._link.pause(1)
+
+
+def _same_card(one: str, other: str) -> bool:
+    """Whether two ICCIDs name one card: the check digit at the end may be left out (ITU-T E.118)."""
+    one, other = (value.upper().replace(" ", "").rstrip("F") for value in (one, other))
+    return one[:18] == other[:18] and (one.startswith(other) or other.startswith(one))
+
+
+def _refused_pin(how: str) -> NotReady:
+    return NotReady(
+        ModemState.LOCKED,
+        f"the PIN did not open the SIM: {how}",
+        "it is not tried again; put the right PIN in the PIN file, or turn the SIM's PIN off in a phone",
+    )
+
+
+def _locked(state: str) -> NotReady:
+    if "PUK" in state:
+        return NotReady(
+            ModemState.LOCKED,
+            f"the SIM is blocked and asks for its PUK (+CPIN: {state})",
+            "put the SIM in a phone, enter the PUK from the operator's letter, then correct the PIN file",
+        )
+    if state.startswith("PH-"):
+        return NotReady(
+            ModemState.LOCKED,
+            f"the modem is locked to an operator or another SIM (+CPIN: {state})",
+            "use a SIM of the operator that sold the modem, or have the modem unlocked",
+        )
+    return NotReady(ModemState.LOCKED, f"the SIM cannot be used: +CPIN: {state}", "try the SIM in a phone")

@@ -1,0 +1,304 @@
+"""One modem: brought up, sending, receiving, watched. Belongs to one thread; only `wake` may come from another."""
+
+from __future__ import annotations
+
+from hardware.at.channel import AtChannel, LateResult, SubmitHooks
+from hardware.at.results import ErrorClass, cme_class, cms_class
+from hardware.clock import Clock
+from hardware.errors import CommandRejected, EquipmentError, HardwareError, MessageServiceError
+from hardware.modem.card import Card
+from hardware.modem.condition import Condition
+from hardware.modem.incoming import Incoming, Watch
+from hardware.modem.ladder import Ladder
+from hardware.modem.link import Link
+from hardware.modem.network import Network
+from hardware.modem.routing import Routing
+from hardware.modem.status import (
+    CONFIGURED,
+    Inbox,
+    ModemSettings,
+    ModemState,
+    ModemStatus,
+    NotReady,
+    PinLedger,
+    RestartLevel,
+)
+from hardware.modem.storage import Storage
+from hardware.modem.supplementary import exchange_ussd
+from hardware.pdu import Address, SubmitPdu
+from hardware.profiles import Profile
+from hardware.transport import Transport
+from hardware.ussd import UssdAnswer
+
+_LADDERS = 3  # a modem that restarts while it is set up is set up again, that often
+_POLL_PAUSE = 2.0  # seconds between looks at the registration
+_SWEEP_PAUSE = 10.0  # seconds between sweeps where the modem announces nothing
+_NO_CENTRE, _NO_NETWORK = 330, 331
+_CARD_GONE = (310, 311, 312, 313, 315, 316)
+_CARD_GONE_CME = (10, 11, 12, 13, 15)
+
+
+class Modem:
+    """A modem on an open transport.
+
+    `bring_up` first; then `submit`, `service`, `refresh`, `sweep` as its owner has work or time. Whenever the state
+    falls back to CONFIGURING the modem has lost its settings, and `bring_up` is due again. After ConnectionLost the
+    object is done with: close it and make another one on a new transport.
+    """
+
+    def __init__(
+        self,
+        transport: Transport,
+        settings: ModemSettings,
+        inbox: Inbox,
+        pin_ledger: PinLedger,
+        clock: Clock,
+        *,
+        profile: Profile | None = None,
+    ) -> None:
+        self._transport, self._settings, self._clock = transport, settings, clock
+        self._channel = AtChannel(transport, clock)
+        self._link = Link(self._channel, clock, settings.time_scale)
+        self._card = Card(self._link, settings, pin_ledger)
+        self._network, self._routing, self._storage = Network(self._link), Routing(self._link), Storage(self._link)
+        self._ladder = Ladder(self._link, settings, (self._card, self._network, self._routing, self._storage), profile)
+        self._incoming = Incoming(self._link, inbox, self._network, self._routing, self._storage)
+        self._condition = Condition()
+        self._late: LateResult | None = None
+        self._next_sweep = 0.0
+        self._woken = False
+
+    @property
+    def status(self) -> ModemStatus:
+        """How the modem is, as far as it was last heard; costs no command."""
+        return ModemStatus(
+            state=self._condition.state,
+            reason=self._condition.reason,
+            advice=self._condition.advice,
+            identity=self._ladder.identity,
+            operator=self._network.operator,
+            registration=self._network.registration,
+            signal_dbm=self._network.signal_dbm,
+            profile=self._ladder.profile.name,
+            report_route=self._routing.route.value,
+            storage=self._storage.levels,
+        )
+
+    def bring_up(self) -> None:
+        """Climb the ladder to READY; returns in LOCKED, SEARCHING, DENIED and FAILED too, and the status says why.
+
+        Raises CommandTimeout where the modem is silent, ConnectionLost, and what the inbox raises.
+        """
+        with self._condition.port():
+            if self._condition.state in (ModemState.SEARCHING, ModemState.DENIED) and self._join():
+                return
+            advice = "check that it has power and that this is its AT port"
+            self._condition.settle(self._condition.state, "waiting for the modem's first answer", advice)
+            for _ in range(_LADDERS):
+                late = self._channel.resynchronise(self._ladder.first_wait * self._link.scale)
+                self._late = late or self._late
+                self._condition.settle(ModemState.CONFIGURING, "being set up")
+                self._incoming.restarted()
+                try:
+                    self._ladder.climb()
+                except NotReady as stop:
+                    self._condition.settle(stop.state, stop.reason, stop.advice)
+                    self._incoming.take_news()
+                    return
+                self._incoming.card_news_explained()
+                self._condition.settle(ModemState.SEARCHING, "set up, looking for the network")
+                if self._join():
+                    return
+
+    def _join(self) -> bool:
+        """Read what is stored, then wait for the network until `wake`; False where the modem restarted meanwhile."""
+        self._incoming.check_due = True
+        self._attend()
+        self.sweep()
+        deadline = self._link.deadline(self._ladder.profile.network_wait)
+        self._woken = False
+        while self._condition.configured:
+            self._network.poll()
+            self._attend()
+            over = self._woken or self._clock.boot() >= deadline
+            if over or self._condition.state is not ModemState.SEARCHING:
+                break
+            self._channel.listen(_POLL_PAUSE * self._link.scale)
+        if self._condition.configured:
+            self._network.measure()
+            self._attend()
+        return self._condition.configured
+
+    def submit(self, pdu: SubmitPdu, hooks: SubmitHooks) -> int:
+        """Send one SMS-SUBMIT and return its TP-MR (0-255); reports that come meanwhile go to the inbox at once.
+
+        Raises NotReady and EncodeError before anything was written, and what `AtChannel.submit` raises.
+        """
+        with self._condition.port():
+            self._take_news()
+            self._condition.require_ready()
+            self._late = None
+            encoded = pdu.encode(self._service_centre(pdu))
+            self._incoming.acknowledge()
+            profile, scale = self._ladder.profile, self._link.scale
+            try:
+                return self._channel.submit(
+                    encoded.tpdu_length,
+                    encoded.hex,
+                    Watch(hooks, self._news_during_submit),
+                    prompt_timeout=profile.prompt_timeout * scale,
+                    result_timeout=profile.submit_timeout * scale,
+                )
+            except CommandRejected as refused:
+                self._learn(refused)
+                raise
+            finally:
+                self._after_submit()
+
+    def _service_centre(self, pdu: SubmitPdu) -> Address | None:
+        if pdu.service_centre is None and self._ladder.smsc_in_pdu and self._ladder.smsc:
+            return Address.parse(self._ladder.smsc)
+        return None
+
+    def _learn(self, refused: CommandRejected) -> None:
+        """What a refusal says about the modem, beyond the message."""
+        if isinstance(refused, MessageServiceError) and refused.code == _NO_CENTRE:
+            self._ladder.smsc_in_pdu = self._ladder.smsc is not None
+        elif isinstance(refused, MessageServiceError) and refused.code == _NO_NETWORK:
+            self._incoming.check_due = True
+        elif refused.code in (_CARD_GONE if isinstance(refused, MessageServiceError) else _CARD_GONE_CME):
+            self._condition.fall(f"the SIM is not usable any more: {refused}")
+
+    def _after_submit(self) -> None:
+        """What waited for the end of the transaction, above all +CNMA; whatever fails here is found again later."""
+        self._take_news()
+        if not self._incoming.hand_over_in_submit() or self._channel.dirty or not self._incoming.acknowledgements:
+            return
+        try:
+            self._incoming.acknowledge(late=True)
+        except HardwareError:
+            self._incoming.check_due = True
+
+    def resynchronise(self) -> LateResult | None:
+        """Make a channel clean after a command was not answered; the late result of a submit, where one came.
+
+        Raises CommandTimeout where the modem stays silent, ConnectionLost.
+        """
+        with self._condition.port():
+            late = self._channel.resynchronise(self._ladder.profile.boot_wait * self._link.scale)
+            late, self._late = late or self._late, None
+            self._take_news()
+            if self._condition.configured:
+                self._incoming.acknowledge(late=True)
+            return late
+
+    def service(self, timeout: float) -> None:
+        """Wait at most `timeout` seconds for news, until `wake`, and do what they ask for.
+
+        Raises ConnectionLost, CommandTimeout, and what the inbox raises; what was not handed over is kept.
+        """
+        with self._condition.port():
+            if self._attend():
+                return
+            wait = timeout
+            if self._routing.polling and self._condition.configured:
+                wait = min(wait, max(0.0, self._next_sweep - self._clock.boot()))
+            self._channel.listen(wait)
+            self._attend()
+            if self._routing.polling and self._condition.configured and self._clock.boot() >= self._next_sweep:
+                self.sweep()
+
+    def refresh(self) -> None:
+        """Ask for registration, signal, operator, storage and routing; sweeps where a storage is nearly full."""
+        with self._condition.port():
+            self._attend()
+            if not self._condition.configured:
+                return
+            self._network.poll()
+            self._network.measure()
+            full = self._storage.watch()
+            self._incoming.check_due = True
+            self._attend()
+            if full and self._condition.configured:
+                self.sweep()
+
+    def sweep(self) -> int:
+        """Hand over and delete what every storage holds; the number of messages handed over."""
+        with self._condition.port():
+            self._next_sweep = self._link.deadline(_SWEEP_PAUSE)
+            return self._incoming.sweep() if self._condition.configured else 0
+
+    def backlog(self, on: bool) -> None:
+        """Keep the relay link between submits while there is a backlog (27.005 3.5.6); a refusal is no matter."""
+        with self._condition.port():
+            self._link.attempt(f"AT+CMMS={2 if on else 0}")
+
+    def ussd(self, code: str, timeout: float = 60.0) -> UssdAnswer:
+        """Send a USSD code, or a reply in an open session, and return the network's answer.
+
+        Raises NotReady, CommandRejected, CommandTimeout after `timeout` seconds, EncodeError, ConnectionLost.
+        """
+        with self._condition.port():
+            self._condition.require_ready()
+            self._incoming.ussd.clear()
+            return exchange_ussd(self._link, self._ladder.profile, code, timeout, self._ussd_news)
+
+    def _ussd_news(self) -> list[str]:
+        self._attend()
+        said = list(self._incoming.ussd)
+        self._incoming.ussd.clear()
+        return said
+
+    def restart(self, level: RestartLevel = RestartLevel.RADIO) -> None:
+        """Restart the radio or the whole modem; the state is CONFIGURING then, or the port is gone (ConnectionLost)."""
+        with self._condition.port():
+            self._condition.fall("restarted on demand")
+            self._card.was_reset()
+            reset = self._ladder.profile.reset_command
+            if level is RestartLevel.DEVICE and reset is not None:
+                self._link.attempt(reset, timeout=15)
+                return
+            self._link.attempt("AT+CFUN=0", timeout=15)
+            self._link.attempt("AT+CFUN=1", timeout=30)
+
+    def classify(self, error: CommandRejected) -> ErrorClass:
+        """What a refused submit calls for, with this family's own codes."""
+        if isinstance(error, MessageServiceError):
+            return cms_class(error.code, error.result, overrides=self._ladder.profile.cms_classes)
+        return cme_class(error.code, error.result) if isinstance(error, EquipmentError) else ErrorClass.RETRY
+
+    def wake(self) -> None:
+        """End a waiting `service`, now or the next one, or the search of `bring_up`; safe from any thread."""
+        self._woken = True
+        self._transport.wake()
+
+    def close(self) -> None:
+        """Give the port up; idempotent."""
+        self._condition.settle(ModemState.ABSENT, "the port is closed")
+        self._transport.close()
+
+    def _take_news(self) -> None:
+        """Sort what came and follow it in the state; writes nothing to the modem."""
+        self._incoming.take_news()
+        restart = self._incoming.restart
+        if restart is not None and self._condition.state in (*CONFIGURED, ModemState.LOCKED, ModemState.FAILED):
+            self._card.was_reset()
+            self._condition.fall(f"the modem restarted ({restart})")
+        if self._condition.configured:
+            self._condition.settle(*self._network.state)
+
+    def _news_during_submit(self) -> None:
+        """Called while a submit waits: nothing may be written now, and everything that came is handed over."""
+        self._take_news()
+        self._incoming.hand_over_in_submit()
+
+    def _attend(self) -> bool:
+        """Do what came in: hand over, acknowledge, fetch; whether there was anything."""
+        self._take_news()
+        if not self._condition.configured:
+            return self._incoming.hand_over()
+        done = self._incoming.work()
+        self._take_news()
+        if self._incoming.lost_settings and self._condition.configured:
+            self._condition.fall("the modem has lost its settings")
+        return done

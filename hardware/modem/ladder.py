@@ -1,0 +1,153 @@
+"""The bring-up ladder: from a port that answers to a modem that is set up, rung by rung.
+
+Each command that a modem may refuse has its fall-back here or can be done without; what cannot be is a NotReady that
+says so. Nothing waits without end.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from hardware.at.answers import parse_functionality, parse_identity, parse_imei, parse_service_centre
+from hardware.errors import CommandRejected, CommandTimeout
+from hardware.modem.card import Card
+from hardware.modem.link import Link, read
+from hardware.modem.network import Network
+from hardware.modem.routing import Routing
+from hardware.modem.status import Identity, ModemSettings, ModemState, NotReady
+from hardware.modem.storage import Storage
+from hardware.profiles import GENERIC, Profile, profile_for
+
+_FIRST_WAIT = 25.0  # seconds until the first OK of a modem that is not known yet
+_RADIO_LIMIT = 30.0  # seconds for AT+CFUN=1 to be taken
+_PDU_MODE_PAUSES = (1.0, 2.0, 4.0, 8.0)  # seconds; +CMGF fails until the SIM's message files are loaded
+_CENTRE_PAUSES = (1.0, 2.0, 4.0)  # seconds; so does +CSCA
+
+
+class Ladder:
+    """Climbs, and keeps what it found out on the way."""
+
+    def __init__(
+        self,
+        link: Link,
+        settings: ModemSettings,
+        parts: tuple[Card, Network, Routing, Storage],
+        profile: Profile | None,
+    ) -> None:
+        self._link, self._settings, self._given = link, settings, profile
+        self._card, self._network, self._routing, self._storage = parts
+        self.profile = profile or GENERIC
+        self.identity = Identity()
+        self.smsc: str | None = None
+        """The service centre in use, where it is known."""
+        self.smsc_in_pdu = False
+        """The modem does not keep a service centre: each PDU carries it."""
+
+    @property
+    def first_wait(self) -> float:
+        """Seconds that the modem is given for its first OK."""
+        known = self._given or (self.profile if self.profile is not GENERIC else None)
+        return known.boot_wait if known else _FIRST_WAIT
+
+    def climb(self) -> None:
+        """From a clean channel to a modem that is set up, registered or not.
+
+        Raises NotReady where the modem cannot be used, CommandTimeout where it falls silent, ConnectionLost.
+        """
+        for command in ("ATE0", "ATV1", "AT+CMEE=1"):
+            self._link.attempt(command)
+        self._identify()
+        self._switch_on()
+        self._card.unlock(self.profile, self.identity.imei)
+        self.identity = replace(self.identity, iccid=self._card.iccid, imsi=self._card.imsi)
+        # The card's files are loaded after it is open: until then message commands say busy and mean "later".
+        self._link.be_patient(self.profile.sim_wait)
+        self._set_pdu_mode()
+        self._link.attempt('AT+CSCS="GSM"')
+        self._storage.configure(self.profile)
+        self._routing.configure(self.profile, reports=self._settings.reports)
+        self._network.enable(self.profile)
+        self._link.attempt("AT+CGSMS=3", timeout=10)
+        self._set_service_centre()
+
+    def _identify(self) -> None:
+        told = (self._told("AT+CGMI"), self._told("AT+CGMM"))
+        self.profile = self._given or profile_for(*told)
+        for command in self.profile.quiet:
+            self._link.attempt(command)
+        imei = read(parse_imei, self._link.attempt("AT+CGSN", bare=True))
+        self.identity = Identity(*told, self._told("AT+CGMR"), imei)
+        expected = self._settings.imei
+        if expected and self.identity.imei and expected[:14] != self.identity.imei[:14]:
+            raise NotReady(
+                ModemState.FAILED,
+                "the modem on this port is not the one that is configured (another IMEI)",
+                "correct `imei` of this modem, or its port",
+            )
+
+    def _told(self, command: str) -> str | None:
+        return read(parse_identity, self._link.attempt(command, bare=True))
+
+    def _switch_on(self) -> None:
+        """AT+CFUN=1 where it is not so; where it is not told, the radio is taken to be on (27.007 8.2)."""
+        if read(parse_functionality, self._link.attempt("AT+CFUN?", timeout=10)) in (None, 1):
+            return
+        deadline = self._link.deadline(_RADIO_LIMIT)
+        while self._link.attempt("AT+CFUN=1", timeout=30) is None and self._link.clock.boot() < deadline:
+            self._link.pause(1)
+        self._link.pause(self.profile.radio_settle)
+
+    def _set_pdu_mode(self) -> None:
+        refusal, silent = "no answer", False
+        for pause in (*_PDU_MODE_PAUSES, 0.0):
+            try:
+                self._link.patient("AT+CMGF=0")
+            except CommandRejected as refused:
+                refusal = str(refused)
+                self._link.pause(pause)
+            except CommandTimeout:
+                if silent:
+                    raise
+                silent = True
+            else:
+                return
+        raise NotReady(
+            ModemState.FAILED,
+            f"the modem does not take PDU mode: {refusal}",
+            "restart the modem; if that does not help it cannot send messages for this gateway",
+        )
+
+    def _set_service_centre(self) -> None:
+        """The configured service centre into the modem or, where it is not kept, into each PDU (27.005 3.3.1)."""
+        wanted = self._settings.smsc
+        self.smsc_in_pdu, self.smsc = False, wanted
+        told, found = self._read_service_centre()
+        if wanted is not None:
+            if found != wanted:
+                kind = 145 if wanted.startswith("+") else 129
+                self._link.attempt(f'AT+CSCA="{wanted}",{kind}', timeout=10)
+                self.smsc_in_pdu = self._read_service_centre()[1] != wanted
+            return
+        for pause in _CENTRE_PAUSES:
+            if found is not None or not told:
+                break
+            self._link.pause(pause)
+            told, found = self._read_service_centre()
+        self.smsc = found
+        if told and found is None:
+            raise NotReady(
+                ModemState.FAILED,
+                "no service centre (SMSC) number is set in the SIM",
+                "ask the operator for its SMSC number and set it as `smsc` of this modem",
+            )
+
+    def _read_service_centre(self) -> tuple[bool, str | None]:
+        """Whether the modem says anything about it, and the number."""
+        try:
+            lines = self._link.patient("AT+CSCA?", timeout=10)
+        except CommandRejected as refused:
+            return refused.code == 330, None
+        except CommandTimeout:
+            return False, None
+        told = read(parse_service_centre, lines)
+        return told is not None, (told.number or None) if told is not None else None

@@ -1,0 +1,95 @@
+"""Registration, signal and operator (27.007 7.2, 7.3, 8.5, 10.1.20, 10.1.22)."""
+
+from __future__ import annotations
+
+from hardware.at.answers import is_registration, parse_operator, parse_registration, parse_signal
+from hardware.at.channel import Indication
+from hardware.modem.link import Link, read
+from hardware.modem.status import ModemState, Registration
+from hardware.profiles import Profile
+
+
+class Network:
+    """What the modem last said about the network that it is in."""
+
+    def __init__(self, link: Link) -> None:
+        self._link = link
+        self._domains: list[str] = []
+        self._stats: dict[str, int] = {}
+        self.signal_dbm: int | None = None
+        self.operator: str | None = None
+
+    def enable(self, profile: Profile) -> None:
+        """Ask for registration news in every domain that the modem has; one that refuses both forms is still polled."""
+        self._domains, self._stats = list(profile.registration), {}
+        for domain in self._domains:
+            if self._link.attempt(f"AT{domain}=2") is None:
+                self._link.attempt(f"AT{domain}=1")
+        self._link.attempt("AT+COPS=3,2", timeout=10)
+
+    def look(self, profile: Profile) -> None:
+        """As `enable`, `poll` and `measure`, but nothing is set in the modem."""
+        self._domains, self._stats = list(profile.registration), {}
+        self.poll()
+        self.measure()
+
+    def poll(self) -> None:
+        """Ask every domain; one that refuses is not asked again until the next `enable`."""
+        for domain in tuple(self._domains):
+            lines = self._link.attempt(f"AT{domain}?", prefix=domain)
+            if lines is None:
+                self._domains.remove(domain)
+                self._stats.pop(domain, None)
+                continue
+            told = read(parse_registration, lines)
+            if told is not None:
+                self._stats[domain] = told.status
+
+    def measure(self) -> None:
+        """Signal and operator; what is refused becomes unknown."""
+        signal = read(parse_signal, self._link.attempt("AT+CSQ"))
+        self.signal_dbm = signal.dbm if signal is not None else None
+        operator = read(parse_operator, self._link.attempt("AT+COPS?", timeout=10))
+        self.operator = operator.name if operator is not None else None
+
+    def heard(self, news: Indication) -> bool:
+        """Take a registration indication; whether it was one."""
+        if not is_registration(news.line):
+            return False
+        told = read(parse_registration, [news.line])
+        if told is not None and told.prefix in self._domains:
+            self._stats[told.prefix] = told.status
+        return True
+
+    @property
+    def registration(self) -> Registration | None:
+        """The best of all domains: what carries SMS, then searching, then what refuses."""
+        found = [Registration(stat, domain[1:]) for domain, stat in self._stats.items()]
+        return min(found, key=_rank, default=None)
+
+    @property
+    def state(self) -> tuple[ModemState, str | None, str | None]:
+        """State, reason and advice that follow from the registration."""
+        best = self.registration
+        if best is not None and best.sms_possible:
+            return ModemState.READY, None, None
+        if best is not None and best.denied:
+            return (
+                ModemState.DENIED,
+                f"registration denied by the network ({best.domain}: {best.meaning})",
+                "check with the operator that the SIM is active and may register here; try it in a phone",
+            )
+        said = f" ({best.domain}: {best.meaning})" if best is not None else ""
+        return (
+            ModemState.SEARCHING,
+            f"not registered with a network yet{said}",
+            "wait a minute; then check the antenna, the place, and that the SIM's operator has a network here",
+        )
+
+
+def _rank(registration: Registration) -> int:
+    if registration.sms_possible:
+        return 0 if registration.stat in (1, 6, 9) else 1
+    if registration.stat == 2:
+        return 2
+    return 3 if registration.denied else 4
