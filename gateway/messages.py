@@ -49,7 +49,7 @@ MOVES: dict[MessageState, frozenset[MessageState]] = {
     _M.SENDING: frozenset({_M.QUEUED, _M.SENT, _M.FAILED, _M.UNKNOWN, _M.CANCELLED}) | _NETWORK_FACTS,
     _M.SENT: _NETWORK_FACTS | {_M.SENDING},  # sending: an unconfirmed code goes out once more
     # A fact from the network always wins, however late it comes.
-    _M.UNKNOWN: _NETWORK_FACTS | {_M.SENT},
+    _M.UNKNOWN: _NETWORK_FACTS | {_M.SENT, _M.FAILED},  # failed: the refusal came late
     _M.FAILED: _NETWORK_FACTS | {_M.SENT},
     _M.EXPIRED: frozenset({_M.DELIVERED, _M.UNDELIVERED, _M.SENT}),
     _M.UNDELIVERED: frozenset({_M.DELIVERED}),  # another attempt of the same part arrived after all
@@ -97,9 +97,7 @@ class AttemptKind(StrEnum):
     RESTART = "restart"  #: the whole message again on another SIM: possible duplicate
 
 
-POSSIBLE_DUPLICATES = frozenset(
-    {AttemptKind.RESEND, AttemptKind.HEDGE, AttemptKind.UNCONFIRMED, AttemptKind.RESTART}
-)
+POSSIBLE_DUPLICATES = frozenset({AttemptKind.RESEND, AttemptKind.HEDGE, AttemptKind.UNCONFIRMED, AttemptKind.RESTART})
 
 
 class Secret(str):
@@ -131,7 +129,7 @@ class NewMessage:
     """A message as it is accepted: already checked, split into segments and routed to a queue."""
 
     client: str
-    to: str
+    to: str = field(repr=False)
     """E.164, or a short code where that is allowed."""
     country: str | None
     """Region code of the destination; None for short codes."""
@@ -185,7 +183,7 @@ class Message:
 
     id: str
     client: str
-    to: str
+    to: str = field(repr=False)
     state: MessageState
     reason: str | None
     parts: int
@@ -217,7 +215,7 @@ class ClaimedAttempt:
     parts: int
     lane: Lane
     kind: AttemptKind
-    to: str
+    to: str = field(repr=False)
     segment: bytes = field(repr=False)
     concat_reference: int
     expires_boot: float
@@ -231,6 +229,12 @@ class ClaimedAttempt:
     """How many attempts this part has had, this one included."""
     without: frozenset[str] = frozenset()
     """Options the network refused before: `validity`, `pid`, `class`."""
+    bound: bool = False
+    """Whether the rest of its message goes by this SIM only, because a part was accepted or may have been."""
+    step: int = 0
+    """Steps of the retry schedule that the part has taken."""
+    hopped: bool = False
+    """Whether the present step has already used another modem."""
 
     @property
     def possible_duplicate(self) -> bool:
@@ -256,7 +260,7 @@ class Report:
     imsi: str
     reference: int
     """TP-MR"""
-    recipient: str
+    recipient: str = field(repr=False)
     """TP-RA as number; empty where the network left it out."""
     status: int
     """TP-ST"""

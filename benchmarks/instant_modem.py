@@ -1,0 +1,121 @@
+"""A modem that answers at once and notes when: an instrument, so that what is measured is the gateway.
+
+    python -m benchmarks.instant_modem [--radio SECONDS]
+
+prints the path of its pseudo-terminal, then serves it until standard input ends, then prints one JSON list of
+[AT+CMGS read, PDU complete, final result written], in nanoseconds of CLOCK_MONOTONIC, one per message.
+It knows just enough AT to be brought up; `hardware.simulator` is the strict one.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import select
+import sys
+import termios
+import time
+import tty
+
+ANSWERS = {
+    "AT+CGMI": "Simwire",
+    "AT+CGMM": "Instant",
+    "AT+CGMR": "1",
+    "AT+CGSN": "350000000000016",
+    "AT+GCAP": "+GCAP: +CGSM",
+    "AT+CIMI": "001010000000001",
+    "AT+CCID": "+CCID: 8900100000000000017",
+    "AT+CFUN?": "+CFUN: 1",
+    "AT+CPIN?": "+CPIN: READY",
+    "AT+CSMS=0": "+CSMS: 1,1,1",
+    "AT+CSMS=1": "+CSMS: 1,1,1",
+    "AT+CSMS?": "+CSMS: 0,1,1,1",
+    "AT+CPMS=?": '+CPMS: ("SM"),("SM"),("SM")',
+    "AT+CPMS?": '+CPMS: "SM",0,50,"SM",0,50,"SM",0,50',
+    "AT+CNMI=?": "+CNMI: (0-2),(0,1),(0),(0,1),(0,1)",
+    "AT+CSCA?": '+CSCA: "+447700900001",145',
+    "AT+CREG?": "+CREG: 0,1",
+    "AT+CGREG?": "+CGREG: 0,1",
+    "AT+CEREG?": "+CEREG: 0,1",
+    "AT+CSQ": "+CSQ: 20,99",
+    "AT+COPS?": '+COPS: 0,2,"00101"',
+}
+
+
+class InstantModem:
+    """One pseudo-terminal, one message at a time."""
+
+    def __init__(self, radio: float) -> None:
+        self.radio = radio
+        self.master, self.slave = os.openpty()
+        tty.setraw(self.slave, termios.TCSANOW)
+        self.notes: list[tuple[int, int, int]] = []
+        self.reference = 0
+        self.cnmi = "2,1,0,0,0"
+
+    def serve(self) -> None:
+        """Until standard input ends."""
+        buffer = b""
+        begun = 0
+        while True:
+            ready, _, _ = select.select([self.master, sys.stdin], [], [])
+            if sys.stdin in ready and not sys.stdin.buffer.read1(1):
+                return
+            if self.master not in ready:
+                continue
+            buffer += os.read(self.master, 65536)
+            now = time.monotonic_ns()
+            while buffer:
+                if begun:
+                    end = next((n for n, octet in enumerate(buffer) if octet in b"\x1a\x1b"), None)
+                    if end is None:
+                        break
+                    sent, buffer = buffer[end] == 0x1A, buffer[end + 1 :]
+                    if sent:
+                        self.finish(begun, now)
+                    else:
+                        os.write(self.master, b"\r\nOK\r\n")
+                    begun = 0
+                    continue
+                line, mark, rest = buffer.partition(b"\r")
+                if not mark:
+                    break
+                buffer = rest
+                command = line.strip(b"\x1b\n ").decode("latin-1").upper()
+                if command.startswith("AT+CMGS="):
+                    begun = now
+                    os.write(self.master, b"\r\n> ")
+                elif command.startswith("AT"):
+                    os.write(self.master, self.answer(command))
+
+    def finish(self, begun: int, complete: int) -> None:
+        """The final result, after the time on the air."""
+        if self.radio:
+            time.sleep(self.radio)
+        self.reference = (self.reference + 1) % 256
+        os.write(self.master, b"\r\n+CMGS: %d\r\n\r\nOK\r\n" % self.reference)
+        self.notes.append((begun, complete, time.monotonic_ns()))
+
+    def answer(self, command: str) -> bytes:
+        """What a healthy modem says."""
+        if command.startswith("AT+CNMI=") and command != "AT+CNMI=?":
+            self.cnmi = command.removeprefix("AT+CNMI=")
+        text = f"+CNMI: {self.cnmi}" if command == "AT+CNMI?" else ANSWERS.get(command)
+        if command.startswith("AT+CPMS=") and command not in ANSWERS:
+            text = "+CPMS: 0,50,0,50,0,50"
+        return (f"\r\n{text}\r\n" if text else "").encode() + b"\r\nOK\r\n"
+
+
+def main() -> None:
+    """See the module's text."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--radio", type=float, default=0.0, help="seconds a part takes on the air")
+    modem = InstantModem(parser.parse_args().radio)
+    print(os.ttyname(modem.slave), flush=True)
+    modem.serve()
+    print(json.dumps(modem.notes), flush=True)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,47 @@
+"""The Flask application of the API."""
+
+from __future__ import annotations
+
+from flask import Flask, Response
+
+from gateway.api import docs, health, inbox, messages, modems, openapi, otp, preview, problems
+from gateway.api.auth import Authenticator
+from gateway.api.operations import BODY_LIMIT, JSON, Operation, encode, register
+from gateway.api.view import ServiceView
+from gateway.api.waiting import WaitRoom
+
+
+def create_app(service: ServiceView) -> Flask:
+    """The WSGI application; `app.extensions["simwire.waiting"].close()` ends its long polls."""
+    app = Flask("simwire", static_folder=None, template_folder=None)
+    app.config["MAX_CONTENT_LENGTH"] = BODY_LIMIT
+    waiting = app.extensions["simwire.waiting"] = WaitRoom(service.config.api.threads)
+    authenticator = Authenticator(service.store.keys)
+    operations = (
+        *messages.operations(service, waiting),
+        *otp.operations(service),
+        *preview.operations(service),
+        *inbox.operations(service, waiting),
+        *modems.operations(service),
+    )
+    for operation in operations:
+        register(app, operation, authenticator)
+    health.install(app, service, authenticator)
+    problems.install(app)
+    _describe(app, operations)
+    return app
+
+
+def _describe(app: Flask, operations: tuple[Operation, ...]) -> None:
+    """Add /openapi.json and /docs, both made once."""
+    document = openapi.document(operations)
+    described, page = encode(document), docs.page(document)
+
+    @app.get("/openapi.json")
+    def openapi_json() -> Response:
+        return Response(described, content_type=JSON)
+
+    @app.get("/docs")
+    def docs_page() -> Response:
+        headers = {"Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'"}
+        return Response(page, headers=headers, content_type="text/html; charset=utf-8")

@@ -1,0 +1,65 @@
+"""Who asks: API keys, and the peers that may look at health without one."""
+
+from __future__ import annotations
+
+import ipaddress
+from dataclasses import dataclass
+
+from flask import Request
+
+from gateway.api.problems import Problem
+from gateway.scopes import SEE_ALL
+from gateway.store import Keys
+
+_FORWARDED = ("Forwarded", "X-Forwarded-For", "X-Forwarded-Host", "X-Forwarded-Proto", "X-Real-Ip", "Via")
+
+
+@dataclass(frozen=True, slots=True)
+class Principal:
+    """The client behind a key, and what the key may do."""
+
+    client: str
+    scopes: frozenset[str]
+
+    @property
+    def sees(self) -> str | None:
+        """The client whose things it sees; None: everybody's."""
+        return None if self.scopes & SEE_ALL else self.client
+
+    def may(self, scope: str) -> bool:
+        """Whether the key has a scope."""
+        return scope in self.scopes or "admin" in self.scopes
+
+
+class Authenticator:
+    """Finds the principal of a request."""
+
+    def __init__(self, keys: Keys) -> None:
+        self._keys = keys
+
+    def principal(self, request: Request) -> Principal:
+        """Who sent the request; raises Problem 401 without a key that is known and in force."""
+        scheme, _, key = request.headers.get("Authorization", "").partition(" ")
+        if scheme.lower() != "bearer" or not key:
+            raise _unauthorized("send your key as Authorization: Bearer KEY")
+        found = self._keys.authenticate(key.strip())
+        if found is None:
+            raise _unauthorized("this key is not known or was revoked")
+        return Principal(found.client, found.scopes)
+
+    def admit_to_health(self, request: Request) -> None:
+        """Let a loopback peer look without a key, unless a proxy stands in between; others need any key."""
+        if _is_loopback(request.remote_addr) and not any(name in request.headers for name in _FORWARDED):
+            return
+        self.principal(request)
+
+
+def _unauthorized(detail: str) -> Problem:
+    return Problem(401, "unauthorized", detail, {"WWW-Authenticate": "Bearer"})
+
+
+def _is_loopback(address: str | None) -> bool:
+    try:
+        return ipaddress.ip_address(address or "").is_loopback
+    except ValueError:
+        return False

@@ -1,0 +1,139 @@
+"""The OpenAPI 3.1 document, from the operations and the types that validate."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from importlib.metadata import PackageNotFoundError, version
+from typing import Any
+
+from pydantic import BaseModel
+from pydantic.json_schema import JsonSchemaMode, models_json_schema
+
+from gateway.api.operations import BODY_LIMIT, Operation
+from gateway.api.problems import PROBLEM
+from gateway.api.shapes import Live, ProblemShape, Ready, Shape
+
+_REF = "#/components/schemas/{model}"
+_WORDS = {
+    400: "The body is not JSON",
+    401: "No key, or one that is not in force",
+    403: "The key lacks a scope, or the destination is not allowed",
+    404: "There is no such thing, or it is another client's",
+    409: "The state of the thing forbids it",
+    413: f"The body is over {BODY_LIMIT} bytes",
+    415: "The body is not sent as JSON",
+    422: "Fields that cannot be used, each named",
+    429: "A limit; Retry-After says when to try again",
+    503: "Nothing can be taken now; Retry-After says when to try again",
+}
+_INTRODUCTION = (
+    "Send text messages and one-time codes through your own SIM cards. JSON in and out; times in RFC 3339, UTC; "
+    "errors are problem documents (RFC 9457) with a stable `code`."
+)
+
+Json = dict[str, Any]
+
+
+def document(operations: Iterable[Operation]) -> Json:
+    """The whole document."""
+    operations = list(operations)
+    models = _models(operations)
+    keys, definitions = models_json_schema([(model, _mode(model)) for model in models], ref_template=_REF)
+    refs = {model: keys[(model, _mode(model))] for model in models}
+    paths: dict[str, Json] = {}
+    for operation in operations:
+        paths.setdefault(operation.path, {})[operation.method.lower()] = _operation(operation, refs)
+    for path, model in (("/health/live", Live), ("/health/ready", Ready)):
+        paths[path] = {"get": _health(path, refs[model])}
+    return {
+        "openapi": "3.1.0",
+        "info": {"title": "Simwire", "version": _version(), "description": _INTRODUCTION},
+        "security": [{"key": []}],
+        "paths": paths,
+        "components": {
+            "schemas": definitions["$defs"],
+            "securitySchemes": {"key": {"type": "http", "scheme": "bearer"}},
+        },
+    }
+
+
+def _models(operations: list[Operation]) -> list[type[BaseModel]]:
+    found: dict[type[BaseModel], None] = {ProblemShape: None, Live: None, Ready: None}
+    for operation in operations:
+        found[operation.answer] = None
+        found.update(dict.fromkeys(operation.answers))
+        if operation.body is not None:
+            found[operation.body] = None
+    return list(found)
+
+
+def _mode(model: type[BaseModel]) -> JsonSchemaMode:
+    return "serialization" if issubclass(model, Shape) else "validation"
+
+
+def _operation(operation: Operation, refs: dict[type[BaseModel], Json]) -> Json:
+    names = [part[1:-1] for part in operation.path.split("/") if part.startswith("{")]
+    shapes = [refs[model] for model in (operation.answer, *operation.answers)]
+    described: Json = {
+        "operationId": operation.name,
+        "summary": operation.summary,
+        "description": "Scope: " + " or ".join(f"`{scope}`" for scope in operation.scopes),
+        "tags": [operation.path.split("/")[2]],
+        "parameters": [
+            *({"name": name, "in": "path", "required": True, "schema": {"type": "string"}} for name in names),
+            *(
+                {"name": one.name, "in": "query", "schema": dict(one.schema), "description": one.description}
+                for one in operation.query
+            ),
+        ],
+        "responses": {
+            str(operation.status): {
+                "description": operation.answer.__doc__,
+                "content": {"application/json": {"schema": shapes[0] if len(shapes) == 1 else {"oneOf": shapes}}},
+            },
+            **{str(status): _problem(status, refs) for status in _refusals(operation)},
+        },
+    }
+    if operation.body is not None:
+        described["requestBody"] = {
+            "required": not operation.body_optional,
+            "content": {"application/json": {"schema": refs[operation.body]}},
+        }
+    return described
+
+
+def _refusals(operation: Operation) -> list[int]:
+    found = {401, 403, *operation.refusals}
+    if operation.body is not None:
+        found |= {400, 413, 415, 422}
+    # An unknown query parameter is refused wherever none or another is known.
+    return sorted(found | {422})
+
+
+def _problem(status: int, refs: dict[type[BaseModel], Json]) -> Json:
+    described: Json = {"description": _WORDS[status], "content": {PROBLEM: {"schema": refs[ProblemShape]}}}
+    if status in (429, 503):
+        described["headers"] = {"Retry-After": {"schema": {"type": "integer"}, "description": "Seconds"}}
+    return described
+
+
+def _health(path: str, shape: Json) -> Json:
+    content = {"content": {"application/json": {"schema": shape}}}
+    responses: Json = {"200": {"description": "Yes", **content}, "401": {"description": _WORDS[401]}}
+    if path.endswith("ready"):
+        responses["503"] = {"description": "Not now", **content}
+    return {
+        "operationId": path.strip("/").replace("/", "_"),
+        "summary": "Whether the process answers" if path.endswith("live") else "Whether messages can be taken and sent",
+        "description": "No key is needed from a loopback peer without forwarding headers.",
+        "tags": ["health"],
+        "security": [{}, {"key": []}],
+        "responses": responses,
+    }
+
+
+def _version() -> str:
+    try:
+        return version("simwire")
+    except PackageNotFoundError:
+        return "0"

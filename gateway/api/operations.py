@@ -1,0 +1,127 @@
+"""One operation of the API: how it is called, who may call it, what it takes and gives. Routes and the OpenAPI
+document are both made from these, so that they cannot disagree.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from flask import Flask, Response, request
+from pydantic import BaseModel, ValidationError
+
+from gateway.api.auth import Authenticator, Principal
+from gateway.api.problems import Problem, field_errors
+from gateway.refusals import FieldError, InvalidInput
+
+BODY_LIMIT = 256 * 1024
+"""Bytes of a request body; more is answered 413."""
+JSON = "application/json"
+encode = json.JSONEncoder(separators=(",", ":"), ensure_ascii=False).encode
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """One request: who asks, with which body and query."""
+
+    principal: Principal
+    body: Any
+    query: Mapping[str, str]
+
+
+Answer = tuple[int, Mapping[str, Any]]
+Handler = Callable[..., Answer]
+"""Called with a Call and the parameters of the path."""
+
+
+@dataclass(frozen=True, slots=True)
+class Parameter:
+    """A query parameter, for the document and for refusing unknown ones."""
+
+    name: str
+    schema: Mapping[str, Any]
+    description: str
+
+
+@dataclass(frozen=True, slots=True)
+class Operation:
+    """One method of one path."""
+
+    method: str
+    path: str
+    """With `{name}` for parameters, as OpenAPI writes it."""
+    name: str
+    summary: str
+    scopes: tuple[str, ...]
+    """Any of them is enough; `admin` always is."""
+    handler: Handler
+    status: int
+    answer: type[BaseModel]
+    body: type[BaseModel] | None = None
+    body_optional: bool = False
+    query: tuple[Parameter, ...] = ()
+    refusals: tuple[int, ...] = ()
+    """Further statuses it may answer with a problem document."""
+    answers: tuple[type[BaseModel], ...] = ()
+    """Other shapes that a success may have."""
+
+
+def register(app: Flask, operation: Operation, authenticator: Authenticator) -> None:
+    """Make the route of an operation: key, scope, body, handler, JSON."""
+    allowed = frozenset((*operation.scopes, "admin"))
+    known = frozenset(parameter.name for parameter in operation.query)
+    handler, body_of = operation.handler, _body_reader(operation)
+
+    def view(**path: str) -> Response:
+        principal = authenticator.principal(request)
+        if not allowed & principal.scopes:
+            needed = " or ".join(operation.scopes)
+            raise Problem(403, "scope_missing", f"this key lacks the scope {needed}")
+        body = body_of()
+        if request.query_string:
+            query: Mapping[str, str] = _query(known)
+        else:
+            query = {}
+        status, document = handler(Call(principal, body, query), **path)
+        return Response(encode(document), status, content_type=JSON)
+
+    rule = operation.path.replace("{", "<").replace("}", ">")
+    app.add_url_rule(rule, operation.name, view, methods=[operation.method])
+
+
+def _body_reader(operation: Operation) -> Callable[[], BaseModel | None]:
+    model = operation.body
+    if model is None:
+        return lambda: None
+    validate = model.__pydantic_validator__.validate_json
+    optional = operation.body_optional
+
+    def read() -> BaseModel | None:
+        if (request.content_length or 0) > BODY_LIMIT:
+            raise Problem(413, "body_too_large", f"a body has at most {BODY_LIMIT} bytes")
+        octets = request.get_data(cache=False)
+        if not octets and optional:
+            return model()
+        if not request.is_json:
+            raise Problem(415, "not_json", f"send the body as Content-Type: {JSON}")
+        try:
+            parsed: BaseModel = validate(octets)
+        except ValidationError as error:
+            first = error.errors(include_url=False, include_context=False, include_input=False)[0]
+            if first["type"] == "json_invalid":
+                raise Problem(400, "malformed_json", first["msg"]) from None
+            raise InvalidInput(field_errors(error)) from None
+        return parsed
+
+    return read
+
+
+def _query(known: frozenset[str]) -> dict[str, str]:
+    """The query's parameters, empty ones left out; raises InvalidInput for one that is not known."""
+    given = request.args
+    if unknown := [name for name in given if name not in known]:
+        listed = ", ".join(sorted(known)) or "none"
+        raise InvalidInput([FieldError(name[:64], f"no such parameter; known: {listed}") for name in unknown])
+    return {name: value for name, value in given.items() if value != ""}

@@ -1,0 +1,124 @@
+"""Stored things as JSON. Written out by hand: these run for every request."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import UTC, datetime
+
+from gateway.directory import ModemView
+from gateway.messages import Json, Lane, Message, Secret, TimelineEntry
+from gateway.verify import ChallengeView
+
+PRIORITY = {Lane.OTP: "otp", Lane.HIGH: "high", Lane.NORMAL: "normal", Lane.BULK: "bulk"}
+
+
+def moment(milliseconds: int) -> str:
+    """RFC 3339 in UTC with milliseconds."""
+    return datetime.fromtimestamp(milliseconds / 1000, UTC).isoformat(timespec="milliseconds")[:-6] + "Z"
+
+
+def moment_or_none(milliseconds: int | None) -> str | None:
+    """`moment`, where there is one."""
+    return None if milliseconds is None else moment(milliseconds)
+
+
+def message(stored: Message, timeline: Iterable[TimelineEntry] | None = None, text: Secret | None = None) -> Json:
+    """A message; with its timeline and text where they are given."""
+    document: Json = {
+        "id": stored.id,
+        "to": stored.to,
+        "state": stored.state.value,
+        "reason": stored.reason,
+        "parts": stored.parts,
+        "encoding": stored.encoding,
+        "priority": PRIORITY[stored.lane],
+        "modem": stored.modem,
+        "attempts": stored.attempts,
+        "created_at": moment(stored.created_at),
+        "expires_at": moment(stored.expires_at),
+        "next_attempt_at": moment_or_none(stored.next_attempt_at),
+        "sent_at": moment_or_none(stored.sent_at),
+        "delivered_at": moment_or_none(stored.delivered_at),
+        "client_ref": stored.client_ref,
+        "tags": list(stored.tags),
+        "warnings": list(stored.warnings),
+    }
+    if text is not None:
+        document["text"] = text.reveal()
+    if timeline is not None:
+        document["timeline"] = [timeline_row(entry) for entry in timeline]
+    return document
+
+
+def accepted(stored: Message) -> Json:
+    """A message that was queued just now: its timeline has one row."""
+    return message(stored, (TimelineEntry(stored.created_at, stored.state),))
+
+
+def timeline_row(entry: TimelineEntry) -> Json:
+    """One row of a timeline."""
+    return {
+        "time": moment(entry.at),
+        "state": entry.state.value,
+        "reason": entry.reason,
+        "modem": entry.modem,
+        "attempt": entry.attempt,
+        "part": entry.part,
+        "result": entry.result,
+        "possible_duplicate": entry.possible_duplicate,
+    }
+
+
+def challenge(view: ChallengeView) -> Json:
+    """A challenge, without its code."""
+    stored, newest = view.challenge, view.message
+    return {
+        "id": stored.id,
+        "message_id": newest.id if newest else None,
+        "to": stored.to,
+        "state": view.state.value,
+        "message_state": newest.state.value if newest else None,
+        "expires_at": moment(stored.expires_at),
+        "resend_after": view.resend_after,
+        "attempts_left": view.attempts_left,
+        "warnings": list(newest.warnings) if newest else [],
+    }
+
+
+def challenge_with_timeline(view: ChallengeView, timeline: Iterable[TimelineEntry]) -> Json:
+    """A challenge and what happened to its newest message."""
+    stored = view.challenge
+    return {
+        **challenge(view),
+        "purpose": stored.purpose,
+        "sends": stored.sends,
+        "created_at": moment(stored.created_at),
+        "client_ref": stored.client_ref,
+        "timeline": [timeline_row(entry) for entry in timeline],
+    }
+
+
+def modem(view: ModemView) -> Json:
+    """A modem as it is now."""
+    return {
+        "name": view.name,
+        "state": view.state,
+        "reason": view.reason,
+        "advice": view.advice,
+        "port": view.port,
+        "profile": view.profile,
+        "model": view.model,
+        "imei": view.imei,
+        "imsi": view.imsi,
+        "iccid": view.iccid,
+        "operator": view.operator,
+        "registration": view.registration,
+        "signal_dbm": view.signal_dbm,
+        "reports": view.reports,
+        "sent": view.sent,
+        "failed": view.failed,
+        "received": view.received,
+        "last_error": view.last_error,
+        "prefixes": list(view.prefixes),
+        "reserve_for_otp": view.reserve_for_otp,
+    }

@@ -1,0 +1,39 @@
+"""`simwire config`: is the configuration file right?"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from gateway.cli import output
+from gateway.cli.failure import Command, Failure, Group
+from gateway.cli.options import json_option
+from gateway.config import ConfigError, load
+
+
+@click.group(cls=Group)
+def config() -> None:
+    """The configuration file."""
+
+
+@config.command("check", cls=Command)
+@click.argument("file", required=False, type=click.Path(path_type=Path))
+@click.option("--config", "given", type=click.Path(path_type=Path), envvar="SIMWIRE_CONFIG", metavar="FILE")
+@json_option
+def check(file: Path | None, given: Path | None, as_json: bool) -> None:
+    """Check FILE in full: every problem with its key, and exit status 1 where there is one."""
+    path = file or given
+    if path is None:
+        raise click.UsageError("say which file: simwire config check FILE")
+    try:
+        modems = load(path).modem
+    except ConfigError as error:
+        raise Failure(
+            str(error), {"code": "config_invalid", "file": str(path), "ok": False, "problems": error.problems}
+        ) from None
+    if as_json:
+        output.document({"file": str(path), "ok": True, "problems": []})
+        return
+    names = ", ".join(modem.name for modem in modems)
+    output.console().print(f"{path}: good, with {len(modems)} modem{'s'[: len(modems) != 1]} ({names})", soft_wrap=True)

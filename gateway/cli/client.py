@@ -1,0 +1,103 @@
+"""The one HTTP client of the command line, on the standard library. No proxies and no redirects: a key goes to the
+gateway that was named and nowhere else.
+"""
+
+from __future__ import annotations
+
+import http.client
+import json
+import urllib.parse
+from collections.abc import Mapping
+from typing import Any
+
+from gateway.cli.failure import Failure
+from gateway.messages import Json, Secret
+
+ANSWER_TIME = 30.0
+"""Seconds that an answer may take, beyond what a long poll asks for."""
+LONGEST_WAIT = 60.0
+"""Seconds of one long poll, as the API allows."""
+
+
+class Gateway:
+    """A running gateway at a URL, with a key."""
+
+    def __init__(self, url: str, key: Secret) -> None:
+        parts = urllib.parse.urlsplit(url)
+        try:
+            port = parts.port
+        except ValueError:
+            parts, port = urllib.parse.SplitResult("", "", "", "", ""), None
+        if parts.scheme not in {"http", "https"} or not parts.hostname:
+            raise Failure(f"{url} is no URL of a gateway; write one like http://127.0.0.1:8080")
+        self.url = url.rstrip("/")
+        self._base = parts.path.rstrip("/")
+        self._secure, self._host, self._port = parts.scheme == "https", parts.hostname, port
+        self._key = key
+
+    def get(self, path: str, query: Mapping[str, Any] | None = None, *, wait: float = 0.0) -> Json:
+        """GET a resource; raises Failure."""
+        return self.call("GET", path, query=query, wait=wait)
+
+    def post(self, path: str, body: Json, *, wait: float = 0.0, headers: Mapping[str, str] | None = None) -> Json:
+        """POST a JSON body; raises Failure."""
+        return self.call("POST", path, body=body, wait=wait, headers=headers)
+
+    def call(
+        self,
+        method: str,
+        path: str,
+        *,
+        body: Json | None = None,
+        query: Mapping[str, Any] | None = None,
+        wait: float = 0.0,
+        headers: Mapping[str, str] | None = None,
+    ) -> Json:
+        """One request; its JSON answer. `wait` is how many seconds the request itself asks to wait.
+
+        Raises Failure with the gateway's own words where it refuses, and with what to do where it cannot be reached.
+        """
+        given = {name: value for name, value in (query or {}).items() if value is not None}
+        target = f"{self._base}{path}" + (f"?{urllib.parse.urlencode(given)}" if given else "")
+        sent = {"Authorization": f"Bearer {self._key.reveal()}", "Accept": "application/json", **(headers or {})}
+        octets = None
+        if body is not None:
+            octets = json.dumps(body).encode()
+            sent["Content-Type"] = "application/json"
+        connection = self._connection(ANSWER_TIME + wait)
+        try:
+            connection.request(method, target, octets, sent)
+            answer = connection.getresponse()
+            return self._read(answer, answer.read())
+        except TimeoutError:
+            raise Failure(f"{self.url} does not answer; see its log (journalctl -u simwire)") from None
+        except (OSError, http.client.HTTPException) as error:
+            what = getattr(error, "strerror", None) or type(error).__name__
+            raise Failure(
+                f"no gateway at {self.url} ({what}); is `simwire serve` running? Say where with --url or --config"
+            ) from None
+        finally:
+            connection.close()
+
+    def _connection(self, timeout: float) -> http.client.HTTPConnection:
+        kind = http.client.HTTPSConnection if self._secure else http.client.HTTPConnection
+        return kind(self._host, self._port, timeout=timeout)
+
+    def _read(self, answer: http.client.HTTPResponse, octets: bytes) -> Json:
+        try:
+            document = json.loads(octets) if octets else {}
+        except ValueError:
+            document = None
+        if not isinstance(document, dict):
+            raise Failure(f"{self.url} answered {answer.status} with no JSON document; is that a gateway's address?")
+        if answer.status >= 400:
+            raise Failure(_in_words(answer, document), document)
+        return document
+
+
+def _in_words(answer: http.client.HTTPResponse, problem: Json) -> str:
+    """A problem document (RFC 9457) in one or a few lines."""
+    said = problem.get("detail") or problem.get("title") or answer.reason
+    fields = [f"\n  {one['field']}: {one['message']}" for one in problem.get("errors", ())]
+    again = answer.headers.get("Retry-After")
+    return f"{said}{''.join(fields)}" + (f"; try again in {again} s" if again else "")

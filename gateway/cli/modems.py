@@ -1,0 +1,118 @@
+"""`simwire modems`: those of a running gateway, and ports that no gateway holds."""
+
+from __future__ import annotations
+
+from contextlib import closing
+
+import click
+
+from gateway.cli import output
+from gateway.cli.client import Gateway
+from gateway.cli.failure import Failure, Group
+from gateway.cli.messages import path_of
+from gateway.cli.options import gateway_options, json_option
+from hardware.clock import SystemClock
+from hardware.discovery import FoundModem, find_modems, identify, open_port
+
+USSD_SECONDS = 70.0
+"""How long a network may take to answer a USSD code, and a bit."""
+
+
+@click.group(cls=Group)
+def modems() -> None:
+    """Look at modems."""
+
+
+@modems.command("list")
+@gateway_options
+def list_modems(gateway: Gateway, as_json: bool) -> None:
+    """The modems of a running gateway."""
+    found = gateway.get("/v1/modems")
+    if as_json:
+        output.document(found)
+        return
+    rows = [
+        (
+            one["name"],
+            output.state(one["state"]),
+            one["model"],
+            one["operator"],
+            None if one["signal_dbm"] is None else f"{one['signal_dbm']} dBm",
+            f"{one['sent']} sent, {one['failed']} failed",
+            one["advice"] or one["reason"],
+        )
+        for one in found["items"]
+    ]
+    output.table(("name", "state", "model", "operator", "signal", "counts", "what to do"), rows, none="no modems")
+
+
+@modems.command("info")
+@click.argument("name")
+@gateway_options
+def info(gateway: Gateway, name: str, as_json: bool) -> None:
+    """Everything that is known of one modem."""
+    found = gateway.get(path_of(name, "modems"))
+    if as_json:
+        output.document(found)
+    else:
+        output.fields({**found, "state": output.state(found["state"])})
+
+
+@modems.command("ussd")
+@click.argument("name")
+@click.argument("code")
+@gateway_options
+def ussd(gateway: Gateway, name: str, code: str, as_json: bool) -> None:
+    """Ask the network of modem NAME with a CODE like *100#, for example for the balance."""
+    answer = gateway.post(f"{path_of(name, 'modems')}/ussd", {"code": code}, wait=USSD_SECONDS)
+    if as_json:
+        output.document(answer)
+    else:
+        output.console().print(output.shown(answer.get("text") or ""), soft_wrap=True)
+
+
+@modems.command("probe")
+@click.argument("port", required=False)
+@click.option("--baudrate", type=click.IntRange(300, 4_000_000), default=115_200, show_default=True)
+@click.option("--rtscts", is_flag=True, help="Hardware flow control.")
+@click.option("--all-ports", is_flag=True, help="Without PORT: write to ports of unknown USB devices too.")
+@json_option
+def probe(port: str | None, baudrate: int, rtscts: bool, all_ports: bool, as_json: bool) -> None:
+    """Say which modem answers at PORT; without PORT, look at every port of this machine.
+
+    PORT is a device path, or a URL like socket://host:port. Nothing is sent, no PIN is entered, and a port that a
+    gateway holds is left alone.
+    """
+    if port is not None:
+        found = [_at(port, baudrate=baudrate, rtscts=rtscts)]
+    else:
+        found = find_modems(open_port, SystemClock(), probe_all=all_ports)
+    documents = [_document(modem) for modem in found]
+    if as_json:
+        output.document(documents[0] if port is not None else {"items": documents})
+    elif port is not None:
+        output.fields(documents[0])
+    else:
+        headings = ("port", "manufacturer", "model", "profile", "imei", "iccid")
+        none = "no modem answers at a port that could be opened; --all-ports looks at unknown devices too"
+        output.table(headings, [tuple(one.values()) for one in documents], none=none)
+
+
+def _at(port: str, *, baudrate: int, rtscts: bool) -> FoundModem:
+    with closing(open_port(port, baudrate=baudrate, rtscts=rtscts)) as transport:
+        found = identify(transport, SystemClock())
+    if found is None:
+        raise Failure(f"nothing at {port} answers AT commands; a stick has several ports, try its others")
+    return found
+
+
+def _document(modem: FoundModem) -> dict[str, str | None]:
+    who = modem.identity
+    return {
+        "port": modem.port.device,
+        "manufacturer": who.manufacturer,
+        "model": who.model,
+        "profile": modem.profile,
+        "imei": who.imei,
+        "iccid": who.iccid,
+    }

@@ -1,0 +1,83 @@
+"""What is known of each modem right now, for routing, for the API and for people. Pure values and rules."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+READY = "ready"
+PAUSED = "paused"
+
+
+@dataclass(frozen=True, slots=True)
+class ModemView:
+    """One modem as clients and other workers see it; a snapshot."""
+
+    name: str
+    state: str
+    """absent, opening, locked, configuring, searching, ready, denied, paused or failed."""
+    reason: str | None = None
+    advice: str | None = None
+    """What a person can do about it."""
+    port: str | None = None
+    profile: str | None = None
+    model: str | None = None
+    imei: str | None = None
+    imsi: str | None = None
+    iccid: str | None = None
+    operator: str | None = None
+    registration: str | None = None
+    signal_dbm: int | None = None
+    reports: bool = False
+    """Whether this modem can give status reports as it is set up."""
+    sent: int = 0
+    failed: int = 0
+    received: int = 0
+    last_error: str | None = None
+    last_report_boot: float | None = None
+    """Boot-clock seconds of the last status report through this modem."""
+    prefixes: tuple[str, ...] = ()
+    reserve_for_otp: bool = False
+
+    @property
+    def usable(self) -> bool:
+        """Whether it can send now."""
+        return self.state == READY
+
+
+def home_prefix(number: str, prefixes: Iterable[str]) -> str:
+    """The longest configured prefix that `number` begins with; empty where none does."""
+    return max((p for p in prefixes if p and number.startswith(p)), key=len, default="")
+
+
+def serves(view: ModemView, prefix: str) -> bool:
+    """Whether a modem may send to numbers whose home prefix is `prefix`: one without prefixes may send anywhere."""
+    return not view.prefixes or any(prefix.startswith(own) for own in view.prefixes)
+
+
+def routes_for(name: str, modems: Sequence[ModemView], prefixes: Iterable[str]) -> tuple[str, ...]:
+    """Home queues that modem `name` takes from now.
+
+    A number goes to the modems that name its longest prefix. Others that may serve it (a shorter prefix, or none at
+    all) step in only while none of those can send: that is the fail-over.
+    """
+    own = next(view for view in modems if view.name == name)
+    queues = []
+    for prefix in {"", *prefixes}:
+        if not serves(own, prefix):
+            continue
+        rank = max((len(p) for p in own.prefixes if prefix.startswith(p)), default=0)
+        better = any(
+            view.usable
+            and view.name != name
+            and max((len(p) for p in view.prefixes if prefix.startswith(p)), default=0) > rank
+            for view in modems
+        )
+        if not better:
+            queues.append(f"route:{prefix}")
+    return tuple(sorted(queues))
+
+
+def others_usable(name: str, number_prefix: str, modems: Sequence[ModemView]) -> bool:
+    """Whether a modem other than `name` could take a number with that home prefix at once."""
+    return any(view.usable and view.name != name and serves(view, number_prefix) for view in modems)

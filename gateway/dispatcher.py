@@ -1,0 +1,274 @@
+"""ModemWorker: the one thread that owns a modem. It waits for nothing but its port and its wake-up."""
+
+from __future__ import annotations
+
+import logging
+import queue
+import threading
+from collections.abc import Callable
+from concurrent.futures import Future
+from dataclasses import replace
+from typing import Any, TypeVar
+
+from gateway.directory import PAUSED, READY, ModemView
+from gateway.incoming import ModemInbox
+from gateway.messages import ClaimedAttempt, Lane
+from gateway.retry import RetryPolicy
+from gateway.sending import Others, Sender
+from gateway.store import Store, StoreError
+from hardware.clock import Clock
+from hardware.errors import HardwareError
+from hardware.modem import Modem, ModemState
+from hardware.transport import Transport
+
+log = logging.getLogger("simwire.dispatcher")
+T = TypeVar("T")
+
+IDLE_WAIT = 30.0  # seconds between looks at registration and signal while nothing happens
+SWEEP_EVERY = 60.0  # seconds between sweeps of the storages: indications get lost
+NOT_READY_WAIT = 5.0  # seconds between looks at a modem that waits for its SIM, the network or a person
+REOPEN_WAITS = (0.25, 0.5, 1.0, 2.0, 5.0)  # seconds before the port is opened again; the last one repeats
+
+
+class ModemWorker:
+    """Owns one modem: opens its port, brings it up, sends what it may, takes what comes in.
+
+    `turn` does one round and returns; `run` repeats it until `stop`. `wait` waits for an event while there is no port,
+    so that a fake clock can stand in for time. Only `wake`, `request`, `pause`, `resume`, `stop`,
+    `view` and `idle` may be used from other threads.
+    """
+
+    def __init__(
+        self,
+        view: ModemView,
+        open_port: Callable[[], Transport],
+        make_modem: Callable[[Transport, ModemInbox], Modem],
+        store: Store,
+        others: Others,
+        clock: Clock,
+        retries: RetryPolicy,
+        wait: Callable[[threading.Event, float], object] = threading.Event.wait,
+    ) -> None:
+        self.name = view.name
+        self._wait = wait
+        self._view = view
+        self._open_port, self._make_modem, self._clock, self._others = open_port, make_modem, clock, others
+        self._sink = ModemInbox(view.name, store, clock, others.planned)
+        self._sender = Sender(store, others, self._sink, clock, retries, lambda: self._view)
+        self._transport: Transport | None = None
+        self._modem: Modem | None = None
+        self._requests: queue.SimpleQueue[tuple[Callable[[Modem], Any], Future[Any]]] = queue.SimpleQueue()
+        self._stopping = threading.Event()
+        self._woken = threading.Event()
+        self._failures = 0
+        self._next_sweep = self._next_refresh = 0.0
+        self._backlog = False
+        self.idle = False
+        """Whether the worker waits for work, or is about to look for it once more before it waits."""
+
+    # -- from other threads -------------------------------------------------------------------------------------------
+
+    @property
+    def view(self) -> ModemView:
+        """The newest snapshot."""
+        view = self._view
+        if view.state == READY and self._sender.paused:
+            return replace(view, state=PAUSED, reason="paused by an operator", advice="resume it to let it send again")
+        return view
+
+    def wake(self, lane: Lane = Lane.BULK) -> None:
+        """There may be work; `lane` tells how urgent the most urgent of it is."""
+        self._sender.urgent = min(self._sender.urgent, lane)
+        self._woken.set()
+        if (transport := self._transport) is not None:
+            transport.wake()
+
+    def request(self, action: Callable[[Modem], T]) -> Future[T]:
+        """Run `action` on the worker's thread between two submits; the future carries its result or HardwareError."""
+        future: Future[T] = Future()
+        self._requests.put((action, future))
+        self.wake()
+        return future
+
+    def pause(self) -> None:
+        """Send nothing more until `resume`; incoming messages and reports are still taken."""
+        self._sender.paused = True
+        self.wake()
+
+    def resume(self) -> None:
+        """Undo `pause`, and forget why the SIM was set aside."""
+        self._sender.paused = False
+        self._sender.forgive()
+        self.wake()
+
+    def stop(self) -> None:
+        """Finish the submit on the air, hand back what is only claimed, and end `run`."""
+        self._stopping.set()
+        self._sender.paused = True
+        self.wake()
+
+    # -- the thread ---------------------------------------------------------------------------------------------------
+
+    def run(self) -> None:
+        """Work until `stop`; survives everything the modem does, and a disk that is full for a while."""
+        while not self._stopping.is_set():
+            try:
+                self.turn(IDLE_WAIT)
+            except StoreError as error:
+                log.error("modem %s: %s", self.name, error)
+                self._close()
+                self._pause_for(REOPEN_WAITS[-1])
+        try:
+            self._sender.hand_back()
+        except StoreError as error:
+            log.error("modem %s: %s; settled at the next start", self.name, error)
+        self._close()
+
+    def turn(self, idle: float) -> None:
+        """One round: open, bring up, send what there is, else listen for at most `idle` seconds.
+
+        Raises StoreError where the outbox cannot be read or written.
+        """
+        try:
+            modem = self._modem or self._connect()
+            if modem.status.state is ModemState.READY:
+                self._work(modem, idle)
+            else:
+                self._bring_up(modem, idle)
+        except HardwareError as error:
+            self._lost(error, idle)
+
+    def _connect(self) -> Modem:
+        self._transport = transport = self._open_port()
+        self._publish(state="opening", reason=None, advice=None)
+        modem = self._modem = self._sink.modem = self._make_modem(transport, self._sink)
+        self._publish(port=transport.name)
+        return modem
+
+    def _bring_up(self, modem: Modem, idle: float) -> None:
+        modem.bring_up()
+        self._publish_status(modem)
+        self._next_refresh = self._clock.boot() + IDLE_WAIT
+        self._next_sweep = self._clock.boot() + SWEEP_EVERY
+        if modem.status.state is ModemState.READY:
+            self._failures = 0
+            self._others.planned()
+            return
+        self._sender.hand_back()
+        self._run_requests(modem)
+        modem.service(min(idle, NOT_READY_WAIT))
+        self._publish_status(modem)
+
+    def _work(self, modem: Modem, idle: float) -> None:
+        self._run_requests(modem)
+        self._housekeeping(modem)
+        attempt = self._sender.take()
+        if attempt is not None:
+            self._send(modem, attempt)
+            return
+        self._sender.store_outcome()
+        if self._backlog:
+            self._backlog = False
+            modem.backlog(False)
+        # Idle first, then one more look: a message stored in between either is seen here or wakes the wait.
+        self.idle = True
+        try:
+            attempt = self._sender.take()
+            if attempt is None:
+                modem.service(min(idle, max(0.0, self._next_refresh - self._clock.boot())))
+        finally:
+            self.idle = False
+        if attempt is not None:
+            self._send(modem, attempt)
+        else:
+            self._publish_status(modem)
+
+    def _send(self, modem: Modem, attempt: ClaimedAttempt) -> None:
+        self._sender.send(modem, attempt)
+        if self._sender.has_more and not self._backlog:
+            self._sender.store_outcome()
+            self._backlog = True
+            modem.backlog(True)
+        self._publish_status(modem)
+
+    def _housekeeping(self, modem: Modem) -> None:
+        now = self._clock.boot()
+        if now >= self._next_refresh:
+            self._next_refresh = now + IDLE_WAIT
+            modem.refresh()
+        if now >= self._next_sweep:
+            self._next_sweep = now + SWEEP_EVERY
+            modem.sweep()
+
+    def _run_requests(self, modem: Modem) -> None:
+        while True:
+            try:
+                action, future = self._requests.get_nowait()
+            except queue.Empty:
+                return
+            if not future.set_running_or_notify_cancel():
+                continue
+            self._sender.hand_back()
+            try:
+                future.set_result(action(modem))
+            except HardwareError as error:
+                future.set_exception(error)
+
+    # -- ends ---------------------------------------------------------------------------------------------------------
+
+    def _lost(self, error: HardwareError, idle: float) -> None:
+        self._close()
+        wait = min(idle, REOPEN_WAITS[min(self._failures, len(REOPEN_WAITS) - 1)])
+        self._failures += 1
+        if self._view.last_error != str(error) or self._view.state != "absent":
+            log.warning("modem %s: %s; its port is opened again until it answers", self.name, error)
+        self._publish(state="absent", reason=type(error).__name__, advice=str(error), last_error=str(error))
+        self._sender.hand_back()
+        self._pause_for(wait)
+
+    def _pause_for(self, seconds: float) -> None:
+        self._woken.clear()
+        if not self._stopping.is_set():
+            self._wait(self._woken, seconds)
+
+    def _close(self) -> None:
+        modem, transport = self._modem, self._transport
+        self._modem = self._transport = None
+        self._backlog = False
+        if modem is not None:
+            modem.close()
+        elif transport is not None:
+            transport.close()
+
+    def _publish_status(self, modem: Modem) -> None:
+        status, identity, counts = modem.status, modem.status.identity, self._sender.counts
+        state, reason, advice = status.state.value, status.reason, status.advice
+        if state == READY and self._sender.aside:
+            state, reason = "denied", "the network refused this SIM three times in a row"
+            advice = "check the SIM's credit and plan; it is tried again by itself"
+        self._publish(
+            state=state,
+            reason=reason,
+            advice=advice,
+            profile=status.profile,
+            model=identity.model,
+            imei=identity.imei,
+            imsi=identity.imsi,
+            iccid=identity.iccid,
+            operator=status.operator,
+            registration=status.registration.meaning if status.registration else None,
+            signal_dbm=status.signal_dbm,
+            reports=status.reports_promised,
+            sent=counts.sent,
+            failed=counts.failed,
+            received=self._sink.received,
+            last_error=counts.last_error,
+            last_report_boot=self._sink.last_report_boot,
+        )
+
+    def _publish(self, **changes: Any) -> None:  # noqa: ANN401 - fields of ModemView, checked by `replace`
+        before = self._view
+        self._view = replace(before, **changes)
+        if before.state != self._view.state:
+            why = f": {self._view.reason}" if self._view.reason else ""
+            log.info("modem %s is %s%s", self.name, self._view.state, why)

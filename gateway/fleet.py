@@ -1,0 +1,105 @@
+"""All modems of a gateway: their workers' threads, who is woken for what, and the snapshot of each."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterable
+from concurrent.futures import Future
+from typing import TypeVar
+
+from gateway.directory import ModemView, routes_for
+from gateway.dispatcher import ModemWorker
+from gateway.messages import Lane
+from hardware.modem import Modem
+
+T = TypeVar("T")
+
+
+class Fleet:
+    """The workers, by name. `wake` and `planned` are safe from any thread."""
+
+    def __init__(self, prefixes: Iterable[str]) -> None:
+        self._prefixes = tuple(sorted({prefix for prefix in prefixes if prefix}))
+        self._workers: dict[str, ModemWorker] = {}
+        self._threads: list[threading.Thread] = []
+        self.on_planned: Callable[[], None] = lambda: None
+        """Called when attempts were planned: the scheduler arms itself by it."""
+
+    def add(self, worker: ModemWorker) -> None:
+        """Take a worker in, before `start`."""
+        self._workers[worker.name] = worker
+
+    def start(self) -> None:
+        """One thread per modem."""
+        for worker in self._workers.values():
+            thread = threading.Thread(target=worker.run, name=f"modem-{worker.name}", daemon=True)
+            self._threads.append(thread)
+            thread.start()
+
+    def stop(self, grace: float) -> bool:
+        """Let each worker finish what is on the air, at most `grace` seconds for all; False where one did not."""
+        for worker in self._workers.values():
+            worker.stop()
+        deadline = threading.Event()
+        timer = threading.Timer(grace, deadline.set)
+        timer.daemon = True
+        timer.start()
+        for thread in self._threads:
+            while thread.is_alive() and not deadline.is_set():
+                thread.join(0.05)
+        timer.cancel()
+        return not any(thread.is_alive() for thread in self._threads)
+
+    def views(self) -> list[ModemView]:
+        """A snapshot of every modem, in the order of the configuration."""
+        return [worker.view for worker in self._workers.values()]
+
+    def prefixes(self) -> tuple[str, ...]:
+        """Every configured prefix."""
+        return self._prefixes
+
+    def wake(self, queue: str, lane: Lane) -> None:
+        """A message was stored in `queue`: wake one idle worker that takes it, and tell busy ones of a code.
+
+        A busy worker looks at the outbox by itself after its submit; only a more urgent lane must reach it sooner.
+        """
+        views = self.views()
+        for worker in self._workers.values():
+            if not self._takes(worker, queue, views):
+                continue
+            if worker.idle:
+                worker.wake(lane)
+                return
+            if lane is Lane.OTP:
+                worker.wake(lane)
+
+    def planned(self) -> None:
+        """Attempts were planned or became ready somewhere: every idle worker looks, and the scheduler arms itself."""
+        self.wake_idle()
+        self.on_planned()
+
+    def wake_idle(self) -> None:
+        """Every idle worker looks at the outbox; busy ones do so by themselves."""
+        for worker in self._workers.values():
+            if worker.idle:
+                worker.wake()
+
+    def request(self, name: str, action: Callable[[Modem], T]) -> Future[T]:
+        """Run `action` on a modem's own thread; raises KeyError for an unknown modem."""
+        return self._workers[name].request(action)
+
+    def pause(self, name: str) -> None:
+        """See `ModemWorker.pause`."""
+        self._workers[name].pause()
+
+    def resume(self, name: str) -> None:
+        """See `ModemWorker.resume`."""
+        self._workers[name].resume()
+
+    def _takes(self, worker: ModemWorker, queue: str, views: list[ModemView]) -> bool:
+        kind, _, value = queue.partition(":")
+        if kind == "modem":
+            return worker.name == value
+        if kind == "sim":
+            return worker.view.imsi == value
+        return queue in routes_for(worker.name, views, self._prefixes)

@@ -1,0 +1,62 @@
+"""What a modem hands over, into the store: status reports to their attempts, messages to the inbox.
+
+The modem acknowledges to the network, or deletes from its storage, only after these methods have returned: after the
+commit.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from gateway.messages import Report
+from gateway.store import Store
+from hardware.clock import Clock
+from hardware.modem import Modem
+from hardware.pdu import DeliverPdu, StatusReportPdu
+
+
+class ModemInbox:
+    """The sink of one modem; used on its worker's thread only."""
+
+    def __init__(self, name: str, store: Store, clock: Clock, planned: Callable[[], None]) -> None:
+        self._name, self._store, self._clock, self._planned = name, store, clock, planned
+        self.modem: Modem | None = None
+        """The driver in use; the worker keeps it true."""
+        self.received = 0
+        """Messages taken in since the start."""
+        self.last_report_boot: float | None = None
+        """Boot-clock seconds of the newest status report."""
+
+    @property
+    def imsi(self) -> str:
+        """Identity of the SIM that the modem holds now: IMSI, else ICCID, else the modem's name."""
+        if self.modem is None:
+            return self._name
+        identity = self.modem.status.identity
+        return identity.imsi or identity.iccid or self._name
+
+    def status_report(self, raw_hex: str, report: StatusReportPdu | None) -> None:
+        """Store a report and what it settles; one that cannot be read is kept raw in the inbox."""
+        now = self._clock.now()
+        if report is None:
+            self._store.inbox.receive(raw_hex, None, self._name, self.imsi, now)
+            return
+        self.last_report_boot = now.boot
+        self._store.outbox.report(
+            Report(
+                imsi=self.imsi,
+                reference=report.reference,
+                recipient=report.recipient.number,
+                status=report.status.value,
+                service_centre_time=report.timestamp.timestamp() if report.timestamp else None,
+                discharge_time=report.discharge.timestamp() if report.discharge else None,
+                raw=bytes.fromhex(raw_hex),
+            ),
+            now,
+        )
+        self._planned()
+
+    def message(self, raw_hex: str, message: DeliverPdu | None) -> None:
+        """Store an incoming message, or one of its parts."""
+        self._store.inbox.receive(raw_hex, message, self._name, self.imsi, self._clock.now())
+        self.received += 1

@@ -1,0 +1,45 @@
+"""Durations and sizes as people write them: `"5m"`, `"45s"`, `"64MB"`, or plain numbers. Pure."""
+
+from __future__ import annotations
+
+import math
+import re
+
+_SECONDS = {"s": 1.0, "m": 60.0, "h": 3600.0, "d": 86_400.0}
+_BYTES = {"": 1, "B": 1, "KB": 10**3, "MB": 10**6, "GB": 10**9, "KIB": 2**10, "MIB": 2**20, "GIB": 2**30}
+_DURATION = re.compile(r"(?:\d+(?:\.\d+)?[smhd])+", re.ASCII)
+_STEP = re.compile(r"(\d+(?:\.\d+)?)([smhd])", re.ASCII)
+_SIZE = re.compile(r"(\d+) ?([A-Za-z]*)", re.ASCII)
+
+
+def seconds(value: object) -> float:
+    """Seconds from a number of seconds or a string like "5m", "1h30m" or "300"; raises ValueError."""
+    if isinstance(value, bool) or not isinstance(value, int | float | str):
+        raise ValueError('write a duration like "5m" or "45s", or a number of seconds')
+    if isinstance(value, str):
+        text = value.strip().lower()
+        if _DURATION.fullmatch(text):
+            return sum(float(number) * _SECONDS[unit] for number, unit in _STEP.findall(text))
+        if not re.fullmatch(r"\d+(\.\d+)?", text, re.ASCII):
+            raise ValueError('write a duration like "5m" or "45s", or a number of seconds')
+        return float(text)
+    if not math.isfinite(value) or value < 0:
+        raise ValueError("a duration is a finite number of seconds, not below 0")
+    return float(value)
+
+
+def octets(value: object) -> int:
+    """Bytes from a whole number or a string like "64MB" (powers of 1,000) or "64MiB"; raises ValueError."""
+    if isinstance(value, int) and not isinstance(value, bool) and value >= 0:
+        return value
+    if isinstance(value, str) and (match := _SIZE.fullmatch(value.strip())) and match[2].upper() in _BYTES:
+        return int(match[1]) * _BYTES[match[2].upper()]
+    raise ValueError('write a size like "64MB" or "64MiB", or a number of bytes')
+
+
+def written(duration: float) -> str:
+    """A duration for people: "90 s", "5 min", "24 h", "63 days"."""
+    for unit, length in (("days", 86_400), ("h", 3600), ("min", 60)):
+        if duration >= 2 * length and duration % length == 0:
+            return f"{duration / length:g} {unit}"
+    return f"{duration:g} s"

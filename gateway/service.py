@@ -1,0 +1,205 @@
+"""The composition root and nothing else: builds the parts, starts them, stops them."""
+
+from __future__ import annotations
+
+import logging
+import socket
+import sys
+import threading
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any, TypeVar
+
+from waitress.server import create_server
+
+from gateway.api import create_app
+from gateway.api.view import ModemAction
+from gateway.config import Config, ModemConfig
+from gateway.directory import ModemView
+from gateway.dispatcher import ModemWorker
+from gateway.fleet import Fleet
+from gateway.incoming import ModemInbox
+from gateway.intake import Intake
+from gateway.refusals import Unavailable
+from gateway.retry import RetryPolicy
+from gateway.scheduler import Scheduler, Timing
+from gateway.store import Settings, Store
+from gateway.verify import Verify
+from hardware.clock import Clock
+from hardware.discovery import open_port
+from hardware.errors import HardwareError
+from hardware.modem import Modem, ModemSettings, RestartLevel, Secret
+from hardware.simulator import SimCard, SimulatedModem, SimulatedNetwork, SimulatorServer
+from hardware.transport import Transport
+
+log = logging.getLogger("simwire.service")
+
+SWITCH_INTERVAL = 0.0005  # seconds; CPython's 5 ms would let one busy request hold up a modem's thread
+CONNECTION_LIMIT = 2_000
+USSD_WAIT, RESTART_WAIT = 75.0, 60.0  # seconds that an operator's request may take, the submit before it included
+ASK_AGAIN = 10.0  # seconds after which asking again makes sense
+FIRST_NUMBER = 447_700_900_150  # the simulated SIMs' numbers follow it, in a range kept free for drama
+
+T = TypeVar("T")
+
+
+class Service:
+    """A gateway: store, modems, scheduler and web server in one process."""
+
+    def __init__(self, config: Config, clock: Clock) -> None:
+        self.config, self.clock = config, clock
+        self.store = Store.open(
+            config.gateway.database, config.gateway.key_file, clock, Settings(min_remaining=config.otp.min_remaining)
+        )
+        self.store.database.reserve = config.limits.disk_reserve
+        self._links: TemporaryDirectory[str] | None = None
+        self._simulator: SimulatorServer | None = None
+        try:
+            self.store.database.lock()
+            self._build()
+        except BaseException:
+            self.store.close()
+            raise
+
+    def _build(self) -> None:
+        config = self.config
+        self.fleet = Fleet(prefix for modem in config.modem for prefix in modem.prefixes)
+        self.scheduler = Scheduler(
+            self.store,
+            self.clock,
+            Timing(config.otp.hedge_after, config.otp.resend_unconfirmed_after),
+            self.fleet,
+        )
+        self.fleet.on_planned = self.scheduler.look_again
+        self.intake = Intake(self.store, config, self.clock, self.fleet.wake)
+        self.verify = Verify(self.store, self.intake, config, self.clock)
+        links = self._simulate([modem for modem in config.modem if modem.port == "simulator"])
+        for modem in config.modem:
+            self.fleet.add(self._worker(modem, links.get(modem.name)))
+        self._socket = _listen(config.api.host, config.api.port)
+        self._server = create_server(
+            create_app(self),
+            sockets=[self._socket],
+            threads=config.api.threads,
+            connection_limit=CONNECTION_LIMIT,
+            asyncore_use_poll=True,
+            max_request_body_size=1024 * 1024,  # the API itself refuses bodies over 256 KiB in its own words
+            ident=None,
+        )
+
+    @property
+    def url(self) -> str:
+        """Where the API listens."""
+        host, port = self._socket.getsockname()[:2]
+        return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+
+    def start(self) -> None:
+        """Recover what the last run left, then start the modems, the clockwork and the web server."""
+        sys.setswitchinterval(SWITCH_INTERVAL)
+        now = self.clock.now()
+        recovered = self.store.outbox.recover(now)
+        self.store.outbox.reroute(self.fleet.prefixes())
+        log.info("recovered %s", recovered)
+        self.fleet.start()
+        self.scheduler.start()
+        threading.Thread(target=self._server.run, name="web", daemon=True).start()
+
+    def stop(self, grace: float = 10.0) -> bool:
+        """Stop taking requests, finish what is on the air, close; False where a modem did not finish in time."""
+        self._server.close()
+        self.scheduler.stop()
+        finished = self.fleet.stop(grace)
+        if self._simulator is not None and self._links is not None:
+            self._simulator.stop()
+            self._links.cleanup()
+        if finished:  # a worker that is stuck still writes to the store: the process ends under it, as after a crash
+            self.store.close()
+        return finished
+
+    # -- what the API sees --------------------------------------------------------------------------------------------
+
+    def modems(self) -> list[ModemView]:
+        """A snapshot of every modem."""
+        return self.fleet.views()
+
+    def ready(self) -> bool:
+        """Whether messages can be accepted and at least one modem can send."""
+        return self.store.database.accepting() and any(view.usable for view in self.modems())
+
+    def modem_action(self, name: str, action: ModemAction, code: str | None = None) -> Mapping[str, Any]:
+        """What an operator asks of a modem; raises KeyError for an unknown one, Unavailable where it cannot be done."""
+        if action == "pause":
+            self.fleet.pause(name)
+        elif action == "resume":
+            self.fleet.resume(name)
+        elif action == "restart":
+            self._on_modem(name, lambda modem: modem.restart(RestartLevel.DEVICE), RESTART_WAIT)
+        else:
+            answer = self._on_modem(name, lambda modem: modem.ussd(code or ""), USSD_WAIT)
+            return {"mode": answer.mode, "text": answer.text}
+        return {}
+
+    def _on_modem(self, name: str, action: Callable[[Modem], T], seconds: float) -> T:
+        future = self.fleet.request(name, action)
+        try:
+            return future.result(seconds)
+        except TimeoutError:
+            future.cancel()
+            raise Unavailable(f"modem {name} did not answer within {seconds:g} s", seconds) from None
+        except HardwareError as error:
+            raise Unavailable(f"modem {name}: {error}", ASK_AGAIN) from error
+
+    # -- parts --------------------------------------------------------------------------------------------------------
+
+    def _worker(self, modem: ModemConfig, link: Path | None) -> ModemWorker:
+        pin = modem.read_pin()
+        settings = ModemSettings(
+            pin=Secret(pin.reveal()) if pin else None,
+            smsc=modem.smsc,
+            reports=modem.reports,
+            imei=modem.imei,
+            iccid=modem.iccid,
+        )
+
+        def make(transport: Transport, inbox: ModemInbox) -> Modem:
+            return Modem(transport, settings, inbox, self.store.pins, self.clock)
+
+        port = str(link) if link else modem.port
+
+        def opener() -> Transport:
+            return open_port(port, baudrate=modem.baudrate, rtscts=modem.rtscts, imei=modem.imei, iccid=modem.iccid)
+
+        view = ModemView(
+            modem.name, "absent", port=modem.port, prefixes=modem.prefixes, reserve_for_otp=modem.reserve_for_otp
+        )
+        retries = RetryPolicy(self.config.retries.schedule, self.config.retries.max_attempts)
+        return ModemWorker(view, opener, make, self.store, self.fleet, self.clock, retries)
+
+    def _simulate(self, modems: list[ModemConfig]) -> dict[str, Path]:
+        """Virtual modems for `port = "simulator"`: real pseudo-terminals, nobody's phone."""
+        if not modems:
+            return {}
+        network = SimulatedNetwork(self.clock)
+        simulated = [
+            SimulatedModem(
+                network,
+                SimCard(imsi=f"00101{n:010}", iccid=f"894410{n:013}", number=f"+{FIRST_NUMBER + n}"),
+                name=modem.name,
+                imei=f"49015420{n:07}",
+            )
+            for n, modem in enumerate(modems, 1)
+        ]
+        self._links = TemporaryDirectory(prefix="simwire-")
+        self._simulator = SimulatorServer(network, simulated, self._links.name)
+        self._simulator.start()
+        return {modem.name: self._simulator.path(modem.name) for modem in modems}
+
+
+def _listen(host: str, port: int) -> socket.socket:
+    """A listening socket; raises OSError that names the address."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    try:
+        return socket.create_server((host.strip("[]"), port), family=family, backlog=1024)
+    except OSError as error:
+        raise OSError(error.errno, f"cannot listen on {host} port {port}: {error.strerror}") from error

@@ -1,0 +1,59 @@
+"""The only SQL of the project: messages, challenges, inbox, keys and PIN attempts in one SQLite file."""
+
+from __future__ import annotations
+
+from gateway.store.case import Settings, Slot
+from gateway.store.challenges import Challenge, Challenges, ChallengeState, CheckResult, NewChallenge
+from gateway.store.database import Database
+from gateway.store.errors import (
+    Conflict,
+    KeyFileError,
+    StaleAttempt,
+    StoreBusy,
+    StoreDamaged,
+    StoreError,
+    StoreFailed,
+    StoreFull,
+    StoreLocked,
+    StoreNewer,
+)
+from gateway.store.idempotency import Idempotency, Remembered
+from gateway.store.inbox import InboxStore, Received
+from gateway.store.keys import KeyInfo, Keys
+from gateway.store.matching import ReportOutcome
+from gateway.store.outbox import Outbox
+from gateway.store.pins import PinAttempts
+from gateway.store.queries import MessageFilter
+from gateway.store.store import Store
+
+__all__ = [
+    "Challenge",
+    "ChallengeState",
+    "Challenges",
+    "CheckResult",
+    "Conflict",
+    "Database",
+    "Idempotency",
+    "InboxStore",
+    "KeyFileError",
+    "KeyInfo",
+    "Keys",
+    "MessageFilter",
+    "NewChallenge",
+    "Outbox",
+    "PinAttempts",
+    "Received",
+    "Remembered",
+    "ReportOutcome",
+    "Settings",
+    "Slot",
+    "StaleAttempt",
+    "Store",
+    "StoreBusy",
+    "StoreDamaged",
+    "StoreError",
+    "StoreFailed",
+    "StoreFull",
+    "StoreLocked",
+    "StoreNewer",
+]

@@ -1,0 +1,41 @@
+"""Boot times mean something in one boot only: after another one, wall time carries them over."""
+
+from __future__ import annotations
+
+import sqlite3
+
+from gateway.store.common import boot_ms, wall_ms
+from hardware.clock import Instant
+
+# The right-hand sides see the row as it was. A lifetime never grows by this, whatever the wall clock says now.
+_MESSAGES = """
+UPDATE messages SET
+    expires_boot = :boot + min(expires_at - :wall, expires_at - created_at),
+    check_boot = :boot + min(expires_at - :wall, expires_at - created_at)
+                 + check_boot - expires_boot,
+    sent_boot = :boot + sent_at - :wall
+WHERE final = 0 AND accepted_boot <> :number
+"""
+_CHALLENGES = """
+UPDATE challenges SET
+    expires_boot = :boot + min(expires_at - :wall, expires_at - sent_at),
+    sent_boot = :boot + sent_at - :wall
+WHERE state = 'pending' AND accepted_boot <> :number
+"""
+# A machine that has started again has waited long enough for a retry; only a start in the future stays one.
+_WAITING = """
+UPDATE attempts SET due_boot = max(:boot, :boot + coalesce(
+    (SELECT not_before_at FROM messages WHERE seq = message AND kind = 'first'), 0) - :wall)
+WHERE due_boot IS NOT NULL AND (SELECT accepted_boot FROM messages WHERE seq = message) <> :number
+"""
+_ON_AIR = """
+UPDATE attempts SET submitted_boot = :boot + submitted_at - :wall
+WHERE state IN ('claimed', 'submitting') AND submitted_at IS NOT NULL
+"""
+
+
+def rebase(cx: sqlite3.Connection, number: int, now: Instant) -> None:
+    """Move open rows of earlier boots onto the clock of boot `number`, inside the caller's transaction."""
+    values = {"number": number, "boot": boot_ms(now), "wall": wall_ms(now)}
+    for statement in (_MESSAGES, _CHALLENGES, _WAITING, _ON_AIR):
+        cx.execute(statement, values)

@@ -1,0 +1,292 @@
+"""OTP challenges: what was promised to check, how often it was tried, and when it ends.
+
+The engine brings the keyed hash of code, binding and context; the store never sees a code. Methods that take `cx` run
+inside the caller's `db.accept` or `db.mark`, the others bring their own transaction.
+"""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from gateway.messages import Json, masked
+from gateway.store.common import boot_ms, ms, new_id, wall_ms
+from gateway.store.database import Database
+from gateway.store.errors import Conflict
+from gateway.store.outbox import Outbox
+from hardware.clock import Instant
+
+
+class ChallengeState(StrEnum):
+    """The life of a challenge, as clients see it."""
+
+    PENDING = "pending"
+    APPROVED = "approved"
+    EXPIRED = "expired"
+    CANCELLED = "cancelled"  #: by the client, or superseded by another one
+    LOCKED = "locked"  #: too many wrong codes
+
+
+class CheckResult(StrEnum):
+    """What a check comes to."""
+
+    APPROVED = "approved"
+    WRONG_CODE = "wrong_code"
+    EXPIRED = "expired"
+    USED = "used"
+    TOO_MANY_ATTEMPTS = "too_many_attempts"
+    CANCELLED = "cancelled"
+
+
+_CLOSED_RESULT = {
+    ChallengeState.CANCELLED: CheckResult.CANCELLED,
+    ChallengeState.APPROVED: CheckResult.USED,
+    ChallengeState.EXPIRED: CheckResult.EXPIRED,
+    ChallengeState.LOCKED: CheckResult.TOO_MANY_ATTEMPTS,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class NewChallenge:
+    """A challenge as the engine makes it."""
+
+    client: str
+    to: str
+    purpose: str
+    code_hash: bytes = field(repr=False)
+    lifetime: float
+    """Seconds from now."""
+    max_failures: int
+    failures: int = 0
+    """Kept from the challenge that this one supersedes."""
+    sends: int = 1
+    client_ref: str | None = None
+    details: Json = field(default_factory=dict, repr=False)
+    """What the engine wants back: binding, context, locale, template, length. Stored sealed."""
+    id: str | None = None
+    """Given where the engine hashed it together with the code (see `Challenges.new_id`)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Challenge:
+    """A stored challenge; wall times in Unix milliseconds, boot times in seconds on this boot's clock."""
+
+    id: str
+    client: str
+    to: str = field(repr=False)
+    purpose: str
+    state: ChallengeState
+    reason: str | None
+    code_hash: bytes = field(repr=False)
+    failures: int
+    max_failures: int
+    sends: int
+    message_id: str | None
+    """The newest message."""
+    client_ref: str | None
+    details: Json = field(repr=False)
+    created_at: int
+    sent_at: int
+    sent_boot: float
+    """When the newest message was accepted: the resend cooldown counts from here."""
+    expires_at: int
+    expires_boot: float
+    closed_at: int | None
+
+    @property
+    def attempts_left(self) -> int:
+        """Wrong codes that are still allowed."""
+        return max(0, self.max_failures - self.failures) if self.state is ChallengeState.PENDING else 0
+
+    def __str__(self) -> str:
+        return f"challenge {self.id} for {masked(self.to)}"
+
+
+class Challenges:
+    """The table of challenges."""
+
+    def __init__(self, database: Database, outbox: Outbox) -> None:
+        self._database, self._outbox, self._cipher = database, outbox, database.cipher
+
+    def new_id(self, now: Instant) -> str:
+        """An id for `NewChallenge.id`."""
+        return new_id(now)
+
+    def create(self, cx: sqlite3.Connection, new: NewChallenge, now: Instant) -> Challenge:
+        """Store a pending challenge; attach its message afterwards, in the same transaction."""
+        challenge_id = new.id or new_id(now)
+        cx.execute(
+            "INSERT INTO challenges (id, client, recipient, purpose, state, code_hash, failures, max_failures, sends,"
+            " client_ref, details, created_at, sent_at, sent_boot, expires_at, expires_boot, accepted_boot)"
+            " VALUES (?, ?, ?, ?, 'pending', ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            (
+                *(challenge_id, new.client, new.to, new.purpose, new.code_hash, new.failures, new.max_failures),
+                *(new.sends, new.client_ref, self._seal(challenge_id, new.details), wall_ms(now), wall_ms(now)),
+                *(boot_ms(now), wall_ms(now.after(new.lifetime)), boot_ms(now.after(new.lifetime))),
+                self._database.boot_number,
+            ),
+        )
+        return self._one(cx, challenge_id)
+
+    def attach(self, cx: sqlite3.Connection, challenge_id: str, message_id: str) -> None:
+        """Say which message carries the newest code."""
+        cx.execute("UPDATE challenges SET message_id = ? WHERE id = ?", (message_id, challenge_id))
+
+    def get(self, challenge_id: str, client: str | None = None) -> Challenge | None:
+        """A challenge by id; None where there is none, or not for this client (None: any)."""
+        with self._database.read() as cx:
+            return self.get_in(cx, challenge_id, client)
+
+    def get_in(self, cx: sqlite3.Connection, challenge_id: str, client: str | None = None) -> Challenge | None:
+        """`get` inside a transaction."""
+        row = cx.execute("SELECT * FROM challenges WHERE id = ?", (challenge_id,)).fetchone()
+        return None if row is None or client not in (None, row["client"]) else self._challenge(row)
+
+    def open_for(self, cx: sqlite3.Connection, client: str, to: str, purpose: str, now: Instant) -> Challenge | None:
+        """The challenge that a new one would supersede: pending, and its lifetime not over."""
+        row = cx.execute(
+            "SELECT * FROM challenges WHERE client = ? AND recipient = ? AND purpose = ? AND state = 'pending'"
+            " AND expires_boot > ? ORDER BY created_at DESC LIMIT 1",
+            (client, to, purpose, boot_ms(now)),
+        ).fetchone()
+        return None if row is None else self._challenge(row)
+
+    def renew(
+        self,
+        cx: sqlite3.Connection,
+        challenge_id: str,
+        code_hash: bytes,
+        lifetime: float,
+        now: Instant,
+        details: Json | None = None,
+    ) -> Challenge:
+        """A new code under the same challenge: the old one dead, its messages withdrawn, failures kept, full lifetime.
+
+        Raises Conflict where the challenge is closed or its lifetime is over.
+        """
+        before = self._open(cx, challenge_id, now)
+        self._outbox.withdraw_challenge(cx, challenge_id, now)
+        cx.execute(
+            "UPDATE challenges SET code_hash = ?, details = ?, sends = sends + 1, sent_at = ?, sent_boot = ?,"
+            " expires_at = ?, expires_boot = ?, accepted_boot = ? WHERE id = ?",
+            (
+                *(code_hash, self._seal(challenge_id, before.details if details is None else details)),
+                *(wall_ms(now), boot_ms(now), wall_ms(now.after(lifetime)), boot_ms(now.after(lifetime))),
+                *(self._database.boot_number, challenge_id),
+            ),
+        )
+        return self._one(cx, challenge_id)
+
+    def resent(self, cx: sqlite3.Connection, challenge_id: str, now: Instant) -> Challenge:
+        """Count one more send of the same code; raises Conflict where the challenge is closed or over."""
+        self._open(cx, challenge_id, now)
+        cx.execute(
+            "UPDATE challenges SET sends = sends + 1, sent_at = ?, sent_boot = ? WHERE id = ?",
+            (wall_ms(now), boot_ms(now), challenge_id),
+        )
+        return self._one(cx, challenge_id)
+
+    def check(
+        self, challenge_id: str, client: str | None, matches: Callable[[Challenge], bool], now: Instant
+    ) -> tuple[CheckResult, Challenge] | None:
+        """Judge one check and store what it comes to, in one transaction; None for a challenge that is not there.
+
+        `matches` compares in constant time and is called only where it decides. A right code approves exactly once,
+        however many checks come at the same moment.
+        """
+        with self._database.mark() as cx:
+            challenge = self.get_in(cx, challenge_id, client)
+            if challenge is None:
+                return None
+            if (result := _CLOSED_RESULT.get(challenge.state)) is not None:
+                return result, challenge
+            if boot_ms(now) >= ms(challenge.expires_boot):
+                return CheckResult.EXPIRED, self.close(cx, challenge_id, ChallengeState.EXPIRED, now)
+            if challenge.failures >= challenge.max_failures:
+                return CheckResult.TOO_MANY_ATTEMPTS, self.close(cx, challenge_id, ChallengeState.LOCKED, now)
+            if matches(challenge):
+                return CheckResult.APPROVED, self.close(cx, challenge_id, ChallengeState.APPROVED, now)
+            cx.execute("UPDATE challenges SET failures = failures + 1 WHERE id = ?", (challenge_id,))
+            if challenge.failures + 1 >= challenge.max_failures:
+                return CheckResult.WRONG_CODE, self.close(cx, challenge_id, ChallengeState.LOCKED, now)
+            return CheckResult.WRONG_CODE, self._one(cx, challenge_id)
+
+    def close(
+        self, cx: sqlite3.Connection, challenge_id: str, state: ChallengeState, now: Instant, reason: str | None = None
+    ) -> Challenge:
+        """End a challenge: withdraw what has not left, erase texts of what is final. A closed one stays as it is."""
+        changed = cx.execute(
+            "UPDATE challenges SET state = ?, reason = ?, closed_at = ? WHERE id = ? AND state = 'pending'",
+            (state.value, reason, wall_ms(now), challenge_id),
+        ).rowcount
+        if changed:
+            if state is not ChallengeState.EXPIRED:  # there the messages' own lifetime says more
+                self._outbox.withdraw_challenge(cx, challenge_id, now)
+            self._outbox.erase_challenge(cx, challenge_id)
+        return self._one(cx, challenge_id)
+
+    def counts_since(self, to: str, since_ms: int, client: str | None = None) -> tuple[int, int]:
+        """How many challenges were made for a number since then, and how many of them were approved."""
+        with self._database.read() as cx:
+            made, approved = cx.execute(
+                "SELECT count(*), coalesce(sum(state = 'approved'), 0) FROM challenges"
+                " WHERE recipient = ? AND created_at >= ? AND (? IS NULL OR client = ?)",
+                (to, since_ms, client, client),
+            ).fetchone()
+        return int(made), int(approved)
+
+    def expire_due(self, now: Instant, limit: int = 500) -> int:
+        """End challenges whose lifetime is over; returns how many. Checks do not depend on it: it erases texts."""
+        with self._database.mark() as cx:
+            rows = cx.execute(
+                "SELECT id FROM challenges WHERE state = 'pending' AND expires_boot <= ? LIMIT ?", (boot_ms(now), limit)
+            ).fetchall()
+            for row in rows:
+                self.close(cx, row["id"], ChallengeState.EXPIRED, now)
+        return len(rows)
+
+    # -- rows ---------------------------------------------------------------------------------------------------------
+
+    def _open(self, cx: sqlite3.Connection, challenge_id: str, now: Instant) -> Challenge:
+        challenge = self._one(cx, challenge_id)
+        if challenge.state is not ChallengeState.PENDING:
+            raise Conflict(f"challenge {challenge_id} is {challenge.state}; start a new one")
+        if boot_ms(now) >= ms(challenge.expires_boot):
+            raise Conflict(f"challenge {challenge_id} is expired; start a new one")
+        return challenge
+
+    def _one(self, cx: sqlite3.Connection, challenge_id: str) -> Challenge:
+        row = cx.execute("SELECT * FROM challenges WHERE id = ?", (challenge_id,)).fetchone()
+        if row is None:
+            raise KeyError(challenge_id)
+        return self._challenge(row)
+
+    def _seal(self, challenge_id: str, details: Json) -> bytes:
+        return self._cipher.seal(json.dumps(details).encode(), f"challenges.details {challenge_id}")
+
+    def _challenge(self, row: sqlite3.Row) -> Challenge:
+        details = json.loads(self._cipher.unseal(row["details"], f"challenges.details {row['id']}"))
+        return Challenge(
+            id=row["id"],
+            client=row["client"],
+            to=row["recipient"],
+            purpose=row["purpose"],
+            state=ChallengeState(row["state"]),
+            reason=row["reason"],
+            code_hash=row["code_hash"],
+            failures=row["failures"],
+            max_failures=row["max_failures"],
+            sends=row["sends"],
+            message_id=row["message_id"],
+            client_ref=row["client_ref"],
+            details=details,
+            created_at=row["created_at"],
+            sent_at=row["sent_at"],
+            sent_boot=row["sent_boot"] / 1000,
+            expires_at=row["expires_at"],
+            expires_boot=row["expires_boot"] / 1000,
+            closed_at=row["closed_at"],
+        )

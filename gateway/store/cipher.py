@@ -1,0 +1,89 @@
+"""The key file and what is made from it: sealed columns and keyed hashes."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import os
+import secrets
+from pathlib import Path
+
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+from cryptography.hazmat.primitives.kdf.hkdf import HKDF
+
+from gateway.store.errors import KeyFileError, StoreDamaged
+
+KEY_OCTETS = 32
+_NONCE_OCTETS = 12  # NIST SP 800-38D 5.2.1.1
+
+
+class Cipher:
+    """AES-256-GCM for columns and HMAC-SHA-256 for codes and keys, each with its own subkey (HKDF, RFC 5869)."""
+
+    def __init__(self, master: bytes) -> None:
+        if len(master) != KEY_OCTETS:
+            raise ValueError(f"the master key has {len(master)} octets, not {KEY_OCTETS}")
+        self._text = AESGCM(_subkey(master, "text"))
+        self._code = _subkey(master, "code-hmac")
+        self._key = _subkey(master, "key-hash")
+        self.fingerprint: str = hashlib.sha256(_subkey(master, "fingerprint")).hexdigest()[:16]
+        """Tells key files apart without telling anything about them."""
+
+    def seal(self, plain: bytes, where: str) -> bytes:
+        """Encrypt a column; `where` (table, column and row) is bound to it, so that rows cannot be swapped."""
+        nonce = os.urandom(_NONCE_OCTETS)
+        return nonce + self._text.encrypt(nonce, plain, where.encode())
+
+    def unseal(self, sealed: bytes, where: str) -> bytes:
+        """Decrypt a column; raises StoreDamaged where it was not sealed for this place with this key."""
+        try:
+            return self._text.decrypt(sealed[:_NONCE_OCTETS], sealed[_NONCE_OCTETS:], where.encode())
+        except InvalidTag:
+            raise StoreDamaged(f"{where} in the database is damaged; restore a backup") from None
+
+    def code_hash(self, value: bytes) -> bytes:
+        """Keyed hash for codes, bindings, contexts and idempotent requests."""
+        return hmac.digest(self._code, value, "sha256")
+
+    def key_hash(self, value: bytes) -> bytes:
+        """Keyed hash for API keys, PINs and card numbers."""
+        return hmac.digest(self._key, value, "sha256")
+
+
+def _subkey(master: bytes, purpose: str) -> bytes:
+    return HKDF(hashes.SHA256(), KEY_OCTETS, salt=None, info=b"simwire " + purpose.encode()).derive(master)
+
+
+def create_key_file(path: Path) -> bytes:
+    """Make a key file, mode 0600, synced to disk; raises KeyFileError where there is one or it cannot be written."""
+    master = secrets.token_bytes(KEY_OCTETS)
+    try:
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        with os.fdopen(descriptor, "w", encoding="ascii") as file:
+            file.write(master.hex() + "\n")
+            file.flush()
+            os.fsync(file.fileno())
+    except OSError as error:
+        raise KeyFileError(f"key file {path} cannot be made: {error.strerror}") from error
+    return master
+
+
+def read_key_file(path: Path, database: Path) -> bytes:
+    """The master key; raises KeyFileError naming both files where it cannot be had."""
+    try:
+        text = path.read_text(encoding="ascii").strip()
+        master = bytes.fromhex(text)
+    except FileNotFoundError:
+        raise KeyFileError(
+            f"key file {path} of database {database} is missing; put it back from your backup, "
+            "or move the database away to begin with a new one"
+        ) from None
+    except OSError as error:
+        raise KeyFileError(f"key file {path} of database {database} cannot be read: {error.strerror}") from error
+    except ValueError:
+        master = b""
+    if len(master) != KEY_OCTETS:
+        raise KeyFileError(f"key file {path} of database {database} does not hold 64 hexadecimal digits")
+    return master

@@ -1,0 +1,244 @@
+"""The front half of an attempt's life: accepted into the outbox, claimed by a modem, begun or handed back."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from typing import Final
+
+from gateway.messages import (
+    POSSIBLE_DUPLICATES,
+    AttemptKind,
+    AttemptState,
+    ClaimedAttempt,
+    Lane,
+    Message,
+    MessageState,
+    NewMessage,
+    Reason,
+)
+from gateway.store.case import Case, Slot
+from gateway.store.common import boot_ms, ms, new_id, pack_body, recipient_tail, unpack_body, wall_ms
+from gateway.store.errors import Conflict
+from gateway.store.ledger import Event
+from gateway.store.outcomes import Outcomes, options
+from hardware.clock import Instant
+
+PARTS_APART = 256  # positions between two messages: room for the 255 parts that a message can have (23.040 9.2.3.24.1)
+FLASH_CLASS: Final = 0  # message class 0: shown at once (23.038 4)
+
+_READY = (
+    "SELECT * FROM (SELECT a.id, a.lane, a.position FROM attempts AS a CROSS JOIN messages AS m"
+    " WHERE a.queue = ? AND a.state = 'ready' AND (a.avoid IS NULL OR a.avoid <> :modem) {lane}"
+    " AND m.seq = a.message AND m.withdrawn IS NULL AND m.expires_boot - m.spare > :now"
+    " AND (m.lane > 0 OR m.accepted_boot = :boot OR :trusted)"
+    " ORDER BY a.lane, a.position LIMIT 1)"
+)
+
+
+class Claims(Outcomes):
+    """Enqueue, claim, release, begin, cancel."""
+
+    def enqueue(self, cx: sqlite3.Connection, new: NewMessage, now: Instant) -> Message:
+        """Store an accepted message, inside `db.accept`; it is durable once that returns."""
+        start = now if new.not_before is None else now.after(max(0.0, new.not_before - now.wall))
+        expires = start.after(new.lifetime)
+        message_id = new_id(now)
+        spare = ms(min(self._settings.min_remaining, new.lifetime / 2)) if new.lane is Lane.OTP else 0
+        body = self._cipher.seal(pack_body(new.text, new.segments), f"messages.body {message_id}")
+        cursor = cx.execute(
+            "INSERT INTO messages (id, client, recipient, country, lane, state, parts, encoding, body, report,"
+            " replace_type, flash, silent, on_unknown, home, wanted, challenge_id, client_ref, tags, warnings,"
+            " created_at, not_before_at, expires_at, expires_boot, spare, check_boot, accepted_boot)"
+            " VALUES (?, ?, ?, ?, ?, 'queued', ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            (
+                *(message_id, new.client, new.to, new.country, int(new.lane), len(new.segments), new.encoding, body),
+                *(int(new.report), new.replace, int(new.flash), int(new.silent), new.on_unknown, new.route, new.modem),
+                *(new.challenge_id, new.client_ref, json.dumps(new.tags), json.dumps(new.warnings), wall_ms(now)),
+                *(wall_ms(start) if start is not now else None, wall_ms(expires), boot_ms(expires), spare),
+                *(boot_ms(expires) - spare, self._database.boot_number),
+            ),
+        )
+        seq = int(cursor.lastrowid or 0)
+        waits = start.boot > now.boot
+        tail = recipient_tail(new.to)
+        cx.executemany(
+            "INSERT INTO attempts (message, part, generation, number, kind, lane, position, state, queue, due_boot,"
+            " due_at, concat_reference, recipient_tail) VALUES (?, ?, 0, 1, 'first', ?, ?, ?, ?, ?, ?, ?, ?)",
+            [
+                (
+                    *(seq, part, int(new.lane), seq * PARTS_APART + part, "waiting" if waits else "ready", new.route),
+                    *(boot_ms(start) if waits else None, wall_ms(start) if waits else None),
+                    *(new.concat_reference, tail),
+                )
+                for part in range(1, len(new.segments) + 1)
+            ],
+        )
+        cx.execute("INSERT INTO timeline (message, at, state) VALUES (?, ?, 'queued')", (seq, wall_ms(now)))
+        cx.executemany("INSERT OR IGNORE INTO message_tags VALUES (?, ?)", [(tag, seq) for tag in new.tags])
+        return Message(
+            id=message_id,
+            client=new.client,
+            to=new.to,
+            state=MessageState.QUEUED,
+            reason=None,
+            parts=len(new.segments),
+            encoding=new.encoding,
+            lane=new.lane,
+            modem=new.modem,
+            attempts=0,
+            report=new.report,
+            created_at=wall_ms(now),
+            expires_at=wall_ms(expires),
+            next_attempt_at=wall_ms(start) if waits else None,
+            sent_at=None,
+            delivered_at=None,
+            client_ref=new.client_ref,
+            tags=new.tags,
+            warnings=new.warnings,
+            challenge_id=new.challenge_id,
+            final=False,
+        )
+
+    def claim(self, slot: Slot, now: Instant, *, otp_only: bool = False) -> ClaimedAttempt | None:
+        """Take the most urgent part that this modem may send now; None where there is none.
+
+        A claim needs no sync of its own: what follows it is never stored without it.
+        """
+        if not slot.queues or not self._anything_ready(slot, otp_only):
+            return None
+        self._database.settle_clock(now)
+        with self._database.mark(synced=False) as cx:
+            attempt_id = self._take(cx, slot, now, otp_only)
+            if attempt_id is None:
+                return None
+            (seq,) = cx.execute("SELECT message FROM attempts WHERE id = ?", (attempt_id,)).fetchone()
+            case = Case(cx, seq)
+            attempt = case.attempt(attempt_id)
+            if case.parts > 1:
+                self._gather(case, attempt["generation"], f"sim:{slot.imsi}")
+            case.set(modem=slot.modem)
+            event = Event(modem=slot.modem, attempt=attempt_id, part=attempt["part"])
+            self._ledger.settle(case, now, event)
+            return self._claimed(case, case.attempt(attempt_id), slot)
+
+    def release(self, attempt_id: int, now: Instant) -> None:
+        """Hand back a claimed part of which nothing has left; it keeps its place.
+
+        One that was withdrawn meanwhile stays so. One that was begun may have left: its outcome is unknown.
+        """
+        with self._database.mark(synced=False) as cx:
+            case = self._case(cx, attempt_id)
+            attempt = case.attempt(attempt_id)
+            if attempt["state"] == AttemptState.SUBMITTING:
+                self._lost_sight(case, attempt_id, now, "handed back after its PDU was begun")
+            elif attempt["state"] == AttemptState.CLAIMED:
+                self._hand_back(case, attempt_id, now)
+
+    def begin(self, attempt_id: int, now: Instant) -> bool:
+        """The durable mark before a PDU's first octet; False where the part may not go any more."""
+        with self._database.mark() as cx:
+            case = self._case(cx, attempt_id)
+            attempt = case.attempt(attempt_id)
+            if attempt["state"] != AttemptState.CLAIMED or not case.sendable(now):
+                return False
+            case.change(
+                [attempt_id],
+                state=AttemptState.SUBMITTING,
+                submitted_at=wall_ms(now),
+                submitted_boot=boot_ms(now),
+            )
+            case.set(attempts=case.message["attempts"] + 1)
+            if attempt["kind"] in POSSIBLE_DUPLICATES:
+                self._ledger.note(
+                    case,
+                    now,
+                    Event(attempt["kind"], attempt["modem"], attempt_id, attempt["part"], duplicate=True),
+                )
+            return True
+
+    def cancel(
+        self, cx: sqlite3.Connection, message_id: str, now: Instant, reason: Reason = Reason.BY_CLIENT
+    ) -> Message:
+        """Withdraw a message of which nothing has left; raises Conflict otherwise, KeyError for an unknown one."""
+        case = Case(cx, self._seq(cx, message_id))
+        if case.state is MessageState.CANCELLED:
+            return self._message(cx, message_id)
+        if case.message["final"] or case.may_have_left:
+            raise Conflict(f"message {message_id} is {case.state.value} and can no longer be cancelled")
+        case.set(withdrawn=reason.value)
+        self._ledger.settle(case, now, Event())
+        return self._message(cx, message_id)
+
+    def withdraw_challenge(self, cx: sqlite3.Connection, challenge_id: str, now: Instant) -> int:
+        """Withdraw everything of a challenge that has not left; returns how many messages that touched."""
+        rows = cx.execute(
+            "SELECT seq FROM messages WHERE challenge_id = ? AND final = 0 AND withdrawn IS NULL", (challenge_id,)
+        ).fetchall()
+        for row in rows:
+            case = Case(cx, row["seq"])
+            case.set(withdrawn=Reason.CHALLENGE_CLOSED.value)
+            self._ledger.settle(case, now, Event())
+        return len(rows)
+
+    def erase_challenge(self, cx: sqlite3.Connection, challenge_id: str) -> None:
+        """Erase the texts of a challenge that has ended, where the message is final too."""
+        cx.execute("UPDATE messages SET body = NULL WHERE challenge_id = ? AND final = 1", (challenge_id,))
+
+    # -- inside -------------------------------------------------------------------------------------------------------
+
+    def _anything_ready(self, slot: Slot, otp_only: bool) -> bool:
+        """A look that takes no lock: an idle modem must not hold up the others."""
+        lane = "AND lane = 0" if otp_only else ""
+        query = f"SELECT 1 FROM attempts WHERE queue = ? AND state = 'ready' {lane} LIMIT 1"  # noqa: S608 - no input in it
+        with self._database.read() as cx:
+            return any(cx.execute(query, (queue,)).fetchone() for queue in slot.queues)
+
+    def _take(self, cx: sqlite3.Connection, slot: Slot, now: Instant, otp_only: bool) -> int | None:
+        part = _READY.format(lane="AND a.lane = 0" if otp_only else "")
+        union = " UNION ALL ".join(
+            part.replace("a.queue = ?", f"a.queue = :queue{number}") for number in range(len(slot.queues))
+        )
+        row = cx.execute(
+            "UPDATE attempts SET state = 'claimed', modem = :modem, imsi = :imsi, claimed_at = :wall, due_boot = NULL,"  # noqa: S608 - no input in it
+            " avoid = NULL, report = :reports AND (SELECT report FROM messages WHERE seq = message)"
+            " AND coalesce((SELECT silent FROM sims WHERE imsi = :imsi), 0) < :silent"
+            f" WHERE id = (SELECT id FROM ({union}) ORDER BY lane, position LIMIT 1) RETURNING id",
+            {
+                **{f"queue{number}": queue for number, queue in enumerate(slot.queues)},
+                "modem": slot.modem,
+                "imsi": slot.imsi,
+                "wall": wall_ms(now),
+                "now": boot_ms(now),
+                "reports": int(slot.reports),
+                "silent": self._settings.silent_after,
+                "boot": self._database.boot_number,
+                "trusted": int(self._database.trusted),
+            },
+        ).fetchone()
+        return None if row is None else int(row["id"])
+
+    def _claimed(self, case: Case, attempt: sqlite3.Row, slot: Slot) -> ClaimedAttempt:
+        message = case.message
+        _, segments = unpack_body(self._cipher.unseal(message["body"], f"messages.body {message['id']}"))
+        return ClaimedAttempt(
+            id=attempt["id"],
+            message_id=message["id"],
+            part=attempt["part"],
+            parts=message["parts"],
+            lane=Lane(message["lane"]),
+            kind=AttemptKind(attempt["kind"]),
+            to=message["recipient"],
+            segment=segments[attempt["part"] - 1],
+            concat_reference=attempt["concat_reference"],
+            expires_boot=message["expires_boot"] / 1000,
+            report=bool(message["report"]) and slot.reports,  # asked for even of a SIM that gave none so far
+            replace=message["replace_type"],
+            silent=bool(message["silent"]),
+            message_class=FLASH_CLASS if message["flash"] else None,
+            number=attempt["number"],
+            without=options(attempt["without"]),
+            bound=case.bound_to(attempt["generation"]) is not None,
+            step=attempt["step"],
+            hopped=bool(attempt["hopped"]),
+        )

@@ -1,0 +1,87 @@
+"""Small things that several files of the store need: ids, times, the blob of a message's content."""
+
+from __future__ import annotations
+
+import secrets
+import struct
+import threading
+import uuid
+from collections.abc import Iterable, Sequence
+
+from gateway.messages import Secret
+from hardware.clock import Instant
+
+
+def wall_ms(now: Instant) -> int:
+    """Unix milliseconds."""
+    return round(now.wall * 1000)
+
+
+def boot_ms(now: Instant) -> int:
+    """Milliseconds on the boot clock."""
+    return round(now.boot * 1000)
+
+
+def ms(seconds: float) -> int:
+    """A duration in milliseconds."""
+    return round(seconds * 1000)
+
+
+def new_id(now: Instant) -> str:
+    """A UUIDv7 (RFC 9562 5.7): 48 bits of Unix milliseconds, then random."""
+    value = (max(0, wall_ms(now)) & (1 << 48) - 1) << 80 | secrets.randbits(80)
+    value = value & ~(0xF << 76) | 7 << 76
+    value = value & ~(0x3 << 62) | 2 << 62
+    return str(uuid.UUID(int=value))
+
+
+def recipient_tail(number: str) -> str:
+    """The digits by which numbers are compared: the last eight, whatever form the network gives them."""
+    return "".join(c for c in number if c in "0123456789*#abc")[-8:]
+
+
+def pack_body(text: Secret | None, segments: Sequence[bytes]) -> bytes:
+    """Text and segments in one blob: each piece with its length before it, the text first."""
+    pieces = [b"" if text is None else b"t" + text.reveal().encode("utf-8", "surrogatepass"), *segments]
+    return b"".join(struct.pack(">I", len(piece)) + piece for piece in pieces)
+
+
+def unpack_body(blob: bytes) -> tuple[Secret | None, list[bytes]]:
+    """The inverse of `pack_body`."""
+    pieces, offset = [], 0
+    while offset < len(blob):
+        (length,) = struct.unpack_from(">I", blob, offset)
+        pieces.append(blob[offset + 4 : offset + 4 + length])
+        offset += 4 + length
+    text, *segments = pieces
+    return (Secret(text[1:].decode("utf-8", "surrogatepass")) if text else None), segments
+
+
+class Waiters:
+    """Threads that wait until something happens to a named thing; told after the commit."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._events: dict[str, list[threading.Event]] = {}
+
+    def add(self, name: str) -> threading.Event:
+        """An event that is set when `tell` names it; give it back with `remove`."""
+        event = threading.Event()
+        with self._lock:
+            self._events.setdefault(name, []).append(event)
+        return event
+
+    def remove(self, name: str, event: threading.Event) -> None:
+        """Wait no more."""
+        with self._lock:
+            events = self._events[name]
+            events.remove(event)
+            if not events:
+                del self._events[name]
+
+    def tell(self, names: Iterable[str]) -> None:
+        """Wake whoever waits for one of `names`."""
+        with self._lock:
+            for name in names:
+                for event in self._events.get(name, ()):
+                    event.set()

@@ -1,0 +1,256 @@
+"""The database file: opened, checked, migrated, locked, and handed out as transactions."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import sqlite3
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from queue import Empty, LifoQueue
+from typing import TypeVar
+
+from sqlite_utils import Database as SchemaDatabase
+from sqlite_utils.migrations import Migrations
+
+from gateway.store.boot import rebase
+from gateway.store.cipher import Cipher, create_key_file, read_key_file
+from gateway.store.errors import KeyFileError, StoreFailed, StoreLocked, StoreNewer, translate
+from gateway.store.migrations import migrations as released
+from gateway.store.writer import Writer
+from hardware.clock import Clock, Instant
+
+T = TypeVar("T")
+
+RESERVE = 64 * 1024 * 1024  # octets of disk that accepting leaves for results, reports and states
+RESERVE_CHECK = 1.0  # seconds for which one look at the file system holds
+BUSY_TIMEOUT = 5000  # milliseconds to wait for another program's transaction
+NEWEST_ROWS = 1000  # timeline rows that tell the newest stored time: those of the end, whatever the clock did before
+
+
+class Database:
+    """One SQLite file with its key. Thread-safe; one process serves it (see `lock`), others may write a little."""
+
+    def __init__(self, path: Path, cipher: Cipher, connection: sqlite3.Connection, clock: Clock) -> None:
+        self.path, self.cipher, self.clock = path, cipher, clock
+        self._connection = connection
+        self._writer = Writer(connection, path)
+        self._readers: LifoQueue[sqlite3.Connection] = LifoQueue()
+        self._lock_file: int | None = None
+        self._closed = False
+        self._space: tuple[float, bool] = (-RESERVE_CHECK, True)
+        self.reserve = RESERVE
+        self.boot_number = 0
+        self.trusted = True
+        """Whether what other boots left was moved onto this boot's clock by a wall clock that can be relied on."""
+        self.newest_at = 0
+
+    @classmethod
+    def open(cls, path: Path, key_file: Path, clock: Clock, schema: Migrations = released) -> Database:
+        """Open the database, or make it together with its key file where neither exists; migrate an older one.
+
+        Raises KeyFileError, StoreNewer, StoreDamaged, StoreFailed, StoreBusy.
+        """
+        new = not path.exists() or path.stat().st_size == 0
+        if not path.exists() and key_file.exists():
+            raise KeyFileError(
+                f"key file {key_file} exists and database {path} does not; put the database back from your backup, "
+                "or move the key file away to begin with a new one"
+            )
+        if new:
+            _private_file(path)  # first: should this be cut short, an empty database asks for a key file again
+        make_key = new and not key_file.exists()
+        cipher = Cipher(create_key_file(key_file) if make_key else read_key_file(key_file, path))
+        if new:
+            _give_to_owner_of_folder(path, key_file)
+        try:
+            connection = _connect(path)
+        except sqlite3.Error as error:
+            raise translate(error, path) from error
+        database = cls(path, cipher, connection, clock)
+        try:
+            _migrate(connection, path, schema)
+            database._check_key(key_file)
+            database._note_boot(clock.now())
+        except BaseException as error:
+            connection.close()
+            raise (translate(error, path) if isinstance(error, sqlite3.Error) else error) from error
+        return database
+
+    def close(self) -> None:
+        """Close every connection and give up the lock; the last one folds the log into the file."""
+        self._closed = True
+        while True:
+            try:
+                self._readers.get_nowait().close()
+            except Empty:
+                break
+        self._connection.close()
+        if self._lock_file is not None:
+            os.close(self._lock_file)
+            self._lock_file = None
+
+    def lock(self) -> None:
+        """Claim the database for one serving process; raises StoreLocked while another one holds it."""
+        path = self.path.with_name(self.path.name + ".lock")
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            os.close(descriptor)
+            raise StoreLocked(f"{self.path} is served by another simwire already; stop that one first") from None
+        self._lock_file = descriptor
+
+    # -- transactions -------------------------------------------------------------------------------------------------
+
+    @contextmanager
+    def mark(self, *, synced: bool = True) -> Iterator[sqlite3.Connection]:
+        """An urgent transaction; see `Writer.mark`."""
+        with self._writer.mark(synced=synced) as cx:
+            yield cx
+
+    def accept(self, function: Callable[[sqlite3.Connection], T]) -> T:
+        """A transaction that shares its commit with other accepts; see `Writer.accept`."""
+        return self._writer.accept(function)
+
+    @contextmanager
+    def read(self) -> Iterator[sqlite3.Connection]:
+        """A short reading transaction on a connection of its own; sees one consistent state."""
+        try:
+            connection = self._readers.get_nowait()
+        except Empty:
+            connection = _connect(self.path, reader=True)
+        try:
+            connection.execute("BEGIN")
+            try:
+                yield connection
+            finally:
+                connection.execute("COMMIT")
+        except sqlite3.Error as error:
+            raise translate(error, self.path) from error
+        finally:
+            if self._closed:
+                connection.close()
+            else:
+                self._readers.put(connection)
+
+    def after_commit(self, callback: Callable[[], None]) -> None:
+        """Call back once the transaction under way is committed."""
+        self._writer.after_commit(callback)
+
+    # -- what it is like ----------------------------------------------------------------------------------------------
+
+    def accepting(self) -> bool:
+        """Whether enough disk is free to take new messages."""
+        checked, enough = self._space
+        now = time.monotonic()
+        if now - checked >= RESERVE_CHECK:
+            try:
+                free = os.statvfs(self.path.parent)
+            except OSError as error:
+                raise StoreFailed(f"the disk that holds {self.path} cannot be asked: {error.strerror}") from error
+            enough = free.f_bavail * free.f_frsize >= self.reserve
+            self._space = (now, enough)
+        return enough
+
+    def clock_trusted(self, now: Instant) -> bool:
+        """Whether wall time can be relied on: the clock is synchronised and not behind what was stored before."""
+        return self.clock.synchronised() and now.wall * 1000 >= self.newest_at
+
+    def _check_key(self, key_file: Path) -> None:
+        known = self._connection.execute("SELECT value FROM meta WHERE name = 'key'").fetchone()
+        if known is None:
+            self._connection.execute("INSERT INTO meta VALUES ('key', ?)", (self.cipher.fingerprint,))
+        elif known[0] != self.cipher.fingerprint:
+            raise KeyFileError(f"key file {key_file} does not belong to database {self.path}; put the right one there")
+
+    def settle_clock(self, now: Instant) -> None:
+        """Move what other boots left behind onto this boot's clock, once the wall clock can be relied on."""
+        if self.trusted or not self.clock_trusted(now):
+            return
+        with self.mark() as cx:
+            rebase(cx, self.boot_number, now)
+            cx.execute("INSERT OR REPLACE INTO meta VALUES ('boot_trusted', '1')")
+        self.trusted = True
+
+    def _note_boot(self, now: Instant) -> None:
+        """Give each boot of the machine a number, and move open rows of an earlier one onto this boot's clock."""
+        cx = self._connection
+        cx.execute("BEGIN IMMEDIATE")
+        newest = "SELECT max(at) FROM (SELECT at FROM timeline ORDER BY id DESC LIMIT ?)"
+        self.newest_at = cx.execute(newest, (NEWEST_ROWS,)).fetchone()[0] or 0
+        meta = dict(cx.execute("SELECT name, value FROM meta").fetchall())
+        self.boot_number = int(meta.get("boot_number", "0"))
+        self.trusted = meta.get("boot_trusted", "1") == "1"
+        if meta.get("boot_id") != self.clock.boot_id:
+            self.boot_number += 1
+            self.trusted = self.boot_number == 1 or self.clock_trusted(now)
+            rebase(cx, self.boot_number, now)
+            cx.executemany(
+                "INSERT OR REPLACE INTO meta VALUES (?, ?)",
+                [
+                    ("boot_id", self.clock.boot_id),
+                    ("boot_number", str(self.boot_number)),
+                    ("boot_trusted", str(int(self.trusted))),
+                ],
+            )
+        cx.execute("COMMIT")
+
+
+def _connect(path: Path, *, reader: bool = False) -> sqlite3.Connection:
+    connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False, cached_statements=256)
+    connection.row_factory = sqlite3.Row
+    connection.execute(f"PRAGMA busy_timeout = {BUSY_TIMEOUT}")
+    if reader:
+        connection.execute("PRAGMA query_only = ON")
+        return connection
+    connection.execute("PRAGMA journal_mode = WAL")
+    connection.execute("PRAGMA synchronous = FULL")
+    connection.execute("PRAGMA secure_delete = ON")
+    connection.execute("PRAGMA foreign_keys = ON")
+    connection.execute("PRAGMA temp_store = MEMORY")
+    return connection
+
+
+def _migrate(connection: sqlite3.Connection, path: Path, schema: Migrations) -> None:
+    database = SchemaDatabase(connection)
+    applied = [migration.name for migration in schema.applied(database)]
+    unknown = set(applied) - {migration.name for migration in schema.pending(SchemaDatabase(memory=True))}
+    if unknown:
+        raise StoreNewer(
+            f"{path} was made by a newer simwire (its schema knows {', '.join(sorted(unknown))}); install that version"
+        )
+    if not schema.pending(database):
+        return
+    if applied:
+        _copy(connection, path.with_name(f"{path.name}.before-{schema.pending(database)[0].name}"))
+    schema.apply(database)
+
+
+def _copy(connection: sqlite3.Connection, target: Path) -> None:
+    _private_file(target)
+    _give_to_owner_of_folder(target)
+    copy = sqlite3.connect(target)
+    try:
+        connection.backup(copy)
+    finally:
+        copy.close()
+
+
+def _private_file(path: Path) -> None:
+    """Make the file readable for its owner only; SQLite gives its log the same mode and, for root, the same owner."""
+    try:
+        os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
+    except OSError as error:
+        raise StoreFailed(f"{path} cannot be made: {error.strerror}; check the folder and who owns it") from error
+
+
+def _give_to_owner_of_folder(*paths: Path) -> None:
+    """What root makes in a service's folder must be readable for the service."""
+    if os.geteuid() != 0:
+        return
+    for path in paths:
+        folder = path.parent.stat()
+        os.chown(path, folder.st_uid, folder.st_gid)

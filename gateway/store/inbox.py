@@ -1,0 +1,275 @@
+"""Received messages: taken in part by part, joined, shown once.
+
+A modem deletes or acknowledges a part only after `receive` has returned, so a crash in between brings it again: the
+same octets of the same SIM are one part. Parts of a long message wait for each other over restarts, with a time limit.
+"""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from gateway.messages import Secret
+from gateway.store.cipher import Cipher
+from gateway.store.common import Waiters, ms, new_id, wall_ms
+from gateway.store.database import Database
+from hardware.clock import Instant
+from hardware.pdu import DeliverPdu, join_user_data
+
+WAIT_FOR_PARTS = 86_400.0  # seconds after the newest part until a long message is shown without what is missing
+_NEXT = "next"
+
+
+@dataclass(frozen=True, slots=True)
+class Received:
+    """A received message; times in Unix milliseconds."""
+
+    id: str
+    sender: str = field(repr=False)
+    text: Secret | None
+    """None for octets, and for what could not be read."""
+    data: bytes | None = field(repr=False)
+    """The octets of a binary message, or the raw PDU of one that could not be read."""
+    ports: tuple[int, int] | None
+    """Destination and source port, where named."""
+    parts: int
+    missing: int
+    """Parts that never came."""
+    readable: bool
+    modem: str
+    imsi: str = field(repr=False)
+    sent_at: int | None
+    """The service centre's time stamp."""
+    received_at: int
+    seq: int
+    """Order of arrival; see `InboxStore.next_after`."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Part:
+    """One part as it came, or as it was kept."""
+
+    raw_hex: str = field(repr=False)
+    message: DeliverPdu | None = field(repr=False)
+    modem: str
+    imsi: str
+    received_at: int
+
+    @property
+    def place(self) -> tuple[int, int]:
+        """Sequence number and total; (1, 1) for what stands alone."""
+        concatenation = self.message.user_data.concatenation if self.message else None
+        if concatenation is None or not concatenation.valid or concatenation.total == 1:
+            return 1, 1
+        return concatenation.sequence, concatenation.total
+
+    def joins(self, cipher: Cipher) -> bytes | None:
+        """Keyed hash of what the parts of one message share; None for what stands alone."""
+        if self.message is None or self.place[1] == 1:
+            return None
+        sender, concatenation = self.message.originator, self.message.user_data.concatenation
+        assert concatenation is not None
+        shared = (
+            *(self.imsi, sender.digits, sender.type_of_number, sender.numbering_plan),
+            *(concatenation.reference, concatenation.bits, concatenation.total),
+        )
+        return cipher.key_hash(b"joins\0" + json.dumps(shared).encode())
+
+    def content(self, cipher: Cipher) -> bytes:
+        """Keyed hash of what the part says: a part that the network repeats says the same under another time stamp."""
+        said = self.message.user_data.content if self.message else self.raw_hex.encode("utf-8", "replace")
+        return cipher.key_hash(b"content\0" + said)
+
+
+class InboxStore:
+    """The tables of received messages and of the parts that wait for others."""
+
+    def __init__(self, database: Database) -> None:
+        self._database, self._cipher = database, database.cipher
+        self._waiters = Waiters()
+
+    def receive(self, raw_hex: str, message: DeliverPdu | None, modem: str, imsi: str, now: Instant) -> str | None:
+        """Take in one part; durable when this returns. The id of the message that it completes, if it does.
+
+        None for `message` keeps a PDU that no decoder could read.
+        """
+        part = _Part(raw_hex, message, modem, imsi, wall_ms(now))
+        digest = self._cipher.key_hash(
+            b"incoming\0" + imsi.encode() + b"\0" + raw_hex.upper().encode("utf-8", "replace")
+        )
+        joins = part.joins(self._cipher)
+        with self._database.mark() as cx:
+            if cx.execute("SELECT 1 FROM inbox_parts WHERE digest = ?", (digest,)).fetchone() is not None:
+                return None
+            if joins is not None and not self._make_room(cx, joins, part, now):
+                return None
+            self._keep(cx, part, digest, joins)
+            if joins is None:
+                return self._publish(cx, [part], now, "digest = ?", digest)
+            waiting = self._waiting(cx, joins)
+            return self._publish_group(cx, waiting, joins, now) if len(waiting) == part.place[1] else None
+
+    def release_incomplete(self, now: Instant) -> int:
+        """Show long messages whose missing parts have not come in time; returns how many."""
+        query = (
+            "SELECT joins FROM inbox_parts WHERE message IS NULL AND joins IS NOT NULL"
+            " GROUP BY joins HAVING max(received_at) <= ?"
+        )
+        with self._database.read() as cx:
+            late = [row["joins"] for row in cx.execute(query, (wall_ms(now) - ms(WAIT_FOR_PARTS),))]
+        for joins in late:
+            with self._database.mark() as cx:
+                if waiting := self._waiting(cx, joins):
+                    self._publish_group(cx, waiting, joins, now)
+        return len(late)
+
+    def get(self, message_id: str) -> Received | None:
+        """A received message by id."""
+        with self._database.read() as cx:
+            row = cx.execute("SELECT * FROM inbox WHERE id = ?", (message_id,)).fetchone()
+        return None if row is None else self._received(row)
+
+    def list(
+        self,
+        limit: int = 50,
+        cursor: str | None = None,
+        *,
+        sender: str | None = None,
+        since: int | None = None,
+        until: int | None = None,
+    ) -> tuple[list[Received], str | None]:
+        """Messages, newest first, and the cursor of the next page (None at the end); times in Unix milliseconds.
+
+        Raises ValueError for a cursor that this method did not make.
+        """
+        if cursor is not None and not (cursor.isascii() and cursor.isdigit() and len(cursor) < 19):
+            raise ValueError("the cursor is not one that a list gave")
+        with self._database.read() as cx:
+            rows = cx.execute(
+                "SELECT * FROM inbox WHERE (:sender IS NULL OR sender = :sender) AND (:cursor IS NULL OR seq < :cursor)"
+                " AND (:since IS NULL OR received_at >= :since) AND (:until IS NULL OR received_at < :until)"
+                " ORDER BY seq DESC LIMIT :limit",
+                {
+                    "sender": sender,
+                    "cursor": None if cursor is None else int(cursor),
+                    "since": since,
+                    "until": until,
+                    "limit": limit + 1,
+                },
+            ).fetchall()
+        more = str(rows[limit - 1]["seq"]) if len(rows) > limit else None
+        return [self._received(row) for row in rows[:limit]], more
+
+    def newest(self) -> int:
+        """`seq` of the message that came last; 0 where there is none."""
+        with self._database.read() as cx:
+            return int(cx.execute("SELECT coalesce(max(seq), 0) FROM inbox").fetchone()[0])
+
+    def next_after(self, seq: int, seconds: float, sender: str | None = None) -> Received | None:
+        """The first message after that one, waiting at most that many seconds for it."""
+        deadline = time.monotonic() + seconds
+        event = self._waiters.add(_NEXT)
+        try:
+            while True:
+                event.clear()  # before the look, so that one that comes after it is not missed
+                query = "SELECT * FROM inbox WHERE seq > ? AND (? IS NULL OR sender = ?) ORDER BY seq LIMIT 1"
+                with self._database.read() as cx:
+                    row = cx.execute(query, (seq, sender, sender)).fetchone()
+                left = deadline - time.monotonic()
+                if row is not None or left <= 0:
+                    return None if row is None else self._received(row)
+                event.wait(left)
+        finally:
+            self._waiters.remove(_NEXT, event)
+
+    # -- parts --------------------------------------------------------------------------------------------------------
+
+    def _make_room(self, cx: sqlite3.Connection, joins: bytes, part: _Part, now: Instant) -> bool:
+        """Whether the part is new. One of another message under the same reference ends the message that waits."""
+        recently = part.received_at - ms(WAIT_FOR_PARTS)
+        query = "SELECT content, message FROM inbox_parts WHERE joins = ? AND sequence = ? AND received_at > ?"
+        rows = cx.execute(query, (joins, part.place[0], recently)).fetchall()
+        if any(row["content"] == part.content(self._cipher) for row in rows):
+            return False
+        if any(row["message"] is None for row in rows):
+            self._publish_group(cx, self._waiting(cx, joins), joins, now)
+        return True
+
+    def _keep(self, cx: sqlite3.Connection, part: _Part, digest: bytes, joins: bytes | None) -> None:
+        body = self._cipher.seal(part.raw_hex.encode("utf-8", "replace"), "inbox_parts.body")
+        cx.execute(
+            "INSERT INTO inbox_parts (digest, joins, content, sequence, total, body, modem, imsi, received_at)"
+            " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            (digest, joins, part.content(self._cipher), *part.place, body, part.modem, part.imsi, part.received_at),
+        )
+
+    def _waiting(self, cx: sqlite3.Connection, joins: bytes) -> Sequence[_Part]:
+        rows = cx.execute("SELECT * FROM inbox_parts WHERE joins = ? AND message IS NULL ORDER BY sequence", (joins,))
+        found = []
+        for row in rows:
+            raw_hex = self._cipher.unseal(row["body"], "inbox_parts.body").decode()
+            message = DeliverPdu.decode(raw_hex)
+            found.append(_Part(raw_hex, message, row["modem"], row["imsi"], row["received_at"]))
+        return found
+
+    def _publish_group(self, cx: sqlite3.Connection, parts: Sequence[_Part], joins: bytes, now: Instant) -> str:
+        return self._publish(cx, parts, now, "joins = ? AND message IS NULL", joins)
+
+    def _publish(self, cx: sqlite3.Connection, parts: Sequence[_Part], now: Instant, where: str, key: bytes) -> str:
+        """Show a message of these parts, and tie them to it."""
+        message_id = new_id(now)
+        first = parts[0].message
+        total = parts[0].place[1]
+        body = self._cipher.seal(json.dumps(_content(parts)).encode(), f"inbox.body {message_id}")
+        cx.execute(
+            "INSERT INTO inbox (id, sender, body, parts, missing, readable, modem, imsi, sent_at, received_at)"
+            " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            (
+                *(message_id, first.originator.number if first else "", body, total, total - len(parts)),
+                *(int(first is not None), parts[-1].modem, parts[-1].imsi),
+                ms(first.timestamp.timestamp()) if first and first.timestamp else None,
+                max(part.received_at for part in parts),
+            ),
+        )
+        cx.execute(f"UPDATE inbox_parts SET message = ? WHERE {where}", (message_id, key))  # noqa: S608 - conditions are ours
+        self._database.after_commit(lambda: self._waiters.tell([_NEXT]))
+        return message_id
+
+    def _received(self, row: sqlite3.Row) -> Received:
+        body = json.loads(self._cipher.unseal(row["body"], f"inbox.body {row['id']}"))
+        return Received(
+            id=row["id"],
+            sender=row["sender"],
+            text=None if body["text"] is None else Secret(body["text"]),
+            data=None if body["data"] is None else bytes.fromhex(body["data"]),
+            ports=None if body["ports"] is None else (body["ports"][0], body["ports"][1]),
+            parts=row["parts"],
+            missing=row["missing"],
+            readable=bool(row["readable"]),
+            modem=row["modem"],
+            imsi=row["imsi"],
+            sent_at=row["sent_at"],
+            received_at=row["received_at"],
+            seq=row["seq"],
+        )
+
+
+def _content(parts: Sequence[_Part]) -> dict[str, object]:
+    messages = [part.message for part in parts if part.message is not None]
+    if not messages:
+        raw = parts[0].raw_hex
+        try:
+            octets = bytes.fromhex(raw)
+        except ValueError:
+            octets = raw.encode("utf-8", "replace")
+        return {"text": None, "data": octets.hex(), "ports": None}
+    joined = join_user_data(message.user_data for message in messages)
+    ports = messages[0].user_data.ports
+    return {
+        "text": joined if isinstance(joined, str) else None,
+        "data": joined.hex() if isinstance(joined, bytes) else None,
+        "ports": None if ports is None else (ports.destination, ports.source),
+    }

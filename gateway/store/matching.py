@@ -1,0 +1,196 @@
+"""Status reports: kept raw, matched to attempts, tried again when an attempt learns its reference."""
+
+from __future__ import annotations
+
+import sqlite3
+from dataclasses import dataclass
+
+from gateway.messages import AttemptState, Report
+from gateway.reports import EARLIEST, LATEST, Ambiguous, Candidate, Match, learned, match
+from gateway.store.case import Case
+from gateway.store.common import ms, recipient_tail, wall_ms
+from gateway.store.ledger import Event
+from gateway.store.parts import Room
+from gateway.store.states import CANNOT_CONFIRM, Effect, effect
+from hardware.clock import Instant
+
+RETRIED_FOR = 600.0  # seconds for which a report without its attempt is tried again in every round
+KEPT_FOR = 259_200.0  # seconds for which it is tried again when an attempt of its SIM gets its outcome
+AT_ONCE = 200  # reports tried again in one round at most
+
+_CANDIDATES = """
+SELECT a.id, a.mr, a.recipient_tail, a.submitted_at, a.result_at, a.state, a.report_status, a.report, m.final
+FROM attempts AS a JOIN messages AS m ON m.seq = a.message
+WHERE a.imsi = :imsi AND {which} AND a.submitted_at BETWEEN :since AND :until
+ORDER BY a.submitted_at DESC LIMIT 64
+"""
+_BY_REFERENCE = _CANDIDATES.format(which="a.mr = :mr")
+_UNKNOWN = _CANDIDATES.format(which="a.state = 'unknown' AND a.mr IS NULL")
+_ON_AIR = _CANDIDATES.format(which="a.state = 'submitting'")
+
+_TOLD = {
+    Effect.TRYING: "still_trying",
+    Effect.UNCONFIRMED: "cannot_confirm",
+    Effect.UNDELIVERED: "not_delivered",
+    Effect.DELIVERED: "delivered",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class ReportOutcome:
+    """What a report came to."""
+
+    message_id: str | None
+    attempt_id: int | None
+    ambiguous: bool = False
+
+    @property
+    def matched(self) -> bool:
+        """Whether its attempt was found."""
+        return self.attempt_id is not None
+
+
+class Matching(Room):
+    """Takes reports in."""
+
+    def report(self, report: Report, now: Instant) -> ReportOutcome:
+        """Keep a report and apply it to its attempt; the same one again changes nothing. Durable when this returns."""
+        with self._database.mark() as cx:
+            report_id, known = self._keep(cx, report, now)
+            if known is not None:
+                return known
+            cx.execute(
+                "INSERT INTO sims (imsi, last_report_at) VALUES (?, ?)"
+                " ON CONFLICT (imsi) DO UPDATE SET last_report_at = excluded.last_report_at, silent = 0",
+                (report.imsi, wall_ms(now)),
+            )
+            return self._try(cx, report_id, report, now)
+
+    def retry_unmatched(self, now: Instant) -> int:
+        """Try young reports without an attempt again; returns how many found theirs."""
+        with self._database.read() as cx:
+            query = "SELECT 1 FROM reports WHERE outcome <> 'matched' AND received_at > ? LIMIT 1"
+            if cx.execute(query, (wall_ms(now) - ms(RETRIED_FOR),)).fetchone() is None:
+                return 0
+        with self._database.mark() as cx:
+            return self._match_again(cx, now)
+
+    # -- inside -------------------------------------------------------------------------------------------------------
+
+    def _keep(self, cx: sqlite3.Connection, report: Report, now: Instant) -> tuple[int, ReportOutcome | None]:
+        digest = self._cipher.key_hash(b"report\0" + report.imsi.encode() + b"\0" + report.raw)
+        known = cx.execute("SELECT id, attempt FROM reports WHERE digest = ?", (digest,)).fetchone()
+        if known is not None:
+            if known["attempt"] is None:
+                return int(known["id"]), None
+            return int(known["id"]), self._outcome(cx, known["attempt"])
+        scts, discharge = report.service_centre_time, report.discharge_time
+        cursor = cx.execute(
+            "INSERT INTO reports (digest, imsi, mr, recipient_tail, status, service_centre_at, discharged_at,"
+            " received_at, outcome, raw) VALUES (?, ?, ?, ?, ?, ?, ?, ?, 'unmatched', ?)",
+            (
+                *(digest, report.imsi, report.reference, recipient_tail(report.recipient), report.status),
+                *(None if scts is None else ms(scts), None if discharge is None else ms(discharge), wall_ms(now)),
+                self._cipher.seal(report.raw, "reports.raw"),
+            ),
+        )
+        return int(cursor.lastrowid or 0), None
+
+    def _match_again(
+        self, cx: sqlite3.Connection, now: Instant, *, imsi: str | None = None, mr: int | None = None
+    ) -> int:
+        """Try the reports that wait for an attempt, of one SIM or one reference where that is given."""
+        which = "" if imsi is None else "AND imsi = :imsi"
+        which += "" if mr is None else " AND mr = :mr"
+        since = wall_ms(now) - ms(RETRIED_FOR if imsi is None else KEPT_FOR)
+        rows = cx.execute(
+            f"SELECT * FROM reports WHERE outcome <> 'matched' {which} AND received_at > :since"  # noqa: S608 - no input in it
+            " ORDER BY id DESC LIMIT :most",
+            {"imsi": imsi, "mr": mr, "since": since, "most": AT_ONCE},
+        ).fetchall()
+        return sum(self._try(cx, row["id"], _stored(row), now).matched for row in reversed(rows))
+
+    def _try(self, cx: sqlite3.Connection, report_id: int, report: Report, now: Instant) -> ReportOutcome:
+        tail = recipient_tail(report.recipient)
+        sim = cx.execute("SELECT offset_ms FROM sims WHERE imsi = ?", (report.imsi,)).fetchone()
+        offset = None if sim is None or sim["offset_ms"] is None else sim["offset_ms"] / 1000
+        found = match(report, tail, self._candidates(cx, report, offset, now), offset)
+        if not isinstance(found, Match):
+            outcome = "ambiguous" if isinstance(found, Ambiguous) else "unmatched"
+            cx.execute("UPDATE reports SET outcome = ? WHERE id = ?", (outcome, report_id))
+            return ReportOutcome(None, None, ambiguous=isinstance(found, Ambiguous))
+        cx.execute("UPDATE reports SET outcome = 'matched', attempt = ? WHERE id = ?", (found.attempt, report_id))
+        if found.offset is not None:
+            offset_ms = ms(learned(offset, found.offset))
+            cx.execute("UPDATE sims SET offset_ms = ? WHERE imsi = ?", (offset_ms, report.imsi))
+        self._apply(self._case(cx, found.attempt), found.attempt, report, now)
+        return self._outcome(cx, found.attempt)
+
+    def _candidates(
+        self, cx: sqlite3.Connection, report: Report, offset: float | None, now: Instant
+    ) -> list[Candidate]:
+        middle = now.wall if report.service_centre_time is None else report.service_centre_time - (offset or 0.0)
+        values = {
+            "imsi": report.imsi,
+            "mr": report.reference,
+            "since": ms(middle - LATEST),
+            "until": ms(middle + EARLIEST),
+        }
+        rows = [row for query in (_BY_REFERENCE, _UNKNOWN, _ON_AIR) for row in cx.execute(query, values)]
+        return [
+            Candidate(
+                id=row["id"],
+                reference=row["mr"],
+                tail=row["recipient_tail"],
+                submitted=row["submitted_at"] / 1000,
+                answered=None if row["result_at"] is None else row["result_at"] / 1000,
+                open=bool(row["report"]) and not row["final"] and _awaits(row),
+                pending=row["state"] == AttemptState.SUBMITTING,
+            )
+            for row in rows
+        ]
+
+    def _apply(self, case: Case, attempt_id: int, report: Report, now: Instant) -> None:
+        """A later report never takes back that the handset has it, nor a final one for `still trying`."""
+        attempt = case.attempt(attempt_id)
+        state, says = AttemptState(attempt["state"]), effect(report.status)
+        settled = {AttemptState.DELIVERED: 3, AttemptState.UNDELIVERED: 2}.get(state, 0)
+        if attempt["report_status"] == CANNOT_CONFIRM:
+            settled = max(settled, 1)
+        if state is AttemptState.UNKNOWN:
+            case.change([attempt_id], state=AttemptState.ACCEPTED, mr=report.reference)
+        if says >= settled:
+            after = {Effect.DELIVERED: AttemptState.DELIVERED, Effect.UNDELIVERED: AttemptState.UNDELIVERED}
+            case.change(
+                [attempt_id],
+                state=after.get(says, AttemptState.ACCEPTED),
+                report_status=report.status,
+                reported_at=wall_ms(now),
+            )
+        self._regroup(case, attempt["generation"])
+        told = f"{_TOLD[says]} (TP-ST 0x{report.status:02X})"
+        self._ledger.settle(case, now, Event(told, attempt["modem"], attempt_id, attempt["part"], always=True))
+        if state is AttemptState.UNKNOWN:  # it owns the reference now, so others that waited can be told apart
+            self._match_again(case.cx, now, imsi=report.imsi, mr=report.reference)
+
+    def _outcome(self, cx: sqlite3.Connection, attempt_id: int) -> ReportOutcome:
+        query = "SELECT m.id FROM attempts AS a JOIN messages AS m ON m.seq = a.message WHERE a.id = ?"
+        return ReportOutcome(cx.execute(query, (attempt_id,)).fetchone()["id"], attempt_id)
+
+
+def _awaits(row: sqlite3.Row) -> bool:
+    status = row["report_status"]
+    return row["state"] == AttemptState.ACCEPTED and (status is None or effect(status) is Effect.TRYING)
+
+
+def _stored(row: sqlite3.Row) -> Report:
+    """A kept report, as far as the matching needs it."""
+    scts, discharge = row["service_centre_at"], row["discharged_at"]
+    return Report(
+        imsi=row["imsi"],
+        reference=row["mr"],
+        recipient=row["recipient_tail"],
+        status=row["status"],
+        service_centre_time=None if scts is None else scts / 1000,
+        discharge_time=None if discharge is None else discharge / 1000,
+    )

@@ -1,0 +1,242 @@
+"""The back half of an attempt's life: accepted, refused, or of unknown outcome."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterable
+
+from gateway.messages import POSSIBLE_DUPLICATES, AttemptKind, AttemptState, Reason, Refusal
+from gateway.retry import GiveUp, Retry
+from gateway.store.case import Case
+from gateway.store.common import boot_ms, ms, wall_ms
+from gateway.store.errors import StaleAttempt
+from gateway.store.ledger import Event, reports_until
+from gateway.store.matching import Matching
+from gateway.store.states import MAYBE_LEFT, UNLEFT
+from hardware.clock import Instant
+
+_OPEN = (AttemptState.CLAIMED, AttemptState.SUBMITTING)
+_TAKEN = (AttemptState.ACCEPTED, AttemptState.DELIVERED, AttemptState.UNDELIVERED)
+LATE = "late"  # in the timeline: the modem's answer came after the submit had been given up
+AVOIDED_FOR = 10.0  # seconds for which the modem that refused leaves a part to another one
+
+
+class Outcomes(Matching):
+    """What came of a submit."""
+
+    def accepted(self, attempt_id: int, mr: int | None, now: Instant, result: str) -> None:
+        """+CMGS came: the attempt owns its TP-MR. Reports that came before this are looked at again."""
+        with self._database.mark() as cx:
+            case = self._case(cx, attempt_id)
+            state = case.attempt(attempt_id)["state"]
+            if state in _TAKEN:
+                return
+            if state not in (*_OPEN, AttemptState.UNKNOWN):
+                raise StaleAttempt(f"attempt {attempt_id} is {state}: it cannot have been accepted")
+            self._accept(case, attempt_id, mr, now, result)
+
+    def refused(self, attempt_id: int, refusal: Refusal, verdict: Retry | GiveUp, now: Instant) -> None:
+        """The modem or the network refused it; `verdict` says what follows. A withdrawn one stays so."""
+        with self._database.mark() as cx:
+            case = self._case(cx, attempt_id)
+            if case.attempt(attempt_id)["state"] in _OPEN:
+                self._refuse(case, attempt_id, refusal, verdict, now)
+
+    def unknown(self, attempt_id: int, now: Instant, reason: str) -> None:
+        """It may or may not have been accepted; the message's policy decides whether it is sent again."""
+        with self._database.mark() as cx:
+            case = self._case(cx, attempt_id)
+            if case.attempt(attempt_id)["state"] in _OPEN:
+                self._lost_sight(case, attempt_id, now, reason)
+
+    def settle_late(self, attempt_id: int, mr: int | None, refusal: Refusal | None, now: Instant) -> None:
+        """The answer of a submit of unknown outcome came after all; a report may have settled it before."""
+        with self._database.mark() as cx:
+            case = self._case(cx, attempt_id)
+            state = case.attempt(attempt_id)["state"]
+            if state not in (AttemptState.UNKNOWN, AttemptState.SUBMITTING):
+                return
+            if refusal is None:
+                self._accept(case, attempt_id, mr, now, f"+CMGS: {mr} ({LATE})")
+            else:
+                self._refuse_late(case, attempt_id, refusal, now)
+
+    def recover(self, now: Instant) -> tuple[int, int]:
+        """After a start: claimed parts are ready again, begun ones are of unknown outcome. Returns how many of each."""
+        with self._database.mark() as cx:
+            claimed = cx.execute("SELECT id FROM attempts WHERE state = 'claimed' ORDER BY id").fetchall()
+            begun = cx.execute("SELECT id FROM attempts WHERE state = 'submitting' ORDER BY id").fetchall()
+            for row in begun:
+                self._lost_sight(
+                    self._case(cx, row["id"]), row["id"], now, "the gateway ended before the modem answered"
+                )
+            for row in claimed:
+                case = self._case(cx, row["id"])
+                if case.attempt(row["id"])["state"] == AttemptState.CLAIMED:
+                    self._hand_back(case, row["id"], now)
+        return len(claimed), len(begun)
+
+    # -- inside -------------------------------------------------------------------------------------------------------
+
+    def _accept(self, case: Case, attempt_id: int, mr: int | None, now: Instant, result: str) -> None:
+        attempt = case.attempt(attempt_id)
+        case.change(
+            [attempt_id],
+            state=AttemptState.ACCEPTED,
+            mr=mr,
+            result=result,
+            result_at=wall_ms(now),
+            submitted_at=attempt["submitted_at"] or wall_ms(now),
+            submitted_boot=attempt["submitted_boot"] or boot_ms(now),
+        )
+        if case.message["sent_at"] is None:
+            case.set(modem=attempt["modem"])
+        self._regroup(case, attempt["generation"])
+        self._ledger.settle(case, now, Event(result, attempt["modem"], attempt_id, attempt["part"], always=True))
+        if case.message["sent_at"] is not None and not case.message["final"]:
+            case.set(check_boot=max(case.message["check_boot"], reports_until(case, now)))
+        if mr is not None:
+            self._match_again(case.cx, now, imsi=attempt["imsi"], mr=mr)
+
+    def _refuse(self, case: Case, attempt_id: int, refusal: Refusal, verdict: Retry | GiveUp, now: Instant) -> None:
+        attempt = case.attempt(attempt_id)
+        self._note_refusal(case, attempt_id, refusal, now)
+        if attempt["state"] == AttemptState.CLAIMED:
+            case.set(attempts=case.message["attempts"] + 1)
+        event = Event(refusal.result, attempt["modem"], attempt_id, attempt["part"], always=True)
+        if not self._needed(case, attempt):
+            pass  # another attempt of this part is under way or was accepted: it decides
+        elif isinstance(verdict, GiveUp):
+            event.refusal = verdict.reason
+        elif case.message["withdrawn"] is None:
+            self._plan_retry(case, attempt, verdict, now)
+        self._regroup(case, attempt["generation"])
+        self._ledger.settle(case, now, event)
+
+    def _note_refusal(self, case: Case, attempt_id: int, refusal: Refusal, now: Instant) -> None:
+        case.change(
+            [attempt_id],
+            state=AttemptState.REFUSED,
+            result=refusal.result,
+            code=refusal.code,
+            result_at=wall_ms(now),
+        )
+
+    def _refuse_late(self, case: Case, attempt_id: int, refusal: Refusal, now: Instant) -> None:
+        """A resend that was planned meanwhile goes on, as a retry if nothing else may have left."""
+        attempt = case.attempt(attempt_id)
+        self._note_refusal(case, attempt_id, refusal, now)
+        self._regroup(case, attempt["generation"])
+        event = Event(f"{refusal.result} ({LATE})", attempt["modem"], attempt_id, attempt["part"], always=True)
+        event.refusal = Reason.REFUSED
+        self._ledger.settle(case, now, event)
+        self._match_again(case.cx, now, imsi=attempt["imsi"])  # one candidate less: what was ambiguous may not be now
+
+    def _needed(self, case: Case, attempt: sqlite3.Row) -> bool:
+        """Whether a refused or lost part must be planned again: nothing else carries it, or has carried it."""
+        for row in case.attempts:
+            same_part = case.parts == 1 or (
+                row["part"] == attempt["part"] and row["generation"] == attempt["generation"]
+            )
+            if not same_part or row["id"] == attempt["id"]:
+                continue
+            if row["state"] in (AttemptState.ACCEPTED, AttemptState.DELIVERED, AttemptState.SUBMITTING) or (
+                row["state"] in UNLEFT
+            ):
+                return False
+        return True
+
+    def _plan_retry(self, case: Case, attempt: sqlite3.Row, verdict: Retry, now: Instant) -> None:
+        kind = self._kind_of_retry(case, attempt)
+        bound = case.bound_to(attempt["generation"])
+        due = now.after(verdict.delay)
+        plan: dict[str, object] = {"state": AttemptState.READY}
+        if verdict.delay > 0:
+            plan = {"state": AttemptState.WAITING, "due_boot": boot_ms(due), "due_at": wall_ms(due)}
+        elif verdict.where == "other" and bound is None:
+            plan |= {"avoid": attempt["modem"], "due_boot": boot_ms(now) + ms(AVOIDED_FOR)}
+        case.insert(
+            attempt,
+            kind=kind,
+            number=attempt["number"] + 1,
+            step=verdict.step,
+            hopped=int(verdict.hopped),
+            without=stored_options(options(attempt["without"]) | verdict.without),
+            **plan,
+        )
+        case.reload()
+        self._hold_back(case, attempt, plan)
+
+    def _hold_back(self, case: Case, attempt: sqlite3.Row, plan: dict[str, object]) -> None:
+        """Later parts wait with the one before them. What a worker holds is replaced: its claim must not succeed."""
+        for row in case.attempts:
+            if row["generation"] != attempt["generation"] or row["part"] <= attempt["part"]:
+                continue
+            if row["state"] == AttemptState.CLAIMED:
+                case.change([row["id"]], state=AttemptState.WITHDRAWN)
+                case.insert(row, **plan)
+                case.reload()
+            elif row["state"] == AttemptState.READY:
+                case.change([row["id"]], **plan)
+
+    @staticmethod
+    def _kind_of_retry(case: Case, attempt: sqlite3.Row) -> AttemptKind:
+        """A retry is a plain one only where nothing of this part, in any sending, may have left."""
+        if attempt["kind"] in POSSIBLE_DUPLICATES:
+            return AttemptKind(attempt["kind"])
+        copies = [row for row in case.attempts if row["part"] == attempt["part"] and row["id"] != attempt["id"]]
+        return AttemptKind.RESEND if any(row["state"] in MAYBE_LEFT for row in copies) else AttemptKind.RETRY
+
+    def _lost_sight(self, case: Case, attempt_id: int, now: Instant, reason: str) -> None:
+        """Record an unknown outcome, let a report that is here already settle it, and follow the message's policy."""
+        attempt = case.attempt(attempt_id)
+        case.change(
+            [attempt_id],
+            state=AttemptState.UNKNOWN,
+            result=reason,
+            result_at=wall_ms(now),
+            submitted_at=attempt["submitted_at"] or wall_ms(now),
+            submitted_boot=attempt["submitted_boot"] or boot_ms(now),
+        )
+        event = Event(f"outcome unknown: {reason}", attempt["modem"], attempt_id, attempt["part"], always=True)
+        self._plan_resend(case, attempt, now)
+        self._regroup(case, attempt["generation"])
+        self._ledger.settle(case, now, event)
+        self._match_again(case.cx, now, imsi=attempt["imsi"])
+
+    def _plan_resend(self, case: Case, attempt: sqlite3.Row, now: Instant) -> None:
+        if case.message["on_unknown"] != "resend" or not case.sendable(now) or not self._needed(case, attempt):
+            return
+        before = sum(
+            1
+            for row in case.attempts
+            if row["part"] == attempt["part"] and row["kind"] == AttemptKind.RESEND and row["state"] in MAYBE_LEFT
+        )
+        if before >= len(self._settings.resend_waits):
+            return
+        due = now.after(self._settings.resend_waits[before])
+        case.insert(
+            attempt,
+            kind=AttemptKind.RESEND,
+            number=attempt["number"] + 1,
+            state=AttemptState.WAITING,
+            due_boot=boot_ms(due),
+            due_at=wall_ms(due),
+        )
+        case.reload()
+
+    def _hand_back(self, case: Case, attempt_id: int, now: Instant) -> None:
+        attempt = case.attempt(attempt_id)
+        case.change([attempt_id], state=AttemptState.READY, modem=None, imsi=None, claimed_at=None)
+        self._regroup(case, attempt["generation"])
+        self._ledger.settle(case, now, Event(modem=attempt["modem"], attempt=attempt_id, part=attempt["part"]))
+
+
+def options(stored: str) -> frozenset[str]:
+    """Options that an attempt goes without, as stored."""
+    return frozenset(stored.split(",")) if stored else frozenset()
+
+
+def stored_options(names: Iterable[str]) -> str:
+    """The inverse of `options`, in a stable order."""
+    return ",".join(sorted(names))

@@ -1,0 +1,62 @@
+"""What every part of the outbox shares."""
+
+from __future__ import annotations
+
+import sqlite3
+
+from gateway.messages import AttemptState, Message
+from gateway.store.case import Case, Settings
+from gateway.store.common import Waiters
+from gateway.store.database import Database
+from gateway.store.ledger import Ledger, message_of
+
+MESSAGE_COLUMNS = "m.*, (SELECT min(due_at) FROM attempts WHERE message = m.seq AND state = 'waiting') AS next_due_at"
+
+
+class Room:
+    """Base of the outbox's parts."""
+
+    def __init__(self, database: Database, settings: Settings) -> None:
+        self._database, self._settings, self._cipher = database, settings, database.cipher
+        self.waiters = Waiters()
+        self._ledger = Ledger(database, self.waiters.tell, settings)
+
+    def _case(self, cx: sqlite3.Connection, attempt_id: int) -> Case:
+        row = cx.execute("SELECT message FROM attempts WHERE id = ?", (attempt_id,)).fetchone()
+        if row is None:
+            raise KeyError(attempt_id)
+        return Case(cx, row["message"])
+
+    def _seq(self, cx: sqlite3.Connection, message_id: str) -> int:
+        row = cx.execute("SELECT seq FROM messages WHERE id = ?", (message_id,)).fetchone()
+        if row is None:
+            raise KeyError(message_id)
+        return int(row["seq"])
+
+    def _message(self, cx: sqlite3.Connection, message_id: str) -> Message:
+        row = cx.execute(f"SELECT {MESSAGE_COLUMNS} FROM messages AS m WHERE m.id = ?", (message_id,)).fetchone()  # noqa: S608 - columns are ours
+        return message_of(row)
+
+    def _gather(self, case: Case, generation: int, queue: str) -> None:
+        """Keep the parts that have not left, and belong to one sending, in one queue."""
+        movable = (AttemptState.READY, AttemptState.WAITING)
+        case.change(
+            [
+                row["id"]
+                for row in case.attempts
+                if row["generation"] == generation and row["state"] in movable and row["queue"] != queue
+            ],
+            queue=queue,
+        )
+
+    def _regroup(self, case: Case, generation: int) -> None:
+        """Let a sending wait where its parts may be taken: by the SIM it is bound to, else by any of its home."""
+        held = [
+            row
+            for row in case.attempts
+            if row["generation"] == generation and row["state"] in (AttemptState.CLAIMED, AttemptState.SUBMITTING)
+        ]
+        if held:
+            self._gather(case, generation, f"sim:{held[0]['imsi']}")
+        else:
+            self._gather(case, generation, case.queue_of(generation))

@@ -1,0 +1,146 @@
+"""Reading the outbox: one message, its timeline, lists, counts; and waiting for a message to end."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+
+from gateway.messages import Message, MessageState, Secret, TimelineEntry
+from gateway.store.common import unpack_body
+from gateway.store.ledger import message_of
+from gateway.store.parts import MESSAGE_COLUMNS
+from gateway.store.upkeep import Upkeep
+
+DEPTH_HOLDS = 1.0  # seconds for which one count of the queue holds
+
+
+@dataclass(frozen=True, slots=True)
+class MessageFilter:
+    """What a list is narrowed to; times in Unix milliseconds."""
+
+    client: str | None = None
+    """None: every client's."""
+    state: MessageState | None = None
+    to: str | None = None
+    tag: str | None = None
+    challenge_id: str | None = None
+    since: int | None = None
+    until: int | None = None
+
+
+class Queries(Upkeep):
+    """The reading side."""
+
+    _depth: tuple[float, int] = (float("-inf"), 0)
+
+    def get(self, message_id: str, client: str | None = None) -> Message | None:
+        """A message by id; None where there is none, or not for this client (None: any)."""
+        with self._database.read() as cx:
+            row = cx.execute(f"SELECT {MESSAGE_COLUMNS} FROM messages AS m WHERE m.id = ?", (message_id,)).fetchone()  # noqa: S608 - columns are ours
+        return None if row is None or client not in (None, row["client"]) else message_of(row)
+
+    def timeline(self, message_id: str) -> list[TimelineEntry]:
+        """Everything that happened to a message, oldest first."""
+        with self._database.read() as cx:
+            rows = cx.execute(
+                "SELECT * FROM timeline WHERE message = (SELECT seq FROM messages WHERE id = ?) ORDER BY id",
+                (message_id,),
+            ).fetchall()
+        return [
+            TimelineEntry(
+                at=row["at"],
+                state=MessageState(row["state"]),
+                reason=row["reason"],
+                modem=row["modem"],
+                attempt=row["attempt"],
+                part=row["part"],
+                result=row["result"],
+                possible_duplicate=bool(row["duplicate"]),
+            )
+            for row in rows
+        ]
+
+    def text(self, message_id: str) -> Secret | None:
+        """The text; None for binary data, and once it was erased."""
+        return self.content(message_id)[0]
+
+    def content(self, message_id: str) -> tuple[Secret | None, tuple[bytes, ...]]:
+        """Text and segments, as they were enqueued; (None, ()) once they were erased."""
+        with self._database.read() as cx:
+            row = cx.execute("SELECT id, body FROM messages WHERE id = ?", (message_id,)).fetchone()
+        if row is None or row["body"] is None:
+            return None, ()
+        text, segments = unpack_body(self._cipher.unseal(row["body"], f"messages.body {row['id']}"))
+        return text, tuple(segments)
+
+    def list(
+        self, filters: MessageFilter, limit: int = 50, cursor: str | None = None
+    ) -> tuple[list[Message], str | None]:
+        """Messages, newest first, and the cursor of the next page (None at the end).
+
+        Raises ValueError for a cursor that this method did not make.
+        """
+        where, values = _conditions(filters)
+        if cursor is not None:
+            if not (cursor.isascii() and cursor.isdigit() and len(cursor) < 19):
+                raise ValueError("the cursor is not one that a list gave")
+            where.append("m.seq < ?")
+            values.append(int(cursor))
+        condition = " AND ".join(where) or "1"
+        with self._database.read() as cx:
+            rows = cx.execute(
+                f"SELECT {MESSAGE_COLUMNS} FROM messages AS m WHERE {condition} ORDER BY m.seq DESC LIMIT ?",  # noqa: S608 - conditions are ours
+                (*values, limit + 1),
+            ).fetchall()
+        more = str(rows[limit - 1]["seq"]) if len(rows) > limit else None
+        return [message_of(row) for row in rows[:limit]], more
+
+    def counts_by_state(self, client: str | None = None) -> dict[MessageState, int]:
+        """How many messages are in each state."""
+        query = "SELECT state, count(*) AS n FROM messages WHERE ? IS NULL OR client = ? GROUP BY state"
+        with self._database.read() as cx:
+            found = {row["state"]: row["n"] for row in cx.execute(query, (client, client))}
+        return {state: found.get(state.value, 0) for state in MessageState}
+
+    def queue_depth(self) -> int:
+        """How many messages are not final; one count holds for a second."""
+        counted, depth = self._depth
+        now = time.monotonic()
+        if now - counted >= DEPTH_HOLDS:
+            with self._database.read() as cx:
+                (depth,) = cx.execute("SELECT count(*) FROM messages WHERE final = 0").fetchone()
+            self._depth = (now, depth)
+        return depth
+
+    def wait_final(self, message_id: str, seconds: float, client: str | None = None) -> Message | None:
+        """The message once its state is final, or as it is after that many seconds; None where there is none."""
+        deadline = time.monotonic() + seconds
+        event = self.waiters.add(message_id)
+        try:
+            while True:
+                event.clear()  # before the look, so that a change after it is not missed
+                message = self.get(message_id, client)
+                left = deadline - time.monotonic()
+                if message is None or message.final or left <= 0:
+                    return message
+                event.wait(left)
+        finally:
+            self.waiters.remove(message_id, event)
+
+
+def _conditions(filters: MessageFilter) -> tuple[list[str], list[object]]:
+    where: list[str] = []
+    values: list[object] = []
+    for condition, value in (
+        ("m.client = ?", filters.client),
+        ("m.recipient = ?", filters.to),
+        ("m.state = ?", filters.state),
+        ("m.challenge_id = ?", filters.challenge_id),
+        ("m.seq IN (SELECT message FROM message_tags WHERE tag = ?)", filters.tag),
+        ("m.created_at >= ?", filters.since),
+        ("m.created_at < ?", filters.until),
+    ):
+        if value is not None:
+            where.append(condition)
+            values.append(value)
+    return where, values

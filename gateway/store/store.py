@@ -1,0 +1,53 @@
+"""The store as one thing: what the service builds and everything else is handed parts of."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from gateway.store.case import Settings
+from gateway.store.challenges import Challenges
+from gateway.store.cipher import Cipher
+from gateway.store.database import RESERVE, Database
+from gateway.store.idempotency import Idempotency
+from gateway.store.inbox import InboxStore
+from gateway.store.keys import Keys
+from gateway.store.outbox import Outbox
+from gateway.store.pins import PinAttempts
+from hardware.clock import Clock
+
+
+class Store:
+    """One database with everything that lives in it."""
+
+    def __init__(self, database: Database, settings: Settings) -> None:
+        self.database = database
+        self.cipher: Cipher = database.cipher
+        self.outbox = Outbox(database, settings)
+        self.challenges = Challenges(database, self.outbox)
+        self.outbox.also_expires.append(self.challenges.expire_due)
+        self.inbox = InboxStore(database)
+        self.keys = Keys(database)
+        self.pins = PinAttempts(database)
+        self.idempotency = Idempotency(database)
+
+    @classmethod
+    def open(
+        cls,
+        path: Path,
+        key_file: Path,
+        clock: Clock,
+        settings: Settings | None = None,
+        *,
+        reserve: int = RESERVE,
+    ) -> Store:
+        """Open, or make, the database; `reserve`: octets of disk that accepting leaves free.
+
+        Raises the StoreError subclasses of `Database.open`.
+        """
+        database = Database.open(path, key_file, clock)
+        database.reserve = reserve
+        return cls(database, settings or Settings())
+
+    def close(self) -> None:
+        """Close every connection."""
+        self.database.close()

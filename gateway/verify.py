@@ -1,0 +1,313 @@
+"""The code engine: start a challenge, check a code, send again, cancel. Never gives a code away."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from decimal import Decimal
+
+from gateway.config import CODE_LENGTH, Config
+from gateway.intake import Body, Intake, order_of
+from gateway.limits import SendRule, whole_seconds
+from gateway.messages import Json, Lane, Message, NewMessage, Secret, TimelineEntry
+from gateway.otp import Claim, as_typed, fits, mismatch, new_code, seal
+from gateway.refusals import Conflict, InvalidInput, NotFound, TooMany
+from gateway.requests import CheckRequest, OtpRequest, ResendRequest
+from gateway.store import Challenge, ChallengeState, CheckResult, NewChallenge, Store
+from gateway.texts import Order
+from hardware.clock import Clock, Instant
+from hardware.pdu import segment
+
+Step = Callable[[sqlite3.Connection], Challenge]
+"""What a transaction does to the challenge before its message is queued."""
+
+
+@dataclass(frozen=True, slots=True)
+class ChallengeView:
+    """A challenge and its newest message, as clients see them."""
+
+    challenge: Challenge
+    message: Message | None
+    state: ChallengeState
+    attempts_left: int
+    resend_after: int | None
+    """Seconds until another send is allowed; None where none is."""
+
+
+@dataclass(frozen=True, slots=True)
+class Checked:
+    """What a check came to."""
+
+    result: CheckResult
+    attempts_left: int
+    mismatch: str | None = None
+    """The part that did not fit, where `[otp] explain` is on."""
+
+
+class Verify:
+    """Challenges, over the store's. Thread-safe."""
+
+    def __init__(self, store: Store, intake: Intake, config: Config, clock: Clock) -> None:
+        self._store, self._intake, self._clock = store, intake, clock
+        self._otp = config.otp
+        self._rule = SendRule(config.otp.cooldown, config.otp.max_sends)
+        self._keyed = store.cipher.code_hash
+
+    # -- start --------------------------------------------------------------------------------------------------------
+
+    def start(self, request: OtpRequest, client: str) -> ChallengeView:
+        """Open a challenge and queue its code; returns once both are on disk.
+
+        An open challenge of the same client, number and purpose is superseded: its code is dead, its failures count
+        on, and this counts as another send. Raises InvalidInput, Forbidden, TooMany or Unavailable.
+        """
+        self._intake.must_accept()
+        (to,) = self._intake.destinations(request.to)
+        self._intake.check_code_text(request)
+        now = self._clock.now()
+        lifetime = request.lifetime or self._otp.lifetime
+        code = self._code(request)
+        body = self._body(order_of(request), code, now, lifetime)
+        context = request.context.canonical() if request.context else {}
+        challenge_id = self._store.challenges.new_id(now)
+        new = NewChallenge(
+            id=challenge_id,
+            client=client,
+            to=to.number,
+            purpose=request.purpose,
+            code_hash=seal(self._keyed, challenge_id, Claim(code, request.binding, context)),
+            lifetime=lifetime,
+            max_failures=self._otp.max_failures,
+            client_ref=request.client_ref,
+            details=_details(request, len(code.reveal()), lifetime, context, to.region),
+        )
+
+        def create(cx: sqlite3.Connection) -> Challenge:
+            before = self._store.challenges.open_for(cx, client, to.number, request.purpose, now)
+            if before is None:
+                return self._store.challenges.create(cx, new, now)
+            self._must_allow_send(before, now)
+            self._store.challenges.close(cx, before.id, ChallengeState.CANCELLED, now, "superseded")
+            counted = replace(new, failures=before.failures, sends=before.sends + 1)
+            return self._store.challenges.create(cx, counted, now)
+
+        body = replace(body, warnings=(*to.warnings, *body.warnings))
+        return self._commit(create, self._message(new, challenge_id, body, lifetime), now)
+
+    def _code(self, request: OtpRequest) -> Secret:
+        length = request.length or self._otp.length
+        if request.code is None:
+            return new_code(length)
+        code = as_typed(request.code, length)
+        text = code.reveal()
+        if not (CODE_LENGTH[0] <= len(text) <= CODE_LENGTH[1] and text.isascii() and text.isalnum()):
+            raise InvalidInput.of("code", f"{CODE_LENGTH[0]} to {CODE_LENGTH[1]} digits or letters")
+        return code
+
+    # -- check --------------------------------------------------------------------------------------------------------
+
+    def check(self, challenge_id: str, request: CheckRequest, client: str | None) -> Checked:
+        """Judge a code. A right one approves the challenge exactly once; a wrong one counts. Raises NotFound."""
+        context = request.context.canonical() if request.context else {}
+        differs: list[str] = []
+
+        def matches(challenge: Challenge) -> bool:
+            details = challenge.details
+            claim = Claim(as_typed(request.code, details["length"]), request.binding, context)
+            if fits(self._keyed, challenge.id, claim, challenge.code_hash):
+                return True
+            differs.append(mismatch(claim, _binding(details), details["context"]))
+            return False
+
+        now = self._clock.now()
+        judged = self._store.challenges.check(challenge_id, client, matches, now)
+        if judged is None:
+            raise _not_found(challenge_id)
+        result, challenge = judged
+        if result is CheckResult.TOO_MANY_ATTEMPTS and now.boot >= challenge.expires_boot:
+            result = CheckResult.EXPIRED
+        return Checked(result, challenge.attempts_left, differs[0] if differs and self._otp.explain else None)
+
+    # -- resend -------------------------------------------------------------------------------------------------------
+
+    def resend(self, challenge_id: str, request: ResendRequest, client: str | None) -> ChallengeView:
+        """Send a new code, or the same one again. Raises NotFound, Conflict, TooMany or Unavailable.
+
+        A code that the caller brought is sent again as it is: the gateway does not put one in its place that the
+        caller does not know.
+        """
+        self._intake.must_accept()
+        now = self._clock.now()
+        before = self._found(challenge_id, client)
+        self._must_be_open(before, now)
+        self._must_allow_send(before, now)
+        same = self._otp.resend == "same" if request.same is None else request.same
+        again = self._same_code if same or before.details["own_code"] else self._another_code
+        body, lifetime, step = again(before, now)
+
+        def send_again(cx: sqlite3.Connection) -> Challenge:
+            current = self._store.challenges.get_in(cx, before.id) or before
+            self._must_be_open(current, now)
+            self._must_allow_send(current, now)
+            return step(cx)
+
+        return self._commit(send_again, self._message(before, before.id, body, lifetime), now)
+
+    def _another_code(self, before: Challenge, now: Instant) -> tuple[Body, float, Step]:
+        details = before.details
+        code, lifetime = new_code(details["length"]), float(details["lifetime"])
+        body = self._body(_order(details), code, now, lifetime)
+        sealed = seal(self._keyed, before.id, Claim(code, _binding(details), details["context"]))
+        return body, lifetime, lambda cx: self._store.challenges.renew(cx, before.id, sealed, lifetime, now)
+
+    def _same_code(self, before: Challenge, now: Instant) -> tuple[Body, float, Step]:
+        remaining = before.expires_boot - now.boot
+        text = self._store.outbox.text(before.message_id) if before.message_id else None
+        if remaining <= self._otp.min_remaining or text is None:
+            raise Conflict("this code ends too soon to be sent again; ask for a new one", "expires_too_soon")
+
+        def resent(cx: sqlite3.Connection) -> Challenge:
+            self._store.outbox.withdraw_challenge(cx, before.id, now)
+            return self._store.challenges.resent(cx, before.id, now)
+
+        return self._intake.body(text, segment(text.reveal()), ()), remaining, resent
+
+    # -- the rest -----------------------------------------------------------------------------------------------------
+
+    def cancel(self, challenge_id: str, client: str | None) -> ChallengeView:
+        """Close a challenge and withdraw what has not left; a cancelled one stays so. Raises NotFound, Conflict."""
+        now = self._clock.now()
+        self._found(challenge_id, client)
+
+        def transaction(cx: sqlite3.Connection) -> Challenge:
+            current = self._store.challenges.get_in(cx, challenge_id)
+            if current is None:
+                raise _not_found(challenge_id)
+            if current.state is not ChallengeState.CANCELLED:
+                self._must_be_open(current, now)
+            return self._store.challenges.close(cx, challenge_id, ChallengeState.CANCELLED, now, "by_client")
+
+        challenge = self._store.database.accept(transaction)
+        return self._view(challenge, self._newest(challenge), now)
+
+    def get(self, challenge_id: str, client: str | None) -> ChallengeView:
+        """A challenge as it is now. Raises NotFound."""
+        challenge = self._found(challenge_id, client)
+        return self._view(challenge, self._newest(challenge), self._clock.now())
+
+    def timeline(self, view: ChallengeView) -> list[TimelineEntry]:
+        """What happened to the newest message of a challenge."""
+        return self._store.outbox.timeline(view.message.id) if view.message else []
+
+    # -- parts --------------------------------------------------------------------------------------------------------
+
+    def _body(self, order: Order, code: Secret, now: Instant, lifetime: float) -> Body:
+        composed = self._intake.texts.compose(order, code, now.wall, now.wall + lifetime)
+        return self._intake.body(composed.text, composed.segmentation, composed.warnings)
+
+    def _message(self, owner: NewChallenge | Challenge, challenge_id: str, body: Body, lifetime: float) -> NewMessage:
+        return NewMessage(
+            client=owner.client,
+            to=owner.to,
+            country=owner.details["country"],
+            lane=Lane.OTP,
+            lifetime=lifetime,
+            text=body.text,
+            segments=body.segments,
+            encoding=body.encoding,
+            concat_reference=self._intake.reference(),
+            route=self._intake.route(owner.to, None),
+            on_unknown=self._otp.on_unknown,
+            challenge_id=challenge_id,
+            client_ref=owner.client_ref,
+            warnings=body.warnings,
+        )
+
+    def _commit(self, step: Step, message: NewMessage, now: Instant) -> ChallengeView:
+        def transaction(cx: sqlite3.Connection) -> tuple[Challenge, Message]:
+            challenge = step(cx)
+            queued = self._store.outbox.enqueue(cx, message, now)
+            self._store.challenges.attach(cx, challenge.id, queued.id)
+            return challenge, queued
+
+        challenge, queued = self._store.database.accept(transaction)
+        self._intake.wake({message.route: message.lane})
+        return self._view(challenge, queued, now)
+
+    def _view(self, challenge: Challenge, message: Message | None, now: Instant) -> ChallengeView:
+        state = challenge.state
+        if state is ChallengeState.PENDING and now.boot >= challenge.expires_boot:
+            state = ChallengeState.EXPIRED
+        if state is not ChallengeState.PENDING:
+            return ChallengeView(challenge, message, state, 0, None)
+        pause = self._rule.pause_after(challenge.sends)
+        wait = None if pause is None else self._wait(challenge, now)
+        resend_after = None if wait is None else whole_seconds(wait) if wait else 0
+        return ChallengeView(challenge, message, state, challenge.attempts_left, resend_after)
+
+    def _wait(self, challenge: Challenge, now: Instant) -> float:
+        since = max(0.0, now.boot - challenge.sent_boot)
+        return self._rule.wait(challenge.sends, since, challenge.expires_boot - now.boot)
+
+    def _found(self, challenge_id: str, client: str | None) -> Challenge:
+        challenge = self._store.challenges.get(challenge_id, client)
+        if challenge is None:
+            raise _not_found(challenge_id)
+        return challenge
+
+    def _newest(self, challenge: Challenge) -> Message | None:
+        return self._store.outbox.get(challenge.message_id) if challenge.message_id else None
+
+    def _must_be_open(self, challenge: Challenge, now: Instant) -> None:
+        state = challenge.state
+        if state is ChallengeState.PENDING and now.boot >= challenge.expires_boot:
+            state = ChallengeState.EXPIRED
+        if state is not ChallengeState.PENDING:
+            raise Conflict(f"this challenge is {state.value}; start a new one", "challenge_closed")
+
+    def _must_allow_send(self, challenge: Challenge, now: Instant) -> None:
+        wait = self._wait(challenge, now)
+        if self._rule.pause_after(challenge.sends) is None:
+            raise TooMany(f"the code was sent {challenge.sends} times already", wait, "too_many_sends")
+        if wait > 0:
+            raise TooMany("the code was sent a moment ago", wait, "resend_too_soon")
+
+
+def _not_found(challenge_id: str) -> NotFound:
+    return NotFound(f"there is no challenge {challenge_id[:40]}")
+
+
+def _details(request: OtpRequest, length: int, lifetime: float, context: dict[str, str], country: str | None) -> Json:
+    """What a resend needs to know; the store seals it."""
+    return {
+        "length": length,
+        "lifetime": lifetime,
+        "country": country,
+        "own_code": request.code is not None,
+        "binding": request.binding.reveal() if request.binding is not None else None,
+        "context": context,
+        "template": request.template or request.purpose,
+        "locale": request.locale,
+        "webotp_domain": request.webotp_domain,
+        "app_hash": request.app_hash,
+    }
+
+
+def _binding(details: Json) -> Secret | None:
+    return None if details["binding"] is None else Secret(details["binding"])
+
+
+def _order(details: Json) -> Order:
+    context = details["context"]
+    return Order(
+        template=details["template"],
+        locale=details["locale"],
+        operation=context.get("operation"),
+        payee=context.get("payee"),
+        amount=Decimal(context["amount"]) if "amount" in context else None,
+        currency=context.get("currency"),
+        reference=context.get("reference"),
+        webotp_domain=details["webotp_domain"],
+        app_hash=details["app_hash"],
+    )

@@ -1,0 +1,132 @@
+"""A whole sending gateway on one fake clock, without threads: real store, real driver, simulated modems in process."""
+
+from __future__ import annotations
+
+import threading
+from pathlib import Path
+from typing import Any
+
+from gateway.directory import ModemView
+from gateway.dispatcher import ModemWorker
+from gateway.fleet import Fleet
+from gateway.messages import Lane, Message, NewMessage, Secret
+from gateway.retry import RetryPolicy
+from gateway.scheduler import Scheduler, Timing
+from gateway.store import NewChallenge, Settings, Store
+from hardware.clock import FakeClock
+from hardware.modem import Modem, ModemSettings
+from hardware.pdu import segment
+from hardware.simulator import SimCard, SimulatedModem, SimulatedNetwork
+
+ANYBODY = "+447700900001"
+
+
+class Rig:
+    """`step` lets each modem work for a while of simulated time; nothing ever sleeps."""
+
+    def __init__(
+        self, folder: Path, modems: int = 1, settings: Settings | None = None, **views: dict[str, Any]
+    ) -> None:
+        self.clock = FakeClock()
+        self.network = SimulatedNetwork(self.clock)
+        self.store = Store.open(folder / "rig.db", folder / "rig.key", self.clock, settings)
+        names = [f"sim{n}" for n in range(1, modems + 1)]
+        self.fleet = Fleet(prefix for view in views.values() for prefix in view.get("prefixes", ()))
+        self.modems = {
+            name: SimulatedModem(
+                self.network,
+                SimCard(imsi=f"00101000000000{n}", iccid=f"894410000000000000{n}", number=f"+44770090015{n}"),
+                name=name,
+                imei=f"49015420323751{n}",
+            )
+            for n, name in enumerate(names, 1)
+        }
+        self.workers = {name: self._worker(name, views.get(name, {})) for name in names}
+        self.scheduler = Scheduler(self.store, self.clock, Timing(15.0, 45.0), self.fleet)
+
+    def _worker(self, name: str, view: dict[str, Any]) -> ModemWorker:
+        worker = ModemWorker(
+            ModemView(name, "absent", **view),
+            lambda: self.modems[name].transport(),
+            lambda transport, inbox: Modem(transport, ModemSettings(), inbox, self.store.pins, self.clock),
+            self.store,
+            self.fleet,
+            self.clock,
+            RetryPolicy(),
+            self._pass_time,
+        )
+        self.fleet.add(worker)
+        return worker
+
+    def _pass_time(self, _: threading.Event, seconds: float) -> None:
+        """What a worker without a port waits by."""
+        end = self.clock.boot() + seconds
+        while (now := self.clock.boot()) < end:
+            upcoming = self.network.next_event()
+            self.clock.advance(max(0.0, min(end, end if upcoming is None else upcoming) - now))
+            self.network.run_due()
+
+    def step(self, seconds: float = 0.0, turns: int = 4) -> None:
+        """So many rounds of every worker and of the clockwork, at least `seconds` of simulated time in all."""
+        end = self.clock.boot() + seconds
+        while True:
+            for _ in range(turns):
+                for worker in self.workers.values():
+                    worker.turn(0.2)
+            self.scheduler.round(self.clock.now())
+            if self.clock.boot() >= end:
+                return
+
+    def ready(self) -> None:
+        """Bring every modem up."""
+        for worker in self.workers.values():
+            for _ in range(20):
+                worker.turn(1.0)
+                if worker.view.usable:
+                    break
+        assert all(worker.view.usable for worker in self.workers.values())
+
+    def send(self, text: str = "hello", to: str = ANYBODY, lane: Lane = Lane.NORMAL, **options: Any) -> Message:
+        """Accept a message as the intake does."""
+        segmentation = segment(text, reference=7)
+        new = NewMessage(
+            client="tests",
+            to=to,
+            country="GB",
+            lane=lane,
+            **{
+                "lifetime": 300.0,
+                "text": Secret(text),
+                "segments": tuple(part.to_bytes() for part in segmentation.segments),
+                "encoding": "gsm7",
+                "concat_reference": 7,
+                "route": "route:",
+                **options,
+            },
+        )
+        message = self.store.database.accept(lambda cx: self.store.outbox.enqueue(cx, new, self.clock.now()))
+        self.fleet.wake(new.route, lane)
+        return message
+
+    def code(self, to: str = ANYBODY, **options: Any) -> Message:
+        """Accept a code with an open challenge."""
+        now = self.clock.now()
+        challenge = NewChallenge(
+            client="tests", to=to, purpose="login", code_hash=b"x" * 32, lifetime=300.0, max_failures=5
+        )
+        identity = self.store.database.accept(lambda cx: self.store.challenges.create(cx, challenge, now)).id
+        return self.send("code 123456", to, Lane.OTP, challenge_id=identity, on_unknown="resend", **options)
+
+    def state(self, message: Message) -> str:
+        """What a client sees."""
+        found = self.store.outbox.get(message.id)
+        assert found is not None
+        return found.state.value
+
+    def results(self, message: Message) -> list[str]:
+        """The result lines of its timeline."""
+        return [entry.result or "" for entry in self.store.outbox.timeline(message.id)]
+
+    def marked(self, message: Message) -> bool:
+        """Whether the timeline says that the handset may get it twice."""
+        return any(entry.possible_duplicate for entry in self.store.outbox.timeline(message.id))

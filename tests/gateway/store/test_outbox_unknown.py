@@ -1,0 +1,320 @@
+"""Sends of unknown outcome, second ways, and what reports say about them."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+from gateway.messages import AttemptKind, MessageState
+from gateway.store import ChallengeState, Slot
+
+from .bench import ANY, BUSY, CODE, ONE, PLANNED, TWO, Bench, slot
+
+S = MessageState
+HEDGE, UNCONFIRMED = 15.0, 45.0
+
+
+def marked(bench: Bench, message: object) -> list[str | None]:
+    return [entry.result for entry in bench.timeline(message) if entry.possible_duplicate]
+
+
+# -- hold and resend --------------------------------------------------------------------------------------------------
+
+
+def test_hold_sends_the_remaining_parts_and_ends_unknown(bench: Bench) -> None:
+    message = bench.add(count=2)
+    bench.lose(bench.begin())
+    assert bench.state(message) == (S.SENDING, None)
+    bench.send(9)
+    assert bench.state(message) == (S.UNKNOWN, "unknown_outcome")
+    assert bench.message(message).final
+    bench.wake(7200)
+    assert bench.state(message) == (S.UNKNOWN, "unknown_outcome")
+    assert bench.nothing_for()
+
+
+def test_resend_goes_once_more_by_the_same_sim_and_is_marked(bench: Bench) -> None:
+    message = bench.add(CODE)
+    bench.lose(bench.begin())
+    assert bench.state(message) == (S.SENDING, None)
+    assert bench.nothing_for()
+    bench.wake(2)
+    assert bench.nothing_for(TWO)
+    again = bench.send(5)
+    assert (again.kind, again.possible_duplicate, again.number) == (AttemptKind.RESEND, True, 2)
+    assert marked(bench, message) == ["resend"]
+    assert bench.state(message) == (S.SENT, None)
+
+
+def test_resends_end_so_that_a_modem_that_always_loses_its_answer_does_not_flood_a_person(bench: Bench) -> None:
+    message = bench.add(replace(CODE, lifetime=600))
+    copies = 0
+    while bench.state(message)[0] is not S.UNKNOWN:
+        bench.lose(bench.begin())
+        copies += 1
+        bench.wake(15)
+    assert copies == 4
+
+
+def test_a_late_answer_settles_the_submit_and_withdraws_the_resend(bench: Bench) -> None:
+    message = bench.add(CODE)
+    attempt = bench.begin()
+    bench.lose(attempt)
+    bench.store.outbox.settle_late(attempt.id, 44, None, bench.now)
+    assert bench.state(message) == (S.SENT, None)
+    bench.wake(5)
+    assert bench.nothing_for()
+    bench.report(44)
+    assert bench.state(message) == (S.DELIVERED, None)
+    assert marked(bench, message) == []
+
+
+def test_a_late_refusal_leaves_the_resend_as_a_plain_retry(bench: Bench) -> None:
+    message = bench.add(CODE)
+    attempt = bench.begin()
+    bench.lose(attempt)
+    bench.store.outbox.settle_late(attempt.id, None, BUSY, bench.now)
+    assert bench.state(message) == (S.QUEUED, None)
+    bench.wake(2)
+    assert bench.begin(TWO).kind is AttemptKind.RETRY
+    assert marked(bench, message) == []
+
+
+def test_a_late_refusal_of_a_held_message_is_told(bench: Bench) -> None:
+    message = bench.add()
+    attempt = bench.begin()
+    bench.lose(attempt)
+    bench.store.outbox.settle_late(attempt.id, None, BUSY, bench.now)
+    assert bench.state(message) == (S.FAILED, "refused")
+
+
+def test_a_retry_after_a_resend_was_refused_is_marked_too(bench: Bench) -> None:
+    bench.add(CODE)
+    bench.lose(bench.begin())
+    bench.wake(2)
+    bench.refuse(bench.begin())
+    assert bench.begin().possible_duplicate
+
+
+# -- restart of the gateway -------------------------------------------------------------------------------------------
+
+
+def test_after_a_crash_claimed_parts_are_queued_again(bench: Bench) -> None:
+    message = bench.add(count=2)
+    bench.claim()
+    assert bench.crash() == (1, 0)
+    assert bench.state(message) == (S.QUEUED, None)
+    assert [bench.send(mr, TWO).part for mr in (1, 2)] == [1, 2]
+
+
+@pytest.mark.parametrize(("new", "state"), [(ANY, S.UNKNOWN), (CODE, S.SENDING)])
+def test_after_a_crash_begun_parts_are_of_unknown_outcome(bench: Bench, new: object, state: MessageState) -> None:
+    message = bench.add(new)
+    bench.begin()
+    assert bench.crash() == (0, 1)
+    assert bench.state(message)[0] is state
+    assert bench.crash() == (0, 0)
+
+
+def test_a_report_that_came_before_the_crash_settles_what_was_begun(bench: Bench) -> None:
+    message = bench.add()
+    bench.begin()
+    assert not bench.report(17).matched
+    bench.crash()
+    assert bench.state(message) == (S.DELIVERED, None)
+
+
+def test_handing_back_what_was_begun_does_not_make_it_unsent(bench: Bench) -> None:
+    message = bench.add()
+    attempt = bench.begin()
+    bench.store.outbox.release(attempt.id, bench.now)
+    assert bench.state(message) == (S.UNKNOWN, "unknown_outcome")
+    assert bench.nothing_for()
+
+
+# -- hedge ------------------------------------------------------------------------------------------------------------
+
+
+def test_a_pending_code_gets_a_second_way_over_another_sim(bench: Bench) -> None:
+    message = bench.add(CODE)
+    first = bench.begin(ONE)
+    bench.clock.advance(14)
+    assert bench.store.outbox.hedge_due(bench.now, HEDGE, PLANNED) == 0
+    assert bench.store.outbox.next_due(HEDGE, 0) == bench.clock.boot() + 1
+    bench.clock.advance(1)
+    assert bench.store.outbox.hedge_due(bench.now, HEDGE, PLANNED) == 1
+    assert bench.store.outbox.hedge_due(bench.now, HEDGE, PLANNED) == 0
+    assert bench.nothing_for(ONE)
+    second = bench.send(3, TWO)
+    assert second.kind is AttemptKind.HEDGE
+    assert marked(bench, message) == ["hedge"]
+    assert bench.state(message) == (S.SENT, None)
+    bench.store.outbox.accepted(first.id, 8, bench.now, "+CMGS: 8")
+    assert bench.state(message) == (S.SENT, None)
+    bench.report(8, by=ONE)
+    assert bench.state(message) == (S.DELIVERED, None)
+
+
+def test_the_second_way_is_withdrawn_when_the_first_one_is_accepted_before_it_began(bench: Bench) -> None:
+    bench.add(CODE)
+    first = bench.begin(ONE)
+    bench.clock.advance(15)
+    bench.store.outbox.hedge_due(bench.now, HEDGE, PLANNED)
+    claimed = bench.claim(TWO)
+    bench.store.outbox.accepted(first.id, 8, bench.now, "+CMGS: 8")
+    assert not bench.store.outbox.begin(claimed.id, bench.now)
+
+
+def test_a_second_way_that_is_refused_is_no_failure_while_the_first_is_pending(bench: Bench) -> None:
+    message = bench.add(CODE)
+    first = bench.begin(ONE)
+    bench.clock.advance(15)
+    bench.store.outbox.hedge_due(bench.now, HEDGE, PLANNED)
+    bench.give_up(bench.begin(TWO))
+    assert bench.state(message)[0] is S.SENDING
+    bench.store.outbox.accepted(first.id, 8, bench.now, "+CMGS: 8")
+    assert bench.state(message) == (S.SENT, None)
+
+
+def test_a_second_way_is_the_only_one_left_once_the_first_is_refused(bench: Bench) -> None:
+    message = bench.add(CODE)
+    first = bench.begin(ONE)
+    bench.clock.advance(15)
+    bench.store.outbox.hedge_due(bench.now, HEDGE, PLANNED)
+    bench.refuse(first, delay=5)
+    assert bench.begin(ONE).kind is AttemptKind.RETRY
+    assert marked(bench, message) == []
+
+
+def test_no_second_way_without_another_sim_or_for_other_lanes(bench: Bench) -> None:
+    bench.add(CODE)
+    bench.begin(ONE)
+    bench.add(replace(ANY, route="modem:two"))
+    bench.begin(TWO)
+    bench.clock.advance(60)
+    assert bench.store.outbox.hedge_due(bench.now, HEDGE, [Slot("one", ONE.imsi, ())]) == 0
+    assert bench.store.outbox.hedge_due(bench.now, HEDGE, [slot("two", "route:+33")]) == 0
+
+
+def test_a_long_code_goes_as_a_whole_with_another_reference(bench: Bench) -> None:
+    message = bench.add(CODE, count=2)
+    bench.send(1, ONE)
+    pending = bench.begin(ONE)
+    bench.clock.advance(15)
+    assert bench.store.outbox.hedge_due(bench.now, HEDGE, PLANNED) == 1
+    copies = [bench.send(mr, TWO) for mr in (1, 2)]
+    assert [copy.part for copy in copies] == [1, 2]
+    assert len({copy.concat_reference for copy in copies} | {pending.concat_reference}) == 2
+    assert bench.state(message) == (S.SENT, None)
+    bench.report(1, by=ONE, stamp=-15)
+    bench.report(2, by=TWO)
+    assert bench.state(message) == (S.SENT, None), "a handset joins no parts of different sendings"
+    bench.report(1, by=TWO)
+    assert bench.state(message) == (S.DELIVERED, None)
+
+
+# -- unconfirmed ------------------------------------------------------------------------------------------------------
+
+
+def sent_code(bench: Bench, *, reporting: Slot = TWO) -> object:
+    """A code that SIM one sent, after another SIM has given a report."""
+    bench.add()
+    bench.send(200, reporting)
+    bench.report(200, by=reporting)
+    message = bench.add_code()
+    bench.send(1, ONE)
+    return message
+
+
+def test_a_code_without_a_report_goes_once_more_over_another_sim(bench: Bench) -> None:
+    message = sent_code(bench)
+    bench.clock.advance(44)
+    assert bench.store.outbox.unconfirmed_due(bench.now, UNCONFIRMED, PLANNED) == 0
+    assert bench.store.outbox.next_due(0, UNCONFIRMED) == bench.clock.boot() + 1
+    bench.clock.advance(1)
+    assert bench.store.outbox.unconfirmed_due(bench.now, UNCONFIRMED, PLANNED) == 1
+    assert bench.state(message) == (S.SENT, None)
+    copy = bench.send(2, TWO)
+    assert copy.kind is AttemptKind.UNCONFIRMED
+    assert marked(bench, message) == ["unconfirmed"]
+    bench.clock.advance(100)
+    assert bench.store.outbox.unconfirmed_due(bench.now, UNCONFIRMED, PLANNED) == 0
+    bench.report(1, by=ONE, status=0x41, stamp=-145)
+    assert bench.state(message) == (S.SENT, None), "the other copy may still arrive"
+    bench.report(2, by=TWO, stamp=-100)
+    assert bench.state(message) == (S.DELIVERED, None)
+
+
+def test_the_same_sim_does_where_no_other_gives_reports(bench: Bench) -> None:
+    sent_code(bench, reporting=ONE)
+    bench.clock.advance(45)
+    assert bench.store.outbox.unconfirmed_due(bench.now, UNCONFIRMED, PLANNED) == 1
+    assert bench.nothing_for(TWO)
+    assert bench.claim(ONE).kind is AttemptKind.UNCONFIRMED
+
+
+@pytest.mark.parametrize("why", ["trying", "closed", "no reports", "delivered", "too late"])
+def test_no_second_copy(bench: Bench, why: str) -> None:
+    message = sent_code(bench)
+    if why == "trying":
+        bench.report(1, status=0x30)
+    elif why == "closed":
+        challenge = bench.message(message).challenge_id
+        with bench.store.database.mark() as cx:
+            bench.store.challenges.close(cx, challenge, ChallengeState.APPROVED, bench.now)
+    elif why == "delivered":
+        bench.report(1)
+    bench.clock.advance(275 if why == "too late" else 45)
+    slots = [] if why == "no reports" else PLANNED
+    assert bench.store.outbox.unconfirmed_due(bench.now, UNCONFIRMED, slots) == 0
+
+
+def test_a_report_withdraws_the_copy_that_has_not_begun(bench: Bench) -> None:
+    sent_code(bench)
+    bench.clock.advance(45)
+    bench.store.outbox.unconfirmed_due(bench.now, UNCONFIRMED, PLANNED)
+    copy = bench.claim(TWO)
+    bench.report(1, by=ONE, stamp=-45)
+    assert not bench.store.outbox.begin(copy.id, bench.now)
+
+
+# -- a SIM that is gone -----------------------------------------------------------------------------------------------
+
+
+def strand(bench: Bench, seconds: float = 10) -> int:
+    """SIM one stays away for that long."""
+    bench.store.outbox.strand_due(bench.now, [PLANNED[1]])
+    bench.wake(seconds)
+    return bench.store.outbox.strand_due(bench.now, [PLANNED[1]])
+
+
+def test_a_code_bound_to_a_lost_sim_starts_again_as_a_whole(bench: Bench) -> None:
+    message = bench.add(CODE, count=2)
+    first = bench.send(1, ONE)
+    assert strand(bench, 9) == 0
+    assert strand(bench, 1) == 1
+    again = [bench.send(mr, TWO) for mr in (1, 2)]
+    assert [part.part for part in again] == [1, 2]
+    assert all(part.kind is AttemptKind.RESTART and part.concat_reference != first.concat_reference for part in again)
+    assert bench.state(message) == (S.SENT, None)
+    assert marked(bench, message) == ["restart", "restart"]
+
+
+def test_other_messages_bound_to_a_lost_sim_wait_out_their_lifetime(bench: Bench) -> None:
+    message = bench.add(replace(ANY, lifetime=60), count=2)
+    bench.send(1, ONE)
+    assert strand(bench) == 0
+    assert bench.nothing_for(TWO)
+    bench.wake(60)
+    assert bench.state(message) == (S.EXPIRED, "expired_partly_sent")
+
+
+def test_a_code_of_which_nothing_is_bound_goes_home(bench: Bench) -> None:
+    bench.add(CODE)
+    bench.begin(ONE)
+    bench.clock.advance(15)
+    bench.store.outbox.hedge_due(bench.now, HEDGE, PLANNED)
+    bench.store.outbox.strand_due(bench.now, [PLANNED[0]])
+    bench.clock.advance(10)
+    assert bench.store.outbox.strand_due(bench.now, [PLANNED[0]]) == 1
+    assert bench.claim(slot("three")).kind is AttemptKind.HEDGE

@@ -1,0 +1,155 @@
+"""A gateway without modems for tests: real store, real engine, real API; the clock stands still."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Union
+
+from flask import Flask
+from pydantic import TypeAdapter
+from werkzeug.test import TestResponse
+
+from gateway.api import create_app, inbox, messages, modems, otp, preview
+from gateway.api.operations import Operation
+from gateway.api.shapes import ProblemShape
+from gateway.api.view import ModemAction
+from gateway.api.waiting import WaitRoom
+from gateway.config import Config, load
+from gateway.directory import ModemView
+from gateway.intake import Intake
+from gateway.messages import Lane
+from gateway.refusals import Unavailable
+from gateway.store import Store
+from gateway.verify import Verify
+from hardware.clock import FakeClock
+
+NUMBER = "+447700900123"
+OTHER = "+447700900124"
+BASE = """
+[gateway]
+organisation = "Example Bank"
+country = "GB"
+timezone = "Europe/London"
+[[modem]]
+name = "sim1"
+port = "simulator"
+[[modem]]
+name = "sim2"
+port = "simulator"
+prefixes = ["+33"]
+"""
+EVERYTHING = (
+    *("messages:send", "messages:read", "messages:text", "messages:otp", "messages:raw"),
+    *("otp:send", "otp:check", "inbox:read", "modems:read", "modems:manage"),
+)
+
+
+class World:
+    """The parts of a gateway, put together as the service does it."""
+
+    def __init__(self, folder: Path, settings: str = "") -> None:
+        path = folder / "simwire.toml"
+        path.write_text(BASE + settings, encoding="utf-8")
+        self.config: Config = load(path)
+        self.clock = FakeClock()
+        self.store = Store.open(self.config.gateway.database, self.config.gateway.key_file, self.clock)
+        self.woken: list[tuple[str, Lane]] = []
+        self.intake = Intake(self.store, self.config, self.clock, lambda queue, lane: self.woken.append((queue, lane)))
+        self.verify = Verify(self.store, self.intake, self.config, self.clock)
+        self.views = [ModemView("sim1", "ready", model="E1750"), ModemView("sim2", "absent", prefixes=("+33",))]
+        self.actions: list[tuple[str, ModemAction, str | None]] = []
+        self.fails: Exception | None = None
+        self.app: Flask = create_app(self)
+        waiting = WaitRoom(2)
+        self.operations: tuple[Operation, ...] = (
+            *messages.operations(self, waiting),
+            *otp.operations(self),
+            *preview.operations(self),
+            *inbox.operations(self, waiting),
+            *modems.operations(self),
+        )
+        self.document: dict[str, Any] = self.app.test_client().get("/openapi.json").get_json()
+        self.keys: dict[tuple[str, tuple[str, ...]], str] = {}
+
+    def close(self) -> None:
+        """Close the store."""
+        self.store.close()
+
+    # -- what the API sees --------------------------------------------------------------------------------------------
+
+    def modems(self) -> list[ModemView]:
+        return self.views
+
+    def ready(self) -> bool:
+        return self.store.database.accepting() and any(view.usable for view in self.views)
+
+    def modem_action(self, name: str, action: ModemAction, code: str | None = None) -> Mapping[str, Any]:
+        self.actions.append((name, action, code))
+        if self.fails is not None:
+            raise self.fails
+        if name == "sim2":
+            raise Unavailable("modem sim2 is absent", 10, "modem_unavailable")
+        return {"mode": 0, "text": "credit 5.00"} if action == "ussd" else {}
+
+    # -- asking it ----------------------------------------------------------------------------------------------------
+
+    def key(self, client: str = "shop", scopes: tuple[str, ...] = EVERYTHING) -> str:
+        """A key of that client with those scopes."""
+        if (client, scopes) not in self.keys:
+            _, key = self.store.keys.create(client, scopes)
+            self.keys[client, scopes] = key.reveal()
+        return self.keys[client, scopes]
+
+    def ask(
+        self,
+        method: str,
+        path: str,
+        body: object = None,
+        *,
+        client: str = "shop",
+        scopes: tuple[str, ...] = EVERYTHING,
+        **options: Any,
+    ) -> TestResponse:
+        """One request with a key."""
+        headers = {"Authorization": f"Bearer {self.key(client, scopes)}", **options.pop("headers", {})}
+        if body is not None:
+            options["json"] = body
+        answer = self.app.test_client().open(path, method=method, headers=headers, **options)
+        self.hold_to_document(method, path, answer)
+        return answer
+
+    def hold_to_document(self, method: str, path: str, answer: TestResponse) -> None:
+        """Every answer is one that the OpenAPI document names, in the shape that it names."""
+        for operation in self.operations:
+            pattern = re.sub(r"{\w+}", "[^/]+", operation.path)
+            if operation.method == method and re.fullmatch(pattern, path.partition("?")[0]):
+                described = self.document["paths"][operation.path][method.lower()]["responses"]
+                assert str(answer.status_code) in described, f"{method} {path}: {answer.status_code} is not described"
+                (content_type,) = described[str(answer.status_code)]["content"]
+                assert answer.content_type == content_type
+                shapes = (operation.answer, *operation.answers) if answer.status_code < 400 else (ProblemShape,)
+                TypeAdapter(Union[shapes]).validate_json(answer.data)  # noqa: UP007 - made at run time
+                return
+
+    def post(self, path: str, body: object = None, **options: Any) -> TestResponse:
+        return self.ask("POST", path, body, **options)
+
+    def get(self, path: str, **options: Any) -> TestResponse:
+        return self.ask("GET", path, **options)
+
+    def delete(self, path: str, **options: Any) -> TestResponse:
+        return self.ask("DELETE", path, **options)
+
+    def sent_text(self, message_id: str) -> str:
+        """The text of a message as a modem would send it."""
+        text = self.store.outbox.text(message_id)
+        assert text is not None
+        return text.reveal()
+
+    def code(self, message_id: str) -> str:
+        """The code in the text of a message."""
+        found = re.search(r"(?<!\d)(\d{6,10})(?!\d)", self.sent_text(message_id))
+        assert found is not None
+        return found[1]
