@@ -65,6 +65,17 @@ class Gateway:
         )
         self.key = json.loads(answer.stdout)["key"]
         self.connection = HTTPConnection(self.host, self.port)
+        self._until_able()
+
+    def _until_able(self) -> None:
+        for _ in range(200):
+            self.connection.request("GET", "/health/ready")
+            answer = self.connection.getresponse()
+            answer.read()
+            if answer.status == 200:
+                return
+            time.sleep(0.05)
+        raise SystemExit("the modem did not become ready")
 
     def _ready(self, log: Path) -> tuple[str, int]:
         for _ in range(600):

@@ -23,12 +23,12 @@ def main() -> None:
         floor = bare_submits(options.codes, folder)
         modem = Instrument()
         gateway = Gateway(folder, modem.path)
-        time.sleep(1)
-        begun = []
+        begun, answered = [], []
         for number in range(options.codes):
             time.sleep(chance.expovariate(1 / 0.03) + 0.01)
             begun.append(time.monotonic_ns())
             gateway.post("/v1/otp", {"to": f"+447700{900000 + number % 1000}", "purpose": "login"})
+            answered.append((time.monotonic_ns() - begun[-1]) / 1e9)
         time.sleep(0.5)
         gateway.stop()
         notes = modem.stop()
@@ -38,6 +38,7 @@ def main() -> None:
     figures = {
         "p50_ms": percentile(taken, 0.5) * 1e3,
         "p99_ms": percentile(taken, 0.99) * 1e3,
+        "answer_p50_ms": percentile(answered, 0.5) * 1e3,
         "floor_p50_ms": percentile(floor, 0.5) * 1e3,
         "floor_p99_ms": percentile(floor, 0.99) * 1e3,
     }
@@ -47,6 +48,7 @@ def main() -> None:
         [
             ("p50", f"{figures['p50_ms']:.2f} ms", "<= 6 ms"),
             ("p99", f"{figures['p99_ms']:.2f} ms", "<= 25 ms"),
+            ("202 at the client, p50", f"{figures['answer_p50_ms']:.2f} ms", ""),
             ("floor p50 / p99", f"{figures['floor_p50_ms']:.2f} / {figures['floor_p99_ms']:.2f} ms", ""),
             ("p50 over floor", f"{figures['ratio_p50']:.1f} x", "<= 3 x"),
         ],

@@ -14,6 +14,7 @@ from gateway.directory import home_prefix
 from gateway.limits import Destinations
 from gateway.messages import Lane, Message, NewMessage, Secret
 from gateway.numbers import Destination, NotANumber, destination
+from gateway.once import Once
 from gateway.quantities import written as in_words
 from gateway.refusals import FieldError, Forbidden, InvalidInput, Unavailable
 from gateway.requests import OtpRequest, PreviewRequest, SendRequest, context_errors
@@ -80,34 +81,35 @@ class Intake:
 
     # -- sending ------------------------------------------------------------------------------------------------------
 
-    def send(self, request: SendRequest, client: str) -> list[Message]:
+    def send(self, request: SendRequest, client: str, once: Once[list[Message]] | None = None) -> list[Message]:
         """Queue a message to each recipient, all of them or none; returns once they are on disk.
 
-        Raises InvalidInput, Forbidden or Unavailable.
+        Raises InvalidInput, Forbidden or Unavailable; Replay and Conflict where `once` knows the request.
         """
-        self.must_accept()
         now = self._clock.now()
+        if once is not None:
+            once.replay(now)
+        self.must_accept()
         lane = LANES[request.priority]
-        self._check_options(request, lane, now)
-        to = self.destinations(request.to)
+        to = self._checked(request, lane, now)
         body = self._body(request)
         messages = [self._new_message(request, client, lane, one, body, now) for one in to]
-        return self.queue(lambda enqueue: [enqueue(new) for new in messages], now)
+        return self.queue(messages, now, once)
 
-    def queue(self, work: Callable[[Callable[[NewMessage], Message]], list[Message]], now: Instant) -> list[Message]:
-        """Run `work` in one transaction, handing it the way to enqueue; then wake the modems for what it enqueued."""
+    def queue(self, new: list[NewMessage], now: Instant, once: Once[list[Message]] | None) -> list[Message]:
+        """Store messages in one transaction, then wake the modems for them."""
         outbox = self._store.outbox
-        woken: dict[str, Lane] = {}
 
         def transaction(cx: sqlite3.Connection) -> list[Message]:
-            def enqueue(new: NewMessage) -> Message:
-                woken[new.route] = min(new.lane, woken.get(new.route, new.lane))
-                return outbox.enqueue(cx, new, now)
-
-            return work(enqueue)
+            if once is not None:
+                once.before(cx, now)
+            queued = [outbox.enqueue(cx, message, now) for message in new]
+            if once is not None:
+                once.after(cx, queued, now)
+            return queued
 
         messages = self._store.database.accept(transaction)
-        self.wake(woken)
+        self.wake({message.route: message.lane for message in new})
         return messages
 
     def wake(self, queues: dict[str, Lane]) -> None:
@@ -209,7 +211,18 @@ class Intake:
 
     # -- parts --------------------------------------------------------------------------------------------------------
 
-    def _check_options(self, request: SendRequest, lane: Lane, now: Instant) -> None:
+    def _checked(self, request: SendRequest, lane: Lane, now: Instant) -> list[Destination]:
+        """Where the message goes; raises InvalidInput with everything that is wrong with the request."""
+        wrong = self._option_errors(request, lane, now)
+        try:
+            to = self.destinations(request.to)
+        except InvalidInput as error:
+            raise InvalidInput(error.errors + wrong) from None
+        if wrong:
+            raise InvalidInput(wrong)
+        return to
+
+    def _option_errors(self, request: SendRequest, lane: Lane, now: Instant) -> list[FieldError]:
         wrong: list[FieldError] = []
         if request.lifetime is not None:
             low, high = OTP_LIFETIME if lane is Lane.OTP else MESSAGE_LIFETIME
@@ -219,9 +232,7 @@ class Intake:
             wrong.append(FieldError("not_before", f"at most {in_words(LATEST_START)} from now"))
         if request.modem is not None and request.modem not in self._modems:
             wrong.append(FieldError("modem", f"no such modem; there are: {', '.join(sorted(self._modems))}"))
-        wrong.extend(_content_errors(request))
-        if wrong:
-            raise InvalidInput(wrong)
+        return wrong + _content_errors(request)
 
     def _body(self, request: SendRequest) -> Body:
         if request.data is not None:

@@ -106,6 +106,7 @@ class Scheduler:
         ]
         changed = outbox.expire_due(now) + outbox.wake_due(now) + outbox.retry_unmatched(now)
         changed += self._store.inbox.release_incomplete(now)
+        self._store.idempotency.purge(now)
         if self._timing.hedge_after:
             changed += outbox.hedge_due(now, self._timing.hedge_after, slots)
         if self._timing.resend_unconfirmed_after:

@@ -78,8 +78,10 @@ class Service:
         for modem in config.modem:
             self.fleet.add(self._worker(modem, links.get(modem.name)))
         self._socket = _listen(config.api.host, config.api.port)
+        app = create_app(self)
+        self._end_waits = app.extensions["simwire.waiting"].close
         self._server = create_server(
-            create_app(self),
+            app,
             sockets=[self._socket],
             threads=config.api.threads,
             connection_limit=CONNECTION_LIMIT,
@@ -107,6 +109,7 @@ class Service:
 
     def stop(self, grace: float = 10.0) -> bool:
         """Stop taking requests, finish what is on the air, close; False where a modem did not finish in time."""
+        self._end_waits()
         self._server.close()
         self.scheduler.stop()
         finished = self.fleet.stop(grace)

@@ -11,6 +11,7 @@ from gateway.config import CODE_LENGTH, Config
 from gateway.intake import Body, Intake, order_of
 from gateway.limits import SendRule, whole_seconds
 from gateway.messages import Json, Lane, Message, NewMessage, Secret, TimelineEntry
+from gateway.once import Once
 from gateway.otp import Claim, as_typed, fits, mismatch, new_code, seal
 from gateway.refusals import Conflict, InvalidInput, NotFound, TooMany
 from gateway.requests import CheckRequest, OtpRequest, ResendRequest
@@ -56,12 +57,15 @@ class Verify:
 
     # -- start --------------------------------------------------------------------------------------------------------
 
-    def start(self, request: OtpRequest, client: str) -> ChallengeView:
+    def start(self, request: OtpRequest, client: str, once: Once[ChallengeView] | None = None) -> ChallengeView:
         """Open a challenge and queue its code; returns once both are on disk.
 
         An open challenge of the same client, number and purpose is superseded: its code is dead, its failures count
-        on, and this counts as another send. Raises InvalidInput, Forbidden, TooMany or Unavailable.
+        on, and this counts as another send. Raises InvalidInput, Forbidden, TooMany or Unavailable; Replay and Conflict
+        where `once` knows the request.
         """
+        if once is not None:
+            once.replay(self._clock.now())
         self._intake.must_accept()
         (to,) = self._intake.destinations(request.to)
         self._intake.check_code_text(request)
@@ -93,7 +97,7 @@ class Verify:
             return self._store.challenges.create(cx, counted, now)
 
         body = replace(body, warnings=(*to.warnings, *body.warnings))
-        return self._commit(create, self._message(new, challenge_id, body, lifetime), now)
+        return self._commit(create, self._message(new, challenge_id, body, lifetime), now, once)
 
     def _code(self, request: OtpRequest) -> Secret:
         length = request.length or self._otp.length
@@ -131,12 +135,20 @@ class Verify:
 
     # -- resend -------------------------------------------------------------------------------------------------------
 
-    def resend(self, challenge_id: str, request: ResendRequest, client: str | None) -> ChallengeView:
+    def resend(
+        self,
+        challenge_id: str,
+        request: ResendRequest,
+        client: str | None,
+        once: Once[ChallengeView] | None = None,
+    ) -> ChallengeView:
         """Send a new code, or the same one again. Raises NotFound, Conflict, TooMany or Unavailable.
 
         A code that the caller brought is sent again as it is: the gateway does not put one in its place that the
         caller does not know.
         """
+        if once is not None:
+            once.replay(self._clock.now())
         self._intake.must_accept()
         now = self._clock.now()
         before = self._found(challenge_id, client)
@@ -152,7 +164,7 @@ class Verify:
             self._must_allow_send(current, now)
             return step(cx)
 
-        return self._commit(send_again, self._message(before, before.id, body, lifetime), now)
+        return self._commit(send_again, self._message(before, before.id, body, lifetime), now, once)
 
     def _another_code(self, before: Challenge, now: Instant) -> tuple[Body, float, Step]:
         details = before.details
@@ -224,16 +236,21 @@ class Verify:
             warnings=body.warnings,
         )
 
-    def _commit(self, step: Step, message: NewMessage, now: Instant) -> ChallengeView:
-        def transaction(cx: sqlite3.Connection) -> tuple[Challenge, Message]:
+    def _commit(self, step: Step, message: NewMessage, now: Instant, once: Once[ChallengeView] | None) -> ChallengeView:
+        def transaction(cx: sqlite3.Connection) -> ChallengeView:
+            if once is not None:
+                once.before(cx, now)
             challenge = step(cx)
             queued = self._store.outbox.enqueue(cx, message, now)
             self._store.challenges.attach(cx, challenge.id, queued.id)
-            return challenge, queued
+            view = self._view(challenge, queued, now)
+            if once is not None:
+                once.after(cx, view, now)
+            return view
 
-        challenge, queued = self._store.database.accept(transaction)
+        view = self._store.database.accept(transaction)
         self._intake.wake({message.route: message.lane})
-        return self._view(challenge, queued, now)
+        return view
 
     def _view(self, challenge: Challenge, message: Message | None, now: Instant) -> ChallengeView:
         state = challenge.state

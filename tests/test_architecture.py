@@ -86,6 +86,7 @@ ALLOWED: dict[str, frozenset[str]] = {
     "gateway.texts": VALUES | PURE | {"gateway.templates"},
     "gateway.config": VALUES | {"gateway.templates"},
     "gateway.requests": VALUES | {"gateway.config", "gateway.otp"},
+    "gateway.once": VALUES | {"gateway.store", "hardware.clock"},
     "gateway.store": VALUES
     | PURE
     | {"gateway.retry", "gateway.reports", "gateway.otp", "hardware.clock", "hardware.modem"},
@@ -121,6 +122,7 @@ ALLOWED: dict[str, frozenset[str]] = {
         "gateway.intake",
         "gateway.limits",
         "gateway.numbers",
+        "gateway.once",
         "gateway.requests",
         "gateway.store",
         "gateway.verify",
@@ -156,7 +158,7 @@ OWNERS: dict[str, frozenset[str]] = {
     "rich": frozenset({"gateway.cli"}),
     "selectors": frozenset({"hardware.serial_port", "hardware.simulator"}),
     "serial": frozenset({"hardware.serial_port", "hardware.discovery"}),
-    "socket": frozenset({"hardware.serial_port"}),
+    "socket": frozenset({"hardware.serial_port", "gateway.service"}),
     "sqlite_utils": frozenset({"gateway.store.database", "gateway.store.migrations"}),
     "subprocess": frozenset(),
     "termios": frozenset({"hardware.serial_port", "hardware.simulator"}),

@@ -42,10 +42,13 @@ def operations(service: ServiceView, waiting: WaitRoom) -> tuple[Operation, ...]
     def send(call: Call) -> Answer:
         request: SendRequest = call.body
         _check_scopes(call, request)
-        messages = intake.send(request, call.principal.client)
-        if isinstance(request.to, str):
-            return 202, render.accepted(messages[0])
-        return 202, {"items": [render.accepted(message) for message in messages]}
+
+        def answer(messages: list[Message]) -> Json:
+            if isinstance(request.to, str):
+                return render.accepted(messages[0])
+            return {"items": [render.accepted(message) for message in messages]}
+
+        return 202, answer(intake.send(request, call.principal.client, call.once(service.store, answer)))
 
     def found(message_id: str, call: Call) -> Message:
         message = outbox.get(message_id, call.principal.sees)
@@ -89,7 +92,7 @@ def operations(service: ServiceView, waiting: WaitRoom) -> tuple[Operation, ...]
         Operation(
             "POST", "/v1/messages", "send_messages", "Send a message, to one number or to many",
             ("messages:send",), send, 202, MessageWithTimeline, body=SendRequest, answers=(Accepted,),
-            refusals=(503,),
+            once=True, refusals=(409, 503),
         ),
         Operation(
             "GET", path, "get_message", "Look at a message, or wait until its state is terminal", read, look, 200,

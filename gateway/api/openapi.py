@@ -12,6 +12,7 @@ from pydantic.json_schema import JsonSchemaMode, models_json_schema
 from gateway.api.operations import BODY_LIMIT, Operation
 from gateway.api.problems import PROBLEM
 from gateway.api.shapes import Live, ProblemShape, Ready, Shape
+from gateway.once import LONGEST_KEY
 
 _REF = "#/components/schemas/{model}"
 _WORDS = {
@@ -67,6 +68,14 @@ def _models(operations: list[Operation]) -> list[type[BaseModel]]:
     return list(found)
 
 
+_IDEMPOTENCY_KEY: Json = {
+    "name": "Idempotency-Key",
+    "in": "header",
+    "schema": {"type": "string", "minLength": 1, "maxLength": LONGEST_KEY},
+    "description": "The same key with the same request is done once, and answered the same way for 24 hours",
+}
+
+
 def _mode(model: type[BaseModel]) -> JsonSchemaMode:
     return "serialization" if issubclass(model, Shape) else "validation"
 
@@ -85,6 +94,7 @@ def _operation(operation: Operation, refs: dict[type[BaseModel], Json]) -> Json:
                 {"name": one.name, "in": "query", "schema": dict(one.schema), "description": one.description}
                 for one in operation.query
             ),
+            *((_IDEMPOTENCY_KEY,) if operation.once else ()),
         ],
         "responses": {
             str(operation.status): {

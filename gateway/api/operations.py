@@ -7,14 +7,18 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 from flask import Flask, Response, request
 from pydantic import BaseModel, ValidationError
 
 from gateway.api.auth import Authenticator, Principal
 from gateway.api.problems import Problem, field_errors
+from gateway.once import LONGEST_KEY, Once, Replay
 from gateway.refusals import FieldError, InvalidInput
+from gateway.store import Store
+
+T = TypeVar("T")
 
 BODY_LIMIT = 256 * 1024
 """Bytes of a request body; more is answered 413."""
@@ -29,6 +33,18 @@ class Call:
     principal: Principal
     body: Any
     query: Mapping[str, str]
+
+    def once(self, store: Store, render: Callable[[T], Mapping[str, Any]]) -> Once[T] | None:
+        """The bracket for a request under an Idempotency-Key, None where there is none. Raises InvalidInput."""
+        key = request.headers.get("Idempotency-Key")
+        if key is None:
+            return None
+        if not 1 <= len(key) <= LONGEST_KEY:
+            raise InvalidInput.of("Idempotency-Key", f"1 to {LONGEST_KEY} characters")
+        octets = request.get_data()
+        body = json.dumps(json.loads(octets), sort_keys=True) if octets else ""
+        what = f"{request.path}\n{body}".encode("utf-8", "surrogatepass")
+        return Once(store, self.principal.client, key, what, lambda result: encode(render(result)).encode())
 
 
 Answer = tuple[int, Mapping[str, Any]]
@@ -62,6 +78,8 @@ class Operation:
     body: type[BaseModel] | None = None
     body_optional: bool = False
     query: tuple[Parameter, ...] = ()
+    once: bool = False
+    """Whether it heeds an Idempotency-Key."""
     refusals: tuple[int, ...] = ()
     """Further statuses it may answer with a problem document."""
     answers: tuple[type[BaseModel], ...] = ()
@@ -84,7 +102,10 @@ def register(app: Flask, operation: Operation, authenticator: Authenticator) -> 
             query: Mapping[str, str] = _query(known)
         else:
             query = {}
-        status, document = handler(Call(principal, body, query), **path)
+        try:
+            status, document = handler(Call(principal, body, query), **path)
+        except Replay as done:
+            return Response(done.answer, done.status, content_type=JSON)
         return Response(encode(document), status, content_type=JSON)
 
     rule = operation.path.replace("{", "<").replace("}", ">")
@@ -101,7 +122,7 @@ def _body_reader(operation: Operation) -> Callable[[], BaseModel | None]:
     def read() -> BaseModel | None:
         if (request.content_length or 0) > BODY_LIMIT:
             raise Problem(413, "body_too_large", f"a body has at most {BODY_LIMIT} bytes")
-        octets = request.get_data(cache=False)
+        octets = request.get_data()
         if not octets and optional:
             return model()
         if not request.is_json:

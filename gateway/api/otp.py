@@ -14,7 +14,8 @@ def operations(service: ServiceView) -> tuple[Operation, ...]:
     verify = service.verify
 
     def start(call: Call) -> Answer:
-        return 202, render.challenge(verify.start(call.body, call.principal.client))
+        once = call.once(service.store, render.challenge)
+        return 202, render.challenge(verify.start(call.body, call.principal.client, once))
 
     def check(call: Call, otp_id: str) -> Answer:
         checked = verify.check(otp_id, call.body, call.principal.sees)
@@ -22,7 +23,8 @@ def operations(service: ServiceView) -> tuple[Operation, ...]:
         return 200, answer if checked.mismatch is None else {**answer, "mismatch": checked.mismatch}
 
     def resend(call: Call, otp_id: str) -> Answer:
-        return 202, render.challenge(verify.resend(otp_id, call.body, call.principal.sees))
+        once = call.once(service.store, render.challenge)
+        return 202, render.challenge(verify.resend(otp_id, call.body, call.principal.sees, once))
 
     def look(call: Call, otp_id: str) -> Answer:
         view = verify.get(otp_id, call.principal.sees)
@@ -36,7 +38,7 @@ def operations(service: ServiceView) -> tuple[Operation, ...]:
     return (
         Operation(
             "POST", "/v1/otp", "start_otp", "Send a one-time code", ("otp:send",), start, 202, OtpShape,
-            body=OtpRequest, refusals=(403, 422, 429, 503),
+            body=OtpRequest, once=True, refusals=(403, 409, 422, 429, 503),
         ),
         Operation(
             "POST", f"{one}/check", "check_otp", "Check a code", ("otp:check",), check, 200, CheckShape,
@@ -44,7 +46,7 @@ def operations(service: ServiceView) -> tuple[Operation, ...]:
         ),
         Operation(
             "POST", f"{one}/resend", "resend_otp", "Send a new code, or the same one again", ("otp:send",), resend,
-            202, OtpShape, body=ResendRequest, body_optional=True, refusals=(404, 409, 422, 429, 503),
+            202, OtpShape, body=ResendRequest, body_optional=True, once=True, refusals=(404, 409, 422, 429, 503),
         ),
         Operation(
             "GET", one, "get_otp", "Look at a challenge", ("otp:send", "otp:check"), look, 200, OtpWithTimeline,

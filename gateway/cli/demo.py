@@ -15,7 +15,7 @@ from gateway import logs
 from gateway.cli import output
 from gateway.cli.client import Gateway
 from gateway.cli.failure import Command
-from gateway.cli.signals import stop_signals
+from gateway.cli.signals import StopSignals
 from gateway.cli.story import WIDTH, Story
 from gateway.cli.virtual import VirtualModems
 from gateway.config import Config, load
@@ -38,7 +38,7 @@ def demo(once: bool) -> None:
     Starts a gateway with two simulated modems on a free port of this machine, in a temporary folder, sends two codes to
     simulated telephones, and goes on serving until Ctrl-C.
     """
-    stop = stop_signals()
+    stop = StopSignals()
     logs.configure("text", "warning")
     with ExitStack() as ends:
         folder = Path(ends.enter_context(tempfile.TemporaryDirectory(prefix="simwire-demo-")))

@@ -43,10 +43,16 @@ class Command(click.Command):
             except BrokenPipeError:
                 raise  # the reader of a pipe has seen enough: click ends quietly
             except EXPECTED as error:
-                raise Failure(str(error)) from error
+                raise Failure(_in_words(error)) from error
         except Failure as failure:
             failure.as_json = bool(ctx.params.get("as_json"))
             raise
+
+
+def _in_words(error: Exception) -> str:
+    if isinstance(error, OSError) and error.strerror:  # without the number that str() puts in front
+        return f"{error.filename}: {error.strerror}" if error.filename else error.strerror
+    return str(error)
 
 
 class Group(click.Group):

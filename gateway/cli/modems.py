@@ -11,8 +11,12 @@ from gateway.cli.client import Gateway
 from gateway.cli.failure import Failure, Group
 from gateway.cli.messages import path_of
 from gateway.cli.options import gateway_options, json_option
+from gateway.messages import Json
 from hardware.clock import SystemClock
-from hardware.discovery import FoundModem, find_modems, identify, open_port
+from hardware.discovery import find_modems, open_port
+from hardware.errors import CommandTimeout
+from hardware.modem import Identity, inspect
+from hardware.transport import Transport
 
 USSD_SECONDS = 70.0
 """How long a network may take to answer a USSD code, and a bit."""
@@ -84,35 +88,52 @@ def probe(port: str | None, baudrate: int, rtscts: bool, all_ports: bool, as_jso
     gateway holds is left alone.
     """
     if port is not None:
-        found = [_at(port, baudrate=baudrate, rtscts=rtscts)]
-    else:
-        found = find_modems(open_port, SystemClock(), probe_all=all_ports)
-    documents = [_document(modem) for modem in found]
+        found = _at(port, baudrate=baudrate, rtscts=rtscts)
+        if as_json:
+            output.document(found)
+        else:
+            output.fields({**found, "state": output.state(found["state"])})
+        return
+    every = [
+        _who(modem.port.device, modem.identity) for modem in find_modems(_opened, SystemClock(), probe_all=all_ports)
+    ]
     if as_json:
-        output.document(documents[0] if port is not None else {"items": documents})
-    elif port is not None:
-        output.fields(documents[0])
-    else:
-        headings = ("port", "manufacturer", "model", "profile", "imei", "iccid")
-        none = "no modem answers at a port that could be opened; --all-ports looks at unknown devices too"
-        output.table(headings, [tuple(one.values()) for one in documents], none=none)
+        output.document({"items": every})
+        return
+    headings = ("port", "manufacturer", "model", "imei")
+    none = "no modem answers at a port that could be opened; --all-ports looks at unknown devices too"
+    output.table(headings, [[one[heading] for heading in headings] for one in every], none=none)
 
 
-def _at(port: str, *, baudrate: int, rtscts: bool) -> FoundModem:
+def _opened(device: str) -> Transport:
+    return open_port(device)
+
+
+def _at(port: str, *, baudrate: int, rtscts: bool) -> Json:
     with closing(open_port(port, baudrate=baudrate, rtscts=rtscts)) as transport:
-        found = identify(transport, SystemClock())
-    if found is None:
-        raise Failure(f"nothing at {port} answers AT commands; a stick has several ports, try its others")
-    return found
-
-
-def _document(modem: FoundModem) -> dict[str, str | None]:
-    who = modem.identity
+        try:
+            status = inspect(transport, SystemClock())
+        except CommandTimeout:
+            raise Failure(f"nothing at {port} answers AT commands; a stick has several ports, try its others") from None
     return {
-        "port": modem.port.device,
-        "manufacturer": who.manufacturer,
-        "model": who.model,
-        "profile": modem.profile,
-        "imei": who.imei,
-        "iccid": who.iccid,
+        **_who(port, status.identity),
+        "state": status.state.value,
+        "reason": status.reason,
+        "advice": status.advice,
+        "operator": status.operator,
+        "registration": status.registration.meaning if status.registration else None,
+        "signal_dbm": status.signal_dbm,
+        "profile": status.profile,
+    }
+
+
+def _who(port: str, identity: Identity) -> Json:
+    return {
+        "port": port,
+        "manufacturer": identity.manufacturer,
+        "model": identity.model,
+        "revision": identity.revision,
+        "imei": identity.imei,
+        "imsi": identity.imsi,
+        "iccid": identity.iccid,
     }

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import json
 import logging
 import sys
@@ -13,14 +12,13 @@ import click
 from gateway import logs
 from gateway.cli.failure import Command, Failure
 from gateway.cli.options import config_option
-from gateway.cli.signals import stop_signals
-from gateway.config import Config, load
+from gateway.cli.signals import StopSignals
+from gateway.config import load
 from gateway.service import Service
 from hardware.clock import SystemClock
 
 log = logging.getLogger("simwire.serve")
 
-_CANNOT_LISTEN = {errno.EADDRINUSE, errno.EADDRNOTAVAIL, errno.EACCES}
 GRACE = 10.0
 """Seconds that a part on the air is given at the end."""
 
@@ -39,8 +37,8 @@ def serve(config: Path, log_level: str) -> None:
     settings = load(config)
     form = settings.gateway.log_format
     logs.configure(form, log_level)
-    stop = stop_signals()
-    service = _built(settings)
+    stop = StopSignals()
+    service = Service(settings, SystemClock())
     service.start()
     ready = json.dumps({"event": "ready", "url": service.url}) if form == "json" else f"ready {service.url}"
     print(ready, file=sys.stderr, flush=True)
@@ -49,13 +47,3 @@ def serve(config: Path, log_level: str) -> None:
     if not service.stop(GRACE):
         raise Failure("a modem did not finish in time; what it was sending is settled at the next start")
     log.info("stopped")
-
-
-def _built(config: Config) -> Service:
-    try:
-        return Service(config, SystemClock())
-    except OSError as error:
-        if error.errno not in _CANNOT_LISTEN:
-            raise
-        where = f"{config.api.host} port {config.api.port}"
-        raise Failure(f"the API cannot listen on {where} ({error.strerror}); change [api] host or port") from error

@@ -2,21 +2,32 @@
 
 from __future__ import annotations
 
+import os
+import select
 import signal
-import threading
 from types import FrameType
 
 
-def stop_signals() -> threading.Event:
-    """An event that SIGTERM and SIGINT set; a second signal ends the program at once."""
-    stop = threading.Event()
+class StopSignals:
+    """Waits for SIGTERM or SIGINT; a second one ends the program at once. Made once, on the main thread.
 
-    def on_signal(number: int, _: FrameType | None) -> None:
-        if stop.is_set():
+    Not a threading.Event that a handler sets: Python runs handlers between two steps of the main thread, so a signal
+    that comes just before a wait begins is only seen when the wait ends. The wake-up descriptor is written to at once.
+    """
+
+    def __init__(self) -> None:
+        self._read, write = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
+        self._seen = False
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, self._on_signal)
+        signal.set_wakeup_fd(write, warn_on_full_buffer=False)
+
+    def wait(self, seconds: float | None = None) -> bool:
+        """Whether a signal came, within so many seconds where they are given; it is remembered."""
+        return bool(select.select([self._read], [], [], seconds)[0])
+
+    def _on_signal(self, number: int, _: FrameType | None) -> None:
+        if self._seen:
             signal.signal(number, signal.SIG_DFL)
             signal.raise_signal(number)
-        stop.set()
-
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, on_signal)
-    return stop
+        self._seen = True

@@ -12,7 +12,7 @@ from rich.text import Text
 from gateway.cli import output
 from gateway.cli.failure import Command
 from gateway.cli.options import json_option, read_secret
-from gateway.cli.signals import stop_signals
+from gateway.cli.signals import StopSignals
 from gateway.cli.virtual import VirtualModems
 from hardware.simulator import PERSONALITIES
 
@@ -50,9 +50,10 @@ def simulate(
 ) -> None:
     """Run virtual modems until Ctrl-C.
 
-    Open their ports with a gateway, minicom, gammu or anything else. What is sent to any number appears here, as the telephone with that number shows it.
+    Open their ports with a gateway, minicom, gammu or anything else. What is sent to any number appears here, as the
+    telephone with that number shows it.
     """
-    stop = stop_signals()
+    stop = StopSignals()
     pin = read_secret(pin_file, "PIN").reveal() if pin_file else None
     with ExitStack() as ends:
         folder = links or Path(ends.enter_context(tempfile.TemporaryDirectory(prefix="simwire-")))

@@ -6,7 +6,6 @@ import json
 import re
 import shutil
 import sys
-import threading
 import time
 from collections.abc import Callable
 from typing import Any
@@ -21,6 +20,7 @@ from rich.text import Text
 from gateway.cli import output
 from gateway.cli.client import Gateway
 from gateway.cli.failure import Failure
+from gateway.cli.signals import StopSignals
 from gateway.cli.virtual import VirtualModems
 from gateway.messages import Json
 
@@ -37,7 +37,7 @@ LOOK = 0.05
 class Story:
     """Tells it on a console, by a gateway's HTTP API and the telephones of the simulated network."""
 
-    def __init__(self, console: Console, gateway: Gateway, virtual: VirtualModems, stop: threading.Event) -> None:
+    def __init__(self, console: Console, gateway: Gateway, virtual: VirtualModems, stop: StopSignals) -> None:
         self._out, self._gateway, self._virtual, self._stop = console, gateway, virtual, stop
         self._box = box.ROUNDED if console.is_terminal else box.ASCII
 

@@ -19,7 +19,7 @@ BATCH = 64  # accepts that share one commit at most
 BATCH_SECONDS = 0.005  # and for how long newcomers may join
 
 
-class _TwoLaneLock:
+class TwoLaneLock:
     """A lock that is given to urgent waiters before ordinary ones."""
 
     def __init__(self) -> None:
@@ -27,7 +27,13 @@ class _TwoLaneLock:
         self._held = False
         self._urgent_waiting = 0
 
+    @property
+    def urgent_waiting(self) -> int:
+        """How many urgent ones wait."""
+        return self._urgent_waiting
+
     def acquire(self, *, urgent: bool) -> None:
+        """Wait for the lock; urgent ones get it first."""
         with self._condition:
             if urgent:
                 self._urgent_waiting += 1
@@ -40,6 +46,7 @@ class _TwoLaneLock:
             self._held = True
 
     def release(self) -> None:
+        """Give it to the next one."""
         with self._condition:
             self._held = False
             # All of them: a woken ordinary waiter must give way to an urgent one, which then has to be awake too.
@@ -68,7 +75,7 @@ class Writer:
 
     def __init__(self, connection: sqlite3.Connection, path: Path) -> None:
         self._connection, self._path = connection, path
-        self._lock = _TwoLaneLock()
+        self._lock = TwoLaneLock()
         self._queue: deque[_Accept[Any]] = deque()
         self._queue_lock = threading.Lock()
         self._leading = False
@@ -117,16 +124,6 @@ class Writer:
         if mine.error is not None:
             raise mine.error
         return cast(T, mine.result)
-
-    def exclusive(self, function: Callable[[sqlite3.Connection], T]) -> T:
-        """Run `function` on the connection outside any transaction, alone (checkpoint, backup)."""
-        self._lock.acquire(urgent=False)
-        try:
-            return function(self._connection)
-        except sqlite3.Error as error:
-            raise translate(error, self._path) from error
-        finally:
-            self._lock.release()
 
     # -- group commit -------------------------------------------------------------------------------------------------
 

@@ -66,10 +66,9 @@ class Storage:
         groups = _groups(choices)
         self._memories = _swept(groups[0] if groups else ("SM", "ME"), profile)
         self._selectable = True
-        chosen = self._choose(groups, profile)
-        self.watch()
-        if not (chosen or groups or self._levels):
+        if not self._choose(groups, profile) and not any(self._select(name) for name in self._memories):
             self._selectable, self._memories = False, self._memories[:1]
+        self.watch()
 
     def _choose(self, groups: list[tuple[str, ...]], profile: Profile) -> bool:
         """Set the memories with three, two, then one argument; False and as they were where all is refused."""

@@ -22,7 +22,7 @@ RECEIVED, REPLACED, TRYING_NO_RESPONSE, NOT_OBTAINABLE, EXPIRED = 0x00, 0x02, 0x
 UNASSIGNED, CONGESTION, DUPLICATE, NETWORK_OUT_OF_ORDER = 1, 42, 197, 38
 
 
-class Refused(Exception):  # noqa: N818 - a refusal is an answer of the network, not a fault of the program
+class Refused(Exception):
     """The network's RP-ERROR for a submit; `cause` is the RP cause or TP-FCS that the modem shows as +CMS ERROR."""
 
     def __init__(self, cause: int) -> None:

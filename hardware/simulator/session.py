@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from hardware.simulator.personality import Personality
 
 
-class Refusal(Exception):  # noqa: N818 - a refusal is an answer of the modem, not a fault of the program
+class Refusal(Exception):
     """A command is answered with +CME ERROR or +CMS ERROR; with code None by the family's plain error."""
 
     def __init__(self, kind: str = "", code: int | None = None) -> None:

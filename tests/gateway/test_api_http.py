@@ -77,6 +77,14 @@ def test_malformed_json(world: World, data: bytes) -> None:
     assert set(answer.get_json()) >= PROBLEM
 
 
+@pytest.mark.parametrize("field", ["to", "text", "lifetime", "client_ref", "replace", "not_before"])
+def test_a_number_of_five_thousand_digits_is_no_defect(world: World, field: str) -> None:
+    others = {name: value for name, value in HELLO.items() if name != field}
+    data = json.dumps(others)[:-1] + f', "{field}": {"9" * 5000}}}'
+    answer = world.post("/v1/messages", data=data, content_type="application/json")
+    assert answer.status_code in (400, 422)
+
+
 @pytest.mark.parametrize("data", [b"[]", b'"x"', b"1", b"null", b"true"])
 def test_json_that_is_no_object(world: World, data: bytes) -> None:
     answer = world.post("/v1/messages", data=data, content_type="application/json")

@@ -136,6 +136,8 @@ def test_routes_by_prefix_and_by_modem(make_world: Callable[..., World]) -> None
         ({"lifetime": 9}, "lifetime"),
         ({"lifetime": "64d"}, "lifetime"),
         ({"lifetime": "soon"}, "lifetime"),
+        ({"lifetime": 10**400}, "lifetime"),
+        ({"lifetime": "9" * 400 + "d"}, "lifetime"),
         ({"lifetime": "11m", "priority": "otp"}, "lifetime"),
         ({"priority": "urgent"}, "priority"),
         ({"replace": 0}, "replace"),
@@ -165,6 +167,11 @@ def test_field_errors_name_the_field(world: World, body: dict[str, object], fiel
     assert answer.status_code == 422, answer.text
     assert [error["field"] for error in answer.get_json()["errors"]] == [field]
     assert answer.get_json()["code"] == "invalid_input"
+
+
+def test_everything_wrong_is_named_at_once(world: World) -> None:
+    answer = world.post("/v1/messages", {"to": ["12", NUMBER], "text": "", "lifetime": 1, "modem": "sim9"})
+    assert [error["field"] for error in answer.get_json()["errors"]] == ["to[0]", "lifetime", "modem", "text"]
 
 
 def test_the_character_that_gsm7_lacks_is_named(world: World) -> None:

@@ -343,6 +343,7 @@ def test_two_creates_at_once_leave_one_open_challenge(world: World) -> None:
         ({**LOGIN, "lifetime": 59}, "lifetime"),
         ({**LOGIN, "lifetime": "11m"}, "lifetime"),
         ({**LOGIN, "lifetime": True}, "lifetime"),
+        ({**LOGIN, "code": 10**400}, "code"),
         ({**LOGIN, "length": 5}, "length"),
         ({**LOGIN, "length": 11}, "length"),
         ({**LOGIN, "webotp_domain": "https://example.com"}, "webotp_domain"),
@@ -394,6 +395,4 @@ def test_origin_bound_and_retriever_lines_are_in_the_text(world: World) -> None:
 def test_warnings_reach_the_client(world: World) -> None:
     context = {"payee": "東京商店", "amount": "10", "currency": "EUR"}
     body = start(world, {"to": NUMBER, "purpose": "transaction", "context": context})
-    warnings = " ".join(str(body["warnings"]))
-    assert "not a valid number" in warnings.replace(" ", " ") or "東" in str(body["warnings"])
     assert any("東" in str(warning) for warning in body["warnings"])  # type: ignore[attr-defined]

@@ -103,6 +103,25 @@ def test_a_second_serve_of_the_same_database_refuses(config: Path) -> None:
         assert "Traceback" not in second.stderr
 
 
+STOPPING = """
+import os, signal
+from gateway.cli.signals import StopSignals
+stop = StopSignals()
+assert not stop.wait(0)
+for _ in range({times}):
+    os.kill(os.getpid(), signal.SIGTERM)
+print(stop.wait(), stop.wait(0))
+"""
+
+
+@pytest.mark.parametrize(("times", "said", "status"), [(1, "True True\n", 0), (2, "", -signal.SIGTERM)])
+def test_the_first_signal_is_remembered_and_the_second_ends_the_program(times: int, said: str, status: int) -> None:
+    code = STOPPING.format(times=times)
+    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=PATIENCE, check=False)
+
+    assert (result.stdout, result.returncode) == (said, status)
+
+
 def test_a_wrong_configuration_starts_nothing(config: Path) -> None:
     config.write_text("[gateway]\n", encoding="utf-8")
     result = subprocess.run(
@@ -137,6 +156,7 @@ def test_virtual_modems_can_be_opened_and_probed(tmp_path: Path) -> None:
 
         found = Shell({}).json("modems", "probe", modems[0]["port"])
         assert (found["manufacturer"], found["imei"]) == ("huawei", modems[0]["imei"])
+        assert (found["state"], found["signal_dbm"]) == ("ready", -73)
         assert "huawei" in Shell({}).run("modems", "probe", modems[1]["port"]).stdout
 
         process.send_signal(signal.SIGINT)

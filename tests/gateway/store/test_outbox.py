@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
+
 from gateway.messages import AttemptKind, Lane, MessageState, Secret
 from gateway.store import Conflict, Settings, Slot, StaleAttempt
 

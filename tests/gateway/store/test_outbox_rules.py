@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import itertools
 import random
 import tempfile
 from collections import defaultdict
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
-from gateway.messages import MOVES, POSSIBLE_DUPLICATES, ClaimedAttempt, Message, MessageState, Reason
-from gateway.retry import GiveUp, Retry
-from gateway.store import Conflict, Slot
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
+
+from gateway.messages import MOVES, POSSIBLE_DUPLICATES, ClaimedAttempt, Message, MessageState, Reason
+from gateway.retry import GiveUp, Retry
+from gateway.store import Conflict, Outbox, Slot
 
 from .bench import ANY, BARRED, BUSY, CODE, ONE, TWO, Bench
 
@@ -41,8 +45,11 @@ class OutboxMachine(RuleBasedStateMachine):
         self._folder.cleanup()
 
     @property
-    def outbox(self):
+    def outbox(self) -> Outbox:
         return self.bench.store.outbox
+
+    def pick(self, data: Any, choices: Sequence[Any]) -> Any:
+        return data.draw(st.sampled_from(choices))
 
     # -- clients ------------------------------------------------------------------------------------------------------
 
@@ -56,8 +63,8 @@ class OutboxMachine(RuleBasedStateMachine):
 
     @precondition(lambda self: self.messages)
     @rule(data=st.data())
-    def cancel(self, data: st.DataObject) -> None:
-        message = data.draw(st.sampled_from(self.messages))
+    def cancel(self, data: Any) -> None:
+        message = self.pick(data, self.messages)
         try:
             assert self.bench.cancel(message).state is MessageState.CANCELLED
         except Conflict:
@@ -75,8 +82,8 @@ class OutboxMachine(RuleBasedStateMachine):
 
     @precondition(lambda self: self.claimed)
     @rule(data=st.data())
-    def begin(self, data: st.DataObject) -> None:
-        self._begin(data.draw(st.sampled_from(sorted(self.claimed))))
+    def begin(self, data: Any) -> None:
+        self._begin(self.pick(data, sorted(self.claimed)))
 
     def _begin(self, attempt_id: int) -> None:
         slot, attempt = self.claimed.pop(attempt_id)
@@ -109,15 +116,15 @@ class OutboxMachine(RuleBasedStateMachine):
 
     @precondition(lambda self: self.claimed)
     @rule(data=st.data())
-    def release(self, data: st.DataObject) -> None:
-        attempt_id = data.draw(st.sampled_from(sorted(self.claimed)))
+    def release(self, data: Any) -> None:
+        attempt_id = self.pick(data, sorted(self.claimed))
         self.claimed.pop(attempt_id)
         self.outbox.release(attempt_id, self.bench.now)
 
     @precondition(lambda self: self.begun)
     @rule(data=st.data(), taken=st.booleans(), lost=st.booleans())
-    def submit_ends(self, data: st.DataObject, taken: bool, lost: bool) -> None:
-        self._end(data.draw(st.sampled_from(sorted(self.begun))), taken=taken, lost=lost or not taken)
+    def submit_ends(self, data: Any, taken: bool, lost: bool) -> None:
+        self._end(self.pick(data, sorted(self.begun)), taken=taken, lost=lost or not taken)
 
     def _end(self, attempt_id: int, *, taken: bool, lost: bool) -> None:
         slot, attempt = self.begun.pop(attempt_id)
@@ -130,8 +137,8 @@ class OutboxMachine(RuleBasedStateMachine):
 
     @precondition(lambda self: self.lost)
     @rule(data=st.data(), refused=st.booleans())
-    def answer_comes_late(self, data: st.DataObject, refused: bool) -> None:
-        attempt_id = data.draw(st.sampled_from(sorted(self.lost)))
+    def answer_comes_late(self, data: Any, refused: bool) -> None:
+        attempt_id = self.pick(data, sorted(self.lost))
         self.lost.pop(attempt_id)
         if attempt_id in self.network:
             self.outbox.settle_late(attempt_id, self.network[attempt_id][2], None, self.bench.now)
@@ -141,9 +148,9 @@ class OutboxMachine(RuleBasedStateMachine):
 
     @precondition(lambda self: self.begun or self.claimed)
     @rule(data=st.data(), verdict=st.sampled_from(["now", "later", "other", "never"]))
-    def refused(self, data: st.DataObject, verdict: str) -> None:
+    def refused(self, data: Any, verdict: str) -> None:
         held = self.begun | self.claimed
-        attempt_id = data.draw(st.sampled_from(sorted(held)))
+        attempt_id = self.pick(data, sorted(held))
         self.begun.pop(attempt_id, None)
         self.may_have.pop(attempt_id, None)
         self.claimed.pop(attempt_id, None)
@@ -164,8 +171,8 @@ class OutboxMachine(RuleBasedStateMachine):
 
     @precondition(lambda self: self.network)
     @rule(data=st.data(), status=st.sampled_from([0x00, 0x00, 0x01, 0x02, 0x30, 0x46, 0x41, 0x62]))
-    def report(self, data: st.DataObject, status: int) -> None:
-        attempt_id = data.draw(st.sampled_from(sorted(self.network)))
+    def report(self, data: Any, status: int) -> None:
+        attempt_id = self.pick(data, sorted(self.network))
         slot, attempt, mr, at = self.network[attempt_id]
         outcome = self.bench.report(mr, status, by=slot, stamp=at - self.bench.now.wall)
         known = attempt_id not in self.lost
@@ -207,7 +214,7 @@ class OutboxMachine(RuleBasedStateMachine):
             states = [entry.state for entry in self.outbox.timeline(message.id)]
             assert states[0] is MessageState.QUEUED
             assert states[-1] is found.state
-            for before, after in zip(states, states[1:], strict=False):
+            for before, after in itertools.pairwise(states):
                 assert before is after or after in MOVES[before], f"{before} to {after}"
 
     @invariant()
@@ -222,7 +229,9 @@ class OutboxMachine(RuleBasedStateMachine):
         parts = defaultdict(set)
         for attempt_id in attempts:
             attempt = self.arrived[attempt_id]
-            parts[attempt.message_id, attempt.parts, attempt.concat_reference if attempt.parts > 1 else 0].add(attempt.part)
+            parts[attempt.message_id, attempt.parts, attempt.concat_reference if attempt.parts > 1 else 0].add(
+                attempt.part
+            )
         return {message for (message, total, _), found in parts.items() if len(found) == total}
 
     @invariant()
@@ -256,5 +265,5 @@ class OutboxMachine(RuleBasedStateMachine):
 
 TestOutbox = OutboxMachine.TestCase
 TestOutbox.settings = settings(
-    max_examples=60, stateful_step_count=40, deadline=None, suppress_health_check=list(HealthCheck)
+    max_examples=30, stateful_step_count=40, deadline=None, suppress_health_check=list(HealthCheck)
 )

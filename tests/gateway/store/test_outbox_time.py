@@ -7,6 +7,7 @@ import time
 from dataclasses import replace
 
 import pytest
+
 from gateway.messages import MessageState
 
 from .bench import ANY, CODE, ONE, Bench
@@ -97,7 +98,8 @@ def test_without_a_report_it_ends_a_minute_after_the_networks_last_try(bench: Be
 
 
 @pytest.mark.parametrize(
-    ("status", "state"), [(0x00, (S.DELIVERED, None)), (0x62, (S.UNDELIVERED, "temporary")), (0x01, (S.SENT, "unconfirmed"))]
+    ("status", "state"),
+    [(0x00, (S.DELIVERED, None)), (0x62, (S.UNDELIVERED, "temporary")), (0x01, (S.SENT, "unconfirmed"))],
 )
 def test_a_late_report_still_counts(bench: Bench, status: int, state: tuple[MessageState, str | None]) -> None:
     message = bench.add(MINUTE)

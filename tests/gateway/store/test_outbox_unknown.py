@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
+
 from gateway.messages import AttemptKind, MessageState
 from gateway.store import ChallengeState, Slot
 
@@ -318,3 +319,39 @@ def test_a_code_of_which_nothing_is_bound_goes_home(bench: Bench) -> None:
     bench.clock.advance(10)
     assert bench.store.outbox.strand_due(bench.now, [PLANNED[0]]) == 1
     assert bench.claim(slot("three")).kind is AttemptKind.HEDGE
+
+
+def test_a_first_way_that_is_refused_is_not_planned_again_while_the_second_is_on_the_air(bench: Bench) -> None:
+    message = bench.add(CODE)
+    first = bench.begin(ONE)
+    bench.clock.advance(15)
+    bench.store.outbox.hedge_due(bench.now, HEDGE, PLANNED)
+    second = bench.begin(TWO)
+    bench.refuse(first)
+    assert bench.nothing_for(ONE)
+    bench.store.outbox.accepted(second.id, 3, bench.now, "+CMGS: 3")
+    assert bench.state(message) == (S.SENT, None)
+
+
+def test_a_first_way_that_is_refused_after_the_second_was_lost_goes_again_marked(bench: Bench) -> None:
+    bench.add(CODE)
+    first = bench.begin(ONE)
+    bench.clock.advance(15)
+    bench.store.outbox.hedge_due(bench.now, HEDGE, PLANNED)
+    bench.lose(bench.begin(TWO))
+    bench.refuse(first)
+    assert bench.begin(ONE).kind is AttemptKind.RESEND
+
+
+def test_a_copy_on_the_air_is_waited_for_when_the_time_for_reports_is_over(bench: Bench) -> None:
+    message = sent_code(bench)
+    bench.clock.advance(200)
+    assert bench.store.outbox.unconfirmed_due(bench.now, UNCONFIRMED, PLANNED) == 1
+    copy = bench.begin(TWO)
+    bench.wake(161)
+    assert bench.state(message) == (S.SENT, None)
+    bench.store.outbox.accepted(copy.id, 2, bench.now, "+CMGS: 2")
+    bench.wake(138)
+    assert bench.state(message) == (S.SENT, None), "the network may deliver the copy for five minutes"
+    bench.wake(1 + 60)
+    assert bench.state(message) == (S.EXPIRED, "expired_unconfirmed")

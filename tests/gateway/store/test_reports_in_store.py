@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
+
 from gateway.messages import MessageState
 
 from .bench import ANY, CODE, ONE, TWO, Bench
@@ -192,7 +193,9 @@ def test_a_report_withdraws_the_resend(bench: Bench) -> None:
 
 
 @pytest.mark.parametrize(
-    "unfit", [{"by": TWO}, {"to": OTHER}, {"stamp": -60.0}, {"stamp": 500.0}], ids=["sim", "recipient", "before", "after"]
+    "unfit",
+    [{"by": TWO}, {"to": OTHER}, {"stamp": -60.0}, {"stamp": 500.0}],
+    ids=["sim", "recipient", "before", "after"],
 )
 def test_an_unknown_outcome_is_not_settled_by_what_does_not_fit(bench: Bench, unfit: dict[str, object]) -> None:
     message = bench.add()
@@ -246,7 +249,7 @@ def test_undelivered_only_when_every_copy_has_failed(bench: Bench) -> None:
 
 
 def test_raw_reports_are_kept_sealed(bench: Bench) -> None:
-    bench.report(1, raw=b"0006D60B911326880736F4 raw octets")
+    bench.report(1, raw=b"0006D60B911326880736F4 squirrel")
     bench.close()
     for file in bench.folder.iterdir():
-        assert b"raw octets" not in file.read_bytes()
+        assert b"squirrel" not in file.read_bytes()

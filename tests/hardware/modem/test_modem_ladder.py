@@ -12,10 +12,10 @@ from hypothesis import strategies as st
 
 from hardware.errors import CommandTimeout, MessageServiceError
 from hardware.modem import ModemSettings, ModemState, NotReady, RestartLevel, inspect
-from hardware.pdu import segment
+from hardware.pdu import Address
 from hardware.profiles import GENERIC, ReportRoute
-from hardware.simulator import Boot, Fault, LoseRegistration, Refuse, SimulatedModem, Silence, Slow, Step
-from tests.contract.bench import HANDSET, OWN, QUICK_BOOT, Bench, submit_pdu
+from hardware.simulator import Boot, Fault, LoseRegistration, Refuse, Silence, SimulatedModem, Slow, Step
+from tests.contract.bench import HANDSET, OWN, Bench, Hooks, submit_pdu
 
 SMSC = "+447700900000"
 REGISTRATIONS = ("+CREG", "+CGREG", "+CEREG")
@@ -195,7 +195,7 @@ def test_a_service_centre_that_is_not_kept_goes_with_each_pdu(bench: Bench) -> N
     bench.plug(unsupported=frozenset({"+CSCA"}))
     bench.ready(ModemSettings(smsc=SMSC))
     bench.submit()
-    assert bench.network.submits[0].centre_address == SMSC if hasattr(bench.network.submits[0], "centre_address") else 1
+    assert bench.network.submits[0].service_centre == SMSC
     bench.until(lambda: bench.texts == ["Your code is 123456"])
 
 
@@ -214,6 +214,14 @@ def test_no_service_centre_at_all_says_what_to_do(bench: Bench) -> None:
     modem = bench.ready()
     assert modem.status.state is ModemState.FAILED
     assert "smsc" in (modem.status.advice or "")
+
+
+def test_a_memory_that_cannot_be_chosen_is_read_all_the_same(bench: Bench) -> None:
+    bench.plug()
+    bench.simulated.inject(Fault(Step.COMMAND, Refuse(302), command="+CPMS", nth=2, times=0))
+    bench.ready()
+    bench.network.send_from(HANDSET, "hello", OWN)
+    bench.until(lambda: bench.inbox.text == "hello" and bench.stored == 0)
 
 
 def test_backlog_keeps_the_link(bench: Bench) -> None:
@@ -294,7 +302,9 @@ def test_time_scale_shortens_every_wait(bench: Bench) -> None:
 
 
 def test_a_pdu_with_its_own_service_centre_keeps_it(bench: Bench) -> None:
-    bench.ready()
-    pdu = submit_pdu("own")
-    assert pdu.body == segment("own").segments[0]
-    assert QUICK_BOOT.at < 1
+    bench.sim.service_centre = ""
+    bench.plug(unsupported=frozenset({"+CSCA"}))
+    modem = bench.ready(ModemSettings(smsc=SMSC))
+    own = replace(submit_pdu("own"), service_centre=Address.parse("+447700900001"))
+    modem.submit(own, Hooks())
+    assert bench.network.submits[0].service_centre == "+447700900001"

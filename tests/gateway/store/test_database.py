@@ -1,0 +1,358 @@
+"""The file itself: opening, keys, locks, migrations, transactions, and a disk that is full."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+import stat
+import subprocess
+import sys
+import threading
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from sqlite_utils import Database as SchemaDatabase
+from sqlite_utils.migrations import Migrations
+
+from gateway.store import (
+    Database,
+    KeyFileError,
+    Store,
+    StoreBusy,
+    StoreDamaged,
+    StoreFailed,
+    StoreFull,
+    StoreLocked,
+    StoreNewer,
+)
+from gateway.store.migrations import migrations
+from gateway.store.writer import TwoLaneLock
+from hardware.clock import FakeClock
+
+from .bench import ANY, Bench
+
+SCHEMA_1 = Path(__file__).with_name("schema_1.sql")
+
+
+def open_at(folder: Path, schema: Migrations = migrations) -> Database:
+    return Database.open(folder / "simwire.db", folder / "simwire.key", FakeClock(), schema)
+
+
+# -- files ------------------------------------------------------------------------------------------------------------
+
+
+def test_a_new_database_comes_with_a_key_file_that_only_its_owner_reads(tmp_path: Path) -> None:
+    open_at(tmp_path).close()
+    assert {stat.S_IMODE(file.stat().st_mode) for file in tmp_path.iterdir()} == {0o600}
+    assert len(bytes.fromhex((tmp_path / "simwire.key").read_text())) == 32
+    open_at(tmp_path).close()
+
+
+def test_the_log_is_private_too(tmp_path: Path) -> None:
+    database = open_at(tmp_path)
+    with database.mark() as cx:
+        cx.execute("INSERT INTO meta VALUES ('a', 'b')")
+    assert {stat.S_IMODE(file.stat().st_mode) for file in tmp_path.iterdir()} == {0o600}
+    database.close()
+
+
+@pytest.mark.parametrize("harm", ["missing", "another", "no key"])
+def test_a_key_file_that_is_missing_or_not_the_right_one_is_named_with_the_database(tmp_path: Path, harm: str) -> None:
+    open_at(tmp_path).close()
+    key_file = tmp_path / "simwire.key"
+    if harm == "missing":
+        key_file.unlink()
+    else:
+        key_file.write_text("00" * 32 if harm == "another" else "hello")
+    with pytest.raises(KeyFileError) as caught:
+        open_at(tmp_path)
+    assert str(key_file) in str(caught.value)
+    assert str(tmp_path / "simwire.db") in str(caught.value)
+    assert key_file.exists() is (harm != "missing")
+
+
+def test_a_key_file_without_its_database_is_not_taken_for_a_new_one(tmp_path: Path) -> None:
+    open_at(tmp_path).close()
+    (tmp_path / "simwire.db").unlink()
+    with pytest.raises(KeyFileError, match="put the database back"):
+        open_at(tmp_path)
+
+
+def test_a_start_that_was_cut_short_is_taken_up_again(tmp_path: Path) -> None:
+    (tmp_path / "simwire.db").touch()
+    open_at(tmp_path).close()
+    (tmp_path / "simwire.db").write_bytes(b"")
+    open_at(tmp_path).close()
+
+
+def test_a_file_that_is_no_database_is_told(tmp_path: Path) -> None:
+    open_at(tmp_path).close()
+    (tmp_path / "simwire.db").write_bytes(b"not a database, but long enough to be looked at" * 100)
+    with pytest.raises(StoreDamaged, match="restore a backup"):
+        open_at(tmp_path)
+
+
+def test_a_folder_that_is_not_there_is_told(tmp_path: Path) -> None:
+    with pytest.raises(StoreFailed, match="check the folder"):
+        open_at(tmp_path / "nowhere")
+
+
+def test_one_server_at_a_time_while_others_may_write(tmp_path: Path) -> None:
+    first, second = open_at(tmp_path), open_at(tmp_path)
+    first.lock()
+    with pytest.raises(StoreLocked, match="served by another simwire"):
+        second.lock()
+    with second.mark() as cx:
+        cx.execute("INSERT INTO meta VALUES ('a', 'b')")
+    first.close()
+    second.lock()
+    second.close()
+
+
+def test_the_reserve_of_disk_stops_accepting(tmp_path: Path) -> None:
+    store = Store.open(tmp_path / "a.db", tmp_path / "a.key", FakeClock(), reserve=1 << 62)
+    assert not store.database.accepting()
+    store.close()
+    store = Store.open(tmp_path / "a.db", tmp_path / "a.key", FakeClock(), reserve=1)
+    assert store.database.accepting()
+    store.close()
+
+
+# -- schema -----------------------------------------------------------------------------------------------------------
+
+
+def schema_of(connection: sqlite3.Connection) -> dict[str, str]:
+    query = "SELECT name, sql FROM sqlite_master WHERE sql IS NOT NULL AND name NOT LIKE '%sqlite%'"
+    return {name: " ".join(sql.split()) for name, sql in connection.execute(query)}
+
+
+def test_schema_1_is_frozen(tmp_path: Path) -> None:
+    """A released migration never changes: databases in the field were made by it."""
+    old = sqlite3.connect(":memory:")
+    old.executescript(SCHEMA_1.read_text(encoding="utf-8"))
+    new = SchemaDatabase(memory=True)
+    migrations.apply(new, stop_before=[m.name for m in migrations.pending(new)][1:])
+    assert schema_of(new.conn) == schema_of(old)
+    old.close()
+    new.close()
+
+
+def test_an_older_database_is_copied_and_migrated_with_what_is_in_it(bench: Bench) -> None:
+    message = bench.add()
+    bench.close()
+    later = _with_a_second_migration("ALTER TABLE messages ADD COLUMN colour TEXT NOT NULL DEFAULT 'red'")
+    database = open_at(bench.folder, later)
+    with database.read() as cx:
+        assert cx.execute("SELECT id, colour FROM messages").fetchone()[:] == (message.id, "red")
+    database.close()
+    copy = sqlite3.connect(bench.folder / "simwire.db.before-0002_later")
+    assert copy.execute("SELECT id FROM messages").fetchall() == [(message.id,)]
+    assert stat.S_IMODE((bench.folder / "simwire.db.before-0002_later").stat().st_mode) == 0o600
+    copy.close()
+
+
+def test_a_migration_that_fails_leaves_the_database_as_it_was(tmp_path: Path) -> None:
+    open_at(tmp_path).close()
+    with pytest.raises(sqlite3.OperationalError):
+        open_at(tmp_path, _with_a_second_migration("CREATE TABLE half (a)", "DROP TABLE no_such_table"))
+    database = open_at(tmp_path)
+    with database.read() as cx:
+        assert cx.execute("SELECT count(*) FROM sqlite_master WHERE name = 'half'").fetchone()[0] == 0
+    database.close()
+
+
+def test_a_database_of_a_newer_program_is_refused(tmp_path: Path) -> None:
+    open_at(tmp_path, _with_a_second_migration("CREATE TABLE newer (a)")).close()
+    with pytest.raises(StoreNewer, match="0002_later"):
+        open_at(tmp_path)
+
+
+def _with_a_second_migration(*statements: str) -> Migrations:
+    later = Migrations("simwire")
+    first = migrations.pending(SchemaDatabase(memory=True))[0]
+    later(name=first.name)(first.fn)
+
+    @later(name="0002_later")
+    def _second(db: SchemaDatabase) -> None:
+        for statement in statements:
+            db.execute(statement)
+
+    return later
+
+
+# -- transactions -----------------------------------------------------------------------------------------------------
+
+
+def note(name: str) -> Callable[[sqlite3.Connection], str]:
+    def work(cx: sqlite3.Connection) -> str:
+        cx.execute("INSERT INTO meta VALUES (?, '')", (name,))
+        return name
+
+    return work
+
+
+def noted(database: Database) -> set[str]:
+    with database.read() as cx:
+        return {row["name"] for row in cx.execute("SELECT name FROM meta WHERE value = ''")}
+
+
+def test_accepts_share_a_commit_and_fail_alone(tmp_path: Path) -> None:
+    database = open_at(tmp_path)
+    errors: list[Exception] = []
+
+    def one(number: int) -> None:
+        def work(cx: sqlite3.Connection) -> None:
+            note(f"n{number}")(cx)
+            if number % 3 == 0:
+                raise LookupError(number)
+
+        try:
+            database.accept(work)
+            assert f"n{number}" in noted(database), "answered before it was committed"
+        except LookupError as error:
+            errors.append(error)
+
+    threads = [threading.Thread(target=one, args=(number,)) for number in range(60)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(errors) == 20
+    assert noted(database) == {f"n{number}" for number in range(60) if number % 3}
+    database.close()
+
+
+def test_what_is_answered_survives_the_end_of_the_process(tmp_path: Path) -> None:
+    """A process accepts from eight threads and is killed; every number it printed must be there."""
+    program = """
+import os, sys, threading
+from pathlib import Path
+sys.path.insert(0, sys.argv[2])
+from gateway.store import Database
+from hardware.clock import FakeClock
+folder = Path(sys.argv[1])
+database = Database.open(folder / "simwire.db", folder / "simwire.key", FakeClock())
+def run(start):
+    for number in range(start, 10**6, 8):
+        database.accept(lambda cx: cx.execute("INSERT INTO meta VALUES (?, '')", (f"n{number}",)))
+        os.write(1, f"n{number}\\n".encode())
+for start in range(8):
+    threading.Thread(target=run, args=(start,)).start()
+"""
+    root = Path(__file__).parents[3]
+    process = subprocess.Popen([sys.executable, "-c", program, str(tmp_path), str(root)], stdout=subprocess.PIPE)
+    assert process.stdout is not None
+    answered = {process.stdout.readline().decode().strip() for _ in range(200)}
+    process.kill()
+    answered |= {
+        line.strip() for line in process.stdout.read().decode().splitlines(keepends=True) if line.endswith("\n")
+    }
+    process.stdout.close()
+    process.wait()
+    database = open_at(tmp_path)
+    assert answered <= noted(database)
+    database.close()
+
+
+def test_marks_go_before_waiting_accepts() -> None:
+    lock = TwoLaneLock()
+    order: list[str] = []
+    lock.acquire(urgent=False)
+
+    def take(name: str, urgent: bool) -> None:
+        lock.acquire(urgent=urgent)
+        order.append(name)
+        lock.release()
+
+    ordinary = [threading.Thread(target=take, args=("accept", False)) for _ in range(5)]
+    for thread in ordinary:
+        thread.start()
+    urgent = threading.Thread(target=take, args=("mark", True))
+    urgent.start()
+    while not lock.urgent_waiting:
+        urgent.join(0.001)
+    lock.release()
+    for thread in (urgent, *ordinary):
+        thread.join(30)
+    assert order == ["mark", *["accept"] * 5]
+
+
+def test_a_mark_that_raises_stores_nothing_and_tells_nobody(tmp_path: Path) -> None:
+    database = open_at(tmp_path)
+    told: list[str] = []
+
+    def broken() -> None:
+        with database.mark() as cx:
+            note("lost")(cx)
+            database.after_commit(lambda: told.append("lost"))
+            raise LookupError
+
+    with pytest.raises(LookupError):
+        broken()
+    with database.mark() as cx:
+        note("kept")(cx)
+        database.after_commit(lambda: told.append("kept"))
+    assert (noted(database), told) == ({"kept"}, ["kept"])
+    database.close()
+
+
+def test_a_reader_sees_one_state(tmp_path: Path) -> None:
+    database = open_at(tmp_path)
+    with database.read() as cx:
+        before = cx.execute("SELECT count(*) FROM meta").fetchone()[0]
+        database.accept(note("later"))
+        assert cx.execute("SELECT count(*) FROM meta").fetchone()[0] == before
+        with pytest.raises(sqlite3.OperationalError, match="readonly"):
+            cx.execute("DELETE FROM meta")
+    database.close()
+
+
+def through(database: Database, door: str, work: Callable[[sqlite3.Connection], object]) -> None:
+    """By one of the two ways to write."""
+    if door == "accept":
+        database.accept(work)
+        return
+    with database.mark() as cx:
+        work(cx)
+
+
+@pytest.mark.parametrize("door", ["mark", "accept"])
+def test_a_full_disk_is_said_in_words_and_nothing_is_half_stored(bench: Bench, door: str) -> None:
+    before = bench.add()
+    with bench.store.database.mark() as cx:
+        pages = cx.execute("PRAGMA page_count").fetchone()[0]
+    bench.store.database._connection.execute(f"PRAGMA max_page_count = {pages + 2}")
+
+    def fill(cx: sqlite3.Connection) -> None:
+        for _ in range(200):
+            bench.store.outbox.enqueue(cx, ANY, bench.now)
+
+    with pytest.raises(StoreFull, match="make room"):
+        through(bench.store.database, door, fill)
+    bench.store.database._connection.execute(f"PRAGMA max_page_count = {pages + 1000}")
+    assert bench.send(1).message_id == before.id
+    assert bench.nothing_for()
+
+
+@pytest.mark.parametrize("door", ["mark", "accept"])
+def test_a_database_that_another_program_holds_is_said_in_words(tmp_path: Path, door: str) -> None:
+    database = open_at(tmp_path)
+    database._connection.execute("PRAGMA busy_timeout = 10")
+    other = sqlite3.connect(tmp_path / "simwire.db", isolation_level=None)
+    other.execute("BEGIN IMMEDIATE")
+    with pytest.raises(StoreBusy, match="held by another program"):
+        through(database, door, note("a"))
+    other.execute("ROLLBACK")
+    other.close()
+    database.accept(note("b"))
+    assert noted(database) == {"b"}
+    database.close()
+
+
+def test_what_root_makes_belongs_to_the_owner_of_the_folder(tmp_path: Path) -> None:
+    if os.geteuid() != 0:
+        pytest.skip("needs root, which alone may give files away")
+    os.chown(tmp_path, 12345, 12345)
+    open_at(tmp_path).close()
+    assert {file.stat().st_uid for file in tmp_path.iterdir()} == {12345}

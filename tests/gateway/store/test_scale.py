@@ -1,0 +1,132 @@
+"""Many threads at once, and queries that stay flat however much is stored."""
+
+from __future__ import annotations
+
+import sqlite3
+import threading
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import replace
+
+import pytest
+
+from gateway.messages import Lane, MessageState
+from gateway.store import MessageFilter
+
+from .bench import ANY, CODE, ONE, PLANNED, TWO, Bench, slot
+
+
+def test_no_attempt_is_handed_out_twice(bench: Bench) -> None:
+    for _ in range(60):
+        bench.add()
+    taken: Counter[int] = Counter()
+
+    def work(name: str) -> None:
+        while (attempt := bench.store.outbox.claim(slot(name), bench.now)) is not None:
+            taken[attempt.id] += 1
+            if bench.store.outbox.begin(attempt.id, bench.now):
+                bench.store.outbox.accepted(attempt.id, 1, bench.now, "+CMGS: 1")
+
+    threads = [threading.Thread(target=work, args=(f"m{number}",)) for number in range(6)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(taken) == 60
+    assert set(taken.values()) == {1}
+
+
+def test_claims_go_on_while_clients_send(bench: Bench) -> None:
+    done = threading.Event()
+    sent: list[str] = []
+
+    def work() -> None:
+        while not done.is_set() or bench.store.outbox.claim(ONE, bench.now):
+            attempt = bench.store.outbox.claim(ONE, bench.now)
+            if attempt is not None and bench.store.outbox.begin(attempt.id, bench.now):
+                bench.store.outbox.accepted(attempt.id, 1, bench.now, "+CMGS: 1")
+                sent.append(attempt.message_id)
+
+    worker = threading.Thread(target=work)
+    worker.start()
+    clients = [threading.Thread(target=lambda: [bench.add() for _ in range(20)]) for _ in range(4)]
+    for client in clients:
+        client.start()
+    for client in clients:
+        client.join()
+    done.set()
+    worker.join()
+    counts = bench.store.outbox.counts_by_state()
+    assert counts[MessageState.SENT] == len(sent)
+    assert sum(counts.values()) == 80
+
+
+def test_a_second_check_never_approves_the_same_code(bench: Bench) -> None:
+    challenge = bench.add_code().challenge_id
+    results: Counter[str] = Counter()
+
+    def check() -> None:
+        result, _ = bench.store.challenges.check(challenge, "shop", lambda _: True, bench.now)
+        results[result.value] += 1
+
+    threads = [threading.Thread(target=check) for _ in range(12)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert results == {"approved": 1, "used": 11}
+
+
+def _statements(bench: Bench, action: Callable[[], object]) -> set[str]:
+    """The statements that an action runs, on whichever connection."""
+    database = bench.store.database
+    seen: set[str] = set()
+    with database.read():
+        pass
+    with database.read() as reader:
+        connections: list[sqlite3.Connection] = [database._connection, reader]
+    for connection in connections:
+        connection.set_trace_callback(lambda sql: seen.add(sql))
+    action()
+    for connection in connections:
+        connection.set_trace_callback(None)
+    return {sql for sql in seen if sql.lstrip().startswith(("SELECT", "UPDATE", "DELETE", "INSERT INTO m"))}
+
+
+HOT = {
+    "claim": lambda bench: bench.store.outbox.claim(ONE, bench.now),
+    "claim codes": lambda bench: bench.store.outbox.claim(ONE, bench.now, otp_only=True),
+    "send": lambda bench: bench.send(1),
+    "report": lambda bench: bench.report(1),
+    "wake": lambda bench: bench.store.outbox.wake_due(bench.now.after(5000)),
+    "expire": lambda bench: bench.store.outbox.expire_due(bench.now.after(5000)),
+    "hedge": lambda bench: bench.store.outbox.hedge_due(bench.now.after(20), 15, PLANNED),
+    "unconfirmed": lambda bench: bench.store.outbox.unconfirmed_due(bench.now.after(50), 45, PLANNED),
+    "strand": lambda bench: bench.store.outbox.strand_due(bench.now, PLANNED),
+    "next due": lambda bench: bench.store.outbox.next_due(15, 45),
+    "unmatched": lambda bench: bench.store.outbox.retry_unmatched(bench.now),
+    "recover": lambda bench: bench.store.outbox.recover(bench.now),
+    "get": lambda bench: bench.store.outbox.get("x"),
+    "timeline": lambda bench: bench.store.outbox.timeline("x"),
+    "list": lambda bench: bench.store.outbox.list(MessageFilter("shop", MessageState.QUEUED)),
+    "list by number": lambda bench: bench.store.outbox.list(MessageFilter("shop", to="+44")),
+    "list by tag": lambda bench: bench.store.outbox.list(MessageFilter("shop", tag="t")),
+    "code": lambda bench: bench.add_code(),
+    "incomplete": lambda bench: bench.store.inbox.release_incomplete(bench.now),
+}
+
+
+@pytest.mark.parametrize("name", sorted(HOT))
+def test_nothing_hot_scans_a_table(bench: Bench, name: str) -> None:
+    for lane in Lane:
+        bench.add(replace(ANY, lane=lane), count=2)
+    bench.add(replace(ANY, not_before=bench.now.wall + 5))
+    bench.begin(TWO)
+    bench.add_code(replace(CODE, to="+447700900102"))
+    plans: list[str] = []
+    for statement in _statements(bench, lambda: HOT[name](bench)):
+        rows = bench.store.database._connection.execute(f"EXPLAIN QUERY PLAN {statement}").fetchall()
+        plans += [f"{row['detail']} <- {statement}" for row in rows]
+    scans = [plan for plan in plans if plan.startswith("SCAN") and "USING" not in plan.split(" <- ")[0]]
+    assert [plan for plan in scans if not plan.startswith(("SCAN (subquery", "SCAN CONSTANT", "SCAN (join"))] == []
+    assert plans

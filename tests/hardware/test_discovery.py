@@ -1,0 +1,120 @@
+"""Finding modems by what they are, not by what their ports are called today."""
+
+from __future__ import annotations
+
+import pytest
+
+from hardware.clock import FakeClock
+from hardware.discovery import AUTO, SerialPort, candidates, find_modems, open_by_identity
+from hardware.errors import PortUnavailable
+from hardware.simulator import EC25, GENERIC, HUAWEI, SimCard, SimulatedModem, SimulatedNetwork
+from hardware.transport import Transport
+
+IMEI_A, IMEI_B = "490154203237518", "356938035643809"
+ICCID_A, ICCID_B = "8944100000000000017", "8944100000000000025"
+
+
+class Machine:
+    """Ports by name: a modem, or something that says nothing. Remembers which were opened and which are still open."""
+
+    def __init__(self) -> None:
+        self.clock = FakeClock()
+        network = SimulatedNetwork(self.clock)
+        sims = SimCard(iccid=ICCID_A), SimCard(imsi="001010000000002", iccid=ICCID_B, number="+447700900151")
+        self.huawei = SimulatedModem(network, sims[0], HUAWEI, name="a", imei=IMEI_A)
+        self.quectel = SimulatedModem(network, sims[1], EC25, name="b", imei=IMEI_B)
+        self.mute = SimulatedModem(network, None, GENERIC, name="c")
+        self.mute.fall_silent()
+        self.there = {
+            "/dev/ttyUSB0": self.mute,
+            "/dev/ttyUSB1": self.huawei,
+            "/dev/ttyUSB2": self.mute,
+            "/dev/ttyUSB3": self.quectel,
+            "/dev/ttyS0": self.mute,
+        }
+        self.opened: list[str] = []
+        self.open_now: set[str] = set()
+        self.held: set[str] = set()
+
+    def open(self, name: str) -> Transport:
+        if name in self.held or name not in self.there:
+            raise PortUnavailable(name, "held by another program")
+        self.opened.append(name)
+        self.open_now.add(name)
+        return Named(self, name, self.there[name].transport())
+
+
+class Named:
+    def __init__(self, machine: Machine, name: str, transport: Transport) -> None:
+        self.name, self._machine, self._transport = name, machine, transport
+        self.write, self.read, self.wake = transport.write, transport.read, transport.wake
+
+    def close(self) -> None:
+        self._machine.open_now.discard(self.name)
+        self._transport.close()
+
+
+PORTS = [
+    SerialPort("/dev/ttyS0"),
+    SerialPort("/dev/ttyUSB0", 0x12D1, 0x1506, 0, "1-1"),
+    SerialPort("/dev/ttyUSB1", 0x12D1, 0x1506, 1, "1-1"),
+    SerialPort("/dev/ttyUSB2", 0x2C7C, 0x0125, 0, "1-2", "EC25 diag"),
+    SerialPort("/dev/ttyUSB3", 0x2C7C, 0x0125, 2, "1-2"),
+]
+
+
+@pytest.fixture
+def machine() -> Machine:
+    return Machine()
+
+
+def test_only_ports_of_known_modems_are_candidates_and_the_likeliest_come_first() -> None:
+    names = [port.device for port in candidates(PORTS)]
+    assert names == ["/dev/ttyUSB3", "/dev/ttyUSB0", "/dev/ttyUSB1", "/dev/ttyUSB2"]
+    assert [port.device for port in candidates(PORTS, probe_all=True)][-1] == "/dev/ttyS0"
+
+
+def test_each_modem_is_found_once_by_its_at_port(machine: Machine) -> None:
+    found = find_modems(machine.open, machine.clock, ports=PORTS)
+    assert {(modem.port.device, modem.identity.imei) for modem in found} == {
+        ("/dev/ttyUSB1", IMEI_A),
+        ("/dev/ttyUSB3", IMEI_B),
+    }
+    assert "/dev/ttyS0" not in machine.opened
+    assert not machine.open_now
+
+
+def test_a_path_without_identity_is_opened_as_it_is(machine: Machine) -> None:
+    assert open_by_identity("/dev/ttyUSB2", machine.open, machine.clock, ports=PORTS).name == "/dev/ttyUSB2"
+    assert machine.opened == ["/dev/ttyUSB2"]
+
+
+@pytest.mark.parametrize("path", ["/dev/ttyUSB1", "/dev/ttyUSB0", "/dev/ttyUSB3", "/dev/gone", AUTO])
+@pytest.mark.parametrize(
+    ("imei", "iccid"), [(IMEI_A, None), (None, ICCID_A), (IMEI_A, ICCID_A), (IMEI_A[:14], ICCID_A[:18])]
+)
+def test_identity_decides_wherever_the_path_leads(
+    machine: Machine, path: str, imei: str | None, iccid: str | None
+) -> None:
+    transport = open_by_identity(path, machine.open, machine.clock, imei=imei, iccid=iccid, ports=PORTS)
+    assert transport.name == "/dev/ttyUSB1"
+    assert machine.open_now == {"/dev/ttyUSB1"}
+    assert path == AUTO or path == "/dev/gone" or machine.opened[0] == path
+
+
+def test_auto_takes_the_first_modem_that_nobody_holds(machine: Machine) -> None:
+    machine.held.add("/dev/ttyUSB3")
+    assert open_by_identity(AUTO, machine.open, machine.clock, ports=PORTS).name == "/dev/ttyUSB1"
+
+
+def test_what_is_not_there_is_said_without_naming_it_in_full(machine: Machine) -> None:
+    with pytest.raises(PortUnavailable) as missed:
+        open_by_identity(AUTO, machine.open, machine.clock, imei="111111111111111", ports=PORTS)
+    assert "IMEI …1111" in str(missed.value)
+    assert "111111111111111" not in str(missed.value)
+    assert not machine.open_now
+
+
+def test_a_card_in_the_wrong_modem_is_not_taken(machine: Machine) -> None:
+    with pytest.raises(PortUnavailable):
+        open_by_identity(AUTO, machine.open, machine.clock, imei=IMEI_A, iccid=ICCID_B, ports=PORTS)
