@@ -79,7 +79,7 @@ def _kernel_boot_id() -> str:
 
 
 def _kernel_time_status() -> int:
-    # struct timex is 208 bytes on 64-bit Linux, 128 on 32-bit; `status` follows modes, offset, freq, maxerror, esterror.
+    # struct timex is 208 bytes on 64-bit Linux, 128 on 32-bit; `status` is its sixth word-sized place, an int.
     buffer = (ctypes.c_long * 64)()
     libc = ctypes.CDLL(None, use_errno=True)
     if libc.adjtimex(ctypes.byref(buffer)) < 0:
