@@ -113,7 +113,8 @@ def _in_window(stamp: float | None, candidate: Candidate) -> bool:
         return True
     last = candidate.submitted + WINDOW_LIMIT
     if candidate.answered is not None:
-        last = min(last, candidate.answered + WINDOW_AFTER)
+        end = candidate.answered + WINDOW_AFTER
+        last = min(last, end) if candidate.reference is None else end
     return candidate.submitted - CLOCKS_DIFFER <= stamp <= last + CLOCKS_DIFFER
 
 

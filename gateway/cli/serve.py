@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import logging
-import sys
 from pathlib import Path
 
 import click
@@ -41,7 +40,7 @@ def serve(config: Path, log_level: str) -> None:
     service = Service(settings, SystemClock())
     service.start()
     ready = json.dumps({"event": "ready", "url": service.url}) if form == "json" else f"ready {service.url}"
-    print(ready, file=sys.stderr, flush=True)
+    click.echo(ready, err=True)
     stop.wait()
     log.info("stopping: what is on the air is finished first")
     if not service.stop(GRACE):

@@ -171,7 +171,8 @@ class Upkeep(Claims):
     def _unconfirmed(self, case: Case, now: Instant, slots: Sequence[Slot]) -> bool:
         """Over another SIM if there is one, and only over one that has given reports lately."""
         used = {row["imsi"] for row in case.attempts if row["state"] == AttemptState.ACCEPTED and row["report"]}
-        fit = [slot for slot in slots if slot.serves(case.message["home"]) and self._reports_lately(case.cx, slot, now)]
+        serving = [slot for slot in slots if slot.reports and slot.serves(case.message["home"])]
+        fit = [slot for slot in serving if self._reports_lately(case.cx, slot, now)]
         fit.sort(key=lambda slot: slot.imsi in used)
         if not used or not fit or case.state is not MessageState.SENT or not case.sendable(now):
             return False
