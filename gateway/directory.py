@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+from gateway.messages import Lane
+
 READY = "ready"
 PAUSED = "paused"
 
@@ -78,6 +80,18 @@ def routes_for(name: str, modems: Sequence[ModemView], prefixes: Iterable[str]) 
     return tuple(sorted(queues))
 
 
-def others_usable(name: str, number_prefix: str, modems: Sequence[ModemView]) -> bool:
-    """Whether a modem other than `name` could take a number with that home prefix at once."""
-    return any(view.usable and view.name != name and serves(view, number_prefix) for view in modems)
+def others_usable(name: str, home: str, lane: Lane, modems: Sequence[ModemView], prefixes: Iterable[str]) -> bool:
+    """Whether a modem other than `name` would take a message of that home queue and lane at once."""
+    prefixes = tuple(prefixes)
+    return any(
+        view.usable
+        and view.name != name
+        and takes(view, lane)
+        and (home == f"modem:{view.name}" or home in routes_for(view.name, modems, prefixes))
+        for view in modems
+    )
+
+
+def takes(view: ModemView, lane: Lane) -> bool:
+    """Whether a modem sends messages of a lane at all."""
+    return lane is Lane.OTP or not view.reserve_for_otp

@@ -17,8 +17,8 @@ from gateway.retry import RetryPolicy
 from gateway.sending import Others, Sender
 from gateway.store import Store, StoreError
 from hardware.clock import Clock
-from hardware.errors import HardwareError
-from hardware.modem import Modem, ModemState
+from hardware.errors import CommandRejected, HardwareError
+from hardware.modem import Modem, ModemState, NotReady, RestartLevel
 from hardware.transport import Transport
 
 log = logging.getLogger("simwire.dispatcher")
@@ -27,6 +27,7 @@ T = TypeVar("T")
 IDLE_WAIT = 30.0  # seconds between looks at registration and signal while nothing happens
 SWEEP_EVERY = 60.0  # seconds between sweeps of the storages: indications get lost
 NOT_READY_WAIT = 5.0  # seconds between looks at a modem that waits for its SIM, the network or a person
+RECOVERIES_BEFORE_RADIO, RECOVERIES_BEFORE_RESET = 3, 6  # in a row, before the radio and then the modem are restarted
 REOPEN_WAITS = (0.25, 0.5, 1.0, 2.0, 5.0)  # seconds before the port is opened again; the last one repeats
 
 
@@ -78,10 +79,10 @@ class ModemWorker:
 
     def wake(self, lane: Lane = Lane.BULK) -> None:
         """There may be work; `lane` tells how urgent the most urgent of it is."""
-        self._sender.urgent = min(self._sender.urgent, lane)
+        self._sender.hint(lane)
         self._woken.set()
-        if (transport := self._transport) is not None:
-            transport.wake()
+        if (modem := self._modem) is not None:
+            modem.wake()
 
     def request(self, action: Callable[[Modem], T]) -> Future[T]:
         """Run `action` on the worker's thread between two submits; the future carries its result or HardwareError."""
@@ -115,14 +116,22 @@ class ModemWorker:
             try:
                 self.turn(IDLE_WAIT)
             except StoreError as error:
-                log.error("modem %s: %s", self.name, error)
-                self._close()
-                self._pause_for(REOPEN_WAITS[-1])
+                self.recover_from(str(error))
+            except Exception as error:
+                log.exception("modem %s: a defect of the program", self.name)
+                self.recover_from(f"a defect of the program: {type(error).__name__}")
         try:
             self._sender.hand_back()
         except StoreError as error:
-            log.error("modem %s: %s; settled at the next start", self.name, error)
+            log.warning("modem %s: %s; what it was sending is settled at the next start", self.name, error)
         self._close()
+
+    def recover_from(self, what: str) -> None:
+        """Something other than the modem failed: show it, close the port, and wait a while before the next `turn`."""
+        log.error("modem %s: %s", self.name, what)
+        self._close()
+        self._publish(state="failed", reason=what, advice="it goes on by itself; see the log", last_error=what)
+        self._pause_for(REOPEN_WAITS[-1])
 
     def turn(self, idle: float) -> None:
         """One round: open, bring up, send what there is, else listen for at most `idle` seconds.
@@ -135,6 +144,11 @@ class ModemWorker:
                 self._work(modem, idle)
             else:
                 self._bring_up(modem, idle)
+        except (NotReady, CommandRejected) as error:
+            # The port is fine: the next round sees what the modem needs.
+            log.info("modem %s: %s", self.name, error)
+            if self._modem is not None:
+                self._publish_status(self._modem)
         except HardwareError as error:
             self._lost(error, idle)
 
@@ -146,15 +160,16 @@ class ModemWorker:
         return modem
 
     def _bring_up(self, modem: Modem, idle: float) -> None:
+        # What is claimed goes back first: this may take minutes, and the SIM may be another one afterwards.
+        self._sender.hand_back()
+        self._publish_status(modem)
         modem.bring_up()
         self._publish_status(modem)
         self._next_refresh = self._clock.boot() + IDLE_WAIT
         self._next_sweep = self._clock.boot() + SWEEP_EVERY
         if modem.status.state is ModemState.READY:
             self._failures = 0
-            self._others.planned()
             return
-        self._sender.hand_back()
         self._run_requests(modem)
         modem.service(min(idle, NOT_READY_WAIT))
         self._publish_status(modem)
@@ -185,10 +200,25 @@ class ModemWorker:
 
     def _send(self, modem: Modem, attempt: ClaimedAttempt) -> None:
         self._sender.send(modem, attempt)
+        if self._sender.needs_help:
+            self._help(modem)
+            return
         if self._sender.has_more and not self._backlog:
             self._sender.store_outcome()
             self._backlog = True
             modem.backlog(True)
+        self._publish_status(modem)
+
+    def _help(self, modem: Modem) -> None:
+        """The modem cannot send as it is: the ladder again, which also empties its storage; in the end a restart."""
+        self._sender.hand_back()
+        self._publish(state="configuring", reason=self._sender.counts.last_error)
+        if self._sender.recoveries >= RECOVERIES_BEFORE_RESET:
+            self._sender.recoveries = 0
+            modem.restart(RestartLevel.DEVICE)
+        elif self._sender.recoveries >= RECOVERIES_BEFORE_RADIO:
+            modem.restart(RestartLevel.RADIO)
+        modem.bring_up()
         self._publish_status(modem)
 
     def _housekeeping(self, modem: Modem) -> None:
@@ -211,7 +241,7 @@ class ModemWorker:
             self._sender.hand_back()
             try:
                 future.set_result(action(modem))
-            except HardwareError as error:
+            except Exception as error:  # noqa: BLE001 - it belongs to whoever asked
                 future.set_exception(error)
 
     # -- ends ---------------------------------------------------------------------------------------------------------
@@ -269,6 +299,8 @@ class ModemWorker:
     def _publish(self, **changes: Any) -> None:  # noqa: ANN401 - fields of ModemView, checked by `replace`
         before = self._view
         self._view = replace(before, **changes)
+        if before.usable != self._view.usable:
+            self._others.planned()  # others step in, or step back
         if before.state != self._view.state:
             why = f": {self._view.reason}" if self._view.reason else ""
             log.info("modem %s is %s%s", self.name, self._view.state, why)

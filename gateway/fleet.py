@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable
 from concurrent.futures import Future
 from typing import TypeVar
 
-from gateway.directory import ModemView, routes_for
+from gateway.directory import ModemView, routes_for, takes
 from gateway.dispatcher import ModemWorker
 from gateway.messages import Lane
 from hardware.modem import Modem
@@ -24,6 +24,8 @@ class Fleet:
         self._threads: list[threading.Thread] = []
         self.on_planned: Callable[[], None] = lambda: None
         """Called when attempts were planned: the scheduler arms itself by it."""
+        self.on_stored: Callable[[], None] = lambda: None
+        """Called when a message was stored."""
 
     def add(self, worker: ModemWorker) -> None:
         """Take a worker in, before `start`."""
@@ -64,10 +66,13 @@ class Fleet:
         A busy worker looks at the outbox by itself after its submit; only a more urgent lane must reach it sooner.
         """
         views = self.views()
+        self.on_stored()
         for worker in self._workers.values():
-            if not self._takes(worker, queue, views):
+            view = worker.view
+            if not (view.usable and takes(view, lane) and self._takes(worker, queue, views)):
                 continue
             if worker.idle:
+                worker.idle = False  # the next message wakes another one
                 worker.wake(lane)
                 return
             if lane is Lane.OTP:

@@ -10,6 +10,7 @@ import json
 import logging
 import re
 import sys
+import threading
 from datetime import UTC, datetime
 from typing import Literal, TextIO
 
@@ -74,3 +75,11 @@ def configure(form: Literal["text", "json"], level: str = "INFO", stream: TextIO
     root.setLevel(level.upper())
     for name in _QUIET:
         logging.getLogger(name).setLevel(logging.WARNING)
+    threading.excepthook = _thread_failed
+
+
+def _thread_failed(failure: threading.ExceptHookArgs) -> None:
+    """A thread that dies tells it in the log's own form, not in a trace with numbers on standard error."""
+    name = failure.thread.name if failure.thread else "unknown"
+    trace = (failure.exc_type, failure.exc_value or failure.exc_type(), failure.exc_traceback)
+    logging.getLogger("simwire").critical("thread %s ended by an error", name, exc_info=trace)

@@ -235,6 +235,8 @@ class ClaimedAttempt:
     """Steps of the retry schedule that the part has taken."""
     hopped: bool = False
     """Whether the present step has already used another modem."""
+    home: str = "route:"
+    """Home queue of its message: `route:<prefix>` or `modem:<name>`."""
 
     @property
     def possible_duplicate(self) -> bool:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import logging
 import threading
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Protocol
@@ -16,13 +17,14 @@ from typing import Protocol
 from apscheduler.schedulers.background import BackgroundScheduler
 
 from gateway.directory import ModemView, serves
-from gateway.store import Slot, Store
+from gateway.store import Slot, Store, StoreError
 from hardware.clock import Clock, Instant
 
 log = logging.getLogger("simwire.scheduler")
 
 SAFETY_NET = 15.0  # seconds between rounds that happen whatever was armed
 SHORTEST_WAIT = 0.05  # seconds between two rounds, whatever is due
+LOOK_EVERY = 1.0  # seconds between looks at the wall clock, and after which a stored message is considered
 CLOCK_STEP = 1.0  # seconds by which wall and boot clock may drift apart before the armed job is set anew
 
 
@@ -51,50 +53,69 @@ class Modems(Protocol):
 
 
 class Scheduler:
-    """Runs `round` at the right moments and tells the fleet when it changed something."""
+    """Runs `round` at the right moments and tells the fleet when it changed something.
 
-    def __init__(
-        self,
-        store: Store,
-        clock: Clock,
-        timing: Timing,
-        modems: Modems,
-    ) -> None:
+    APScheduler sleeps until a wall time; a watch of our own, on the monotonic clock, arms it anew when the wall clock
+    was stepped, and keeps the looking for what is due next out of the threads that store things.
+    """
+
+    def __init__(self, store: Store, clock: Clock, timing: Timing, modems: Modems) -> None:
         self._store, self._clock, self._timing, self._modems = store, clock, timing, modems
         self._armed: float | None = None
+        self._stored = False
         self._offset = 0.0
-        self._lock = threading.Lock()
+        self._arming, self._rounds = threading.Lock(), threading.Lock()
+        self._attention, self._stopped = threading.Event(), threading.Event()
+        self._watcher = threading.Thread(target=self._watch, name="scheduler-watch", daemon=True)
         self._jobs = BackgroundScheduler(
             timezone=UTC, job_defaults={"misfire_grace_time": None, "coalesce": True, "max_instances": 1}
         )
 
     def start(self) -> None:
         """Start the clockwork; the first round runs at once."""
-        now = self._clock.now()
-        self._offset = now.wall - now.boot
-        self._jobs.add_job(self._tick, "interval", seconds=SAFETY_NET, id="safety-net")
+        self._offset = self._wall_offset()
         self._jobs.start()
-        self._arm(now.boot)
+        self._wind_up()
+        self._watcher.start()
 
     def stop(self) -> None:
-        """Stop after a round that is under way."""
-        self._jobs.shutdown(wait=True)
+        """Stop, after a round that is under way."""
+        self._stopped.set()
+        self._attention.set()
+        # Not waiting: APScheduler would hold its own lock meanwhile, and the round needs that to arm the next one.
+        self._jobs.shutdown(wait=False)
+        self._watcher.join()
+        with self._rounds:
+            return
 
-    def expect(self, due_boot: float) -> None:
-        """Something becomes due at that moment on the boot clock; costs nothing where an earlier one is armed."""
-        if self._armed is None or due_boot < self._armed:
-            self._arm(due_boot)
+    def planned(self) -> None:
+        """Attempts were planned: look soon what is due next. From any thread, and at no cost."""
+        self._attention.set()
 
-    def look_again(self, earliest: float = 0.0) -> None:
-        """Attempts were planned: arm the job for what is due next, on the boot clock not before `earliest`."""
-        due = self._store.outbox.next_due(self._timing.hedge_after, self._timing.resend_unconfirmed_after)
-        if due is not None:
-            self.expect(max(due, earliest))
+    def stored(self) -> None:
+        """A message was stored: look within a second what is due next. From any thread, and at no cost."""
+        self._stored = True
 
     def round(self, now: Instant) -> int:
         """Do everything that is due at `now`; returns how many attempts or messages changed."""
-        outbox, prefixes = self._store.outbox, ("", *self._modems.prefixes())
-        slots = [
+        outbox, timing, slots = self._store.outbox, self._timing, self._slots()
+        rules: list[Callable[[], int]] = [
+            lambda: outbox.expire_due(now),
+            lambda: outbox.wake_due(now),
+            lambda: outbox.retry_unmatched(now),
+            lambda: self._store.inbox.release_incomplete(now),
+            lambda: self._store.idempotency.purge(now),
+            lambda: outbox.strand_due(now, slots),
+        ]
+        if timing.hedge_after:
+            rules.append(lambda: outbox.hedge_due(now, timing.hedge_after, slots))
+        if timing.resend_unconfirmed_after:
+            rules.append(lambda: outbox.unconfirmed_due(now, timing.resend_unconfirmed_after, slots))
+        return sum(_tried(rule) for rule in rules)
+
+    def _slots(self) -> list[Slot]:
+        prefixes = ("", *self._modems.prefixes())
+        return [
             Slot(
                 view.name,
                 view.imsi or view.iccid or view.name,
@@ -104,29 +125,64 @@ class Scheduler:
             for view in self._modems.views()
             if view.usable
         ]
-        changed = outbox.expire_due(now) + outbox.wake_due(now) + outbox.retry_unmatched(now)
-        changed += self._store.inbox.release_incomplete(now)
-        self._store.idempotency.purge(now)
-        if self._timing.hedge_after:
-            changed += outbox.hedge_due(now, self._timing.hedge_after, slots)
-        if self._timing.resend_unconfirmed_after:
-            changed += outbox.unconfirmed_due(now, self._timing.resend_unconfirmed_after, slots)
-        return changed + outbox.strand_due(now, slots)
 
     def _tick(self) -> None:
-        now = self._clock.now()
-        with self._lock:
-            offset, self._offset = self._offset, now.wall - now.boot
-            self._armed = None
-        if abs(now.wall - now.boot - offset) > CLOCK_STEP:
-            log.warning("the wall clock was stepped by %+.1f s; every job is armed again", now.wall - now.boot - offset)
-        if self.round(now):
-            self._modems.wake_idle()
-        self.look_again(now.boot + SHORTEST_WAIT)
+        with self._rounds:
+            if self._stopped.is_set():
+                return
+            with self._arming:
+                self._armed = None
+            if self.round(self._clock.now()):
+                self._modems.wake_idle()
+        self._attention.set()
+
+    # -- the watch ----------------------------------------------------------------------------------------------------
+
+    def _watch(self) -> None:
+        while not self._stopped.is_set():
+            asked = self._attention.wait(LOOK_EVERY)
+            self._attention.clear()
+            try:
+                if abs(self._wall_offset() - self._offset) > CLOCK_STEP:
+                    log.warning("the wall clock was stepped by %+.1f s", self._wall_offset() - self._offset)
+                    self._offset = self._wall_offset()
+                    self._wind_up()
+                if asked or self._stored:
+                    self._stored = False
+                    self._look_again()
+            except StoreError as error:
+                log.warning("what is due next is not known: %s", error)
+
+    def _look_again(self) -> None:
+        due = self._store.outbox.next_due(self._timing.hedge_after, self._timing.resend_unconfirmed_after)
+        if due is not None and (self._armed is None or due < self._armed):
+            self._arm(max(due, self._clock.boot() + SHORTEST_WAIT))
+
+    def _wind_up(self) -> None:
+        """Set every job by the wall clock as it is now; a round runs at once."""
+        if not self._stopped.is_set():
+            self._jobs.add_job(self._tick, "interval", seconds=SAFETY_NET, id="safety-net", replace_existing=True)
+        self._arm(self._clock.boot())
 
     def _arm(self, due_boot: float) -> None:
-        now = self._clock.now()
-        with self._lock:
+        with self._arming:
+            if self._stopped.is_set():
+                return
+            now = self._clock.now()
             self._armed = due_boot
-        at = datetime.fromtimestamp(now.wall + max(0.0, due_boot - now.boot), UTC)
-        self._jobs.add_job(self._tick, "date", run_date=at, id="due", replace_existing=True)
+            at = datetime.fromtimestamp(now.wall + max(0.0, due_boot - now.boot), UTC)
+            self._jobs.add_job(self._tick, "date", run_date=at, id="due", replace_existing=True)
+
+    def _wall_offset(self) -> float:
+        now = self._clock.now()
+        return now.wall - now.boot
+
+
+def _tried(rule: Callable[[], int]) -> int:
+    try:
+        return rule()
+    except StoreError as error:
+        log.warning("left for the next round: %s", error)
+    except Exception:  # one rule that trips must not stop the others
+        log.exception("a defect of the program; left for the next round")
+    return 0

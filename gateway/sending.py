@@ -7,25 +7,25 @@ the result is committed while the modem makes its prompt.
 from __future__ import annotations
 
 import logging
+from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Protocol
 
 from gateway.directory import ModemView, others_usable, routes_for
 from gateway.incoming import ModemInbox
 from gateway.messages import ClaimedAttempt, Lane, Refusal
 from gateway.retry import RetryPolicy, decide
-from gateway.store import Slot, Store
+from gateway.store import Slot, Store, StoreError
 from gateway.submission import refusal_of, submit_pdu
 from hardware.clock import Clock
-from hardware.errors import CommandRejected, CommandTimeout, ConnectionLost, SubmitUncertain
-from hardware.modem import Modem, NotReady, RestartLevel
+from hardware.errors import CommandRejected, CommandTimeout, PduError, SubmitUncertain
+from hardware.modem import Modem
 
 log = logging.getLogger("simwire.sending")
 
 ASIDE_WAITS = (60.0, 120.0, 300.0, 600.0)  # seconds a SIM stays aside after refusals in a row
 REFUSALS_BEFORE_ASIDE = 3
-RECOVERIES_BEFORE_RADIO, RECOVERIES_BEFORE_RESET = 3, 6  # in a row, before the radio and then the modem are restarted
 
 
 class Others(Protocol):
@@ -69,7 +69,11 @@ class _Outcome:
 
 
 class Sender:
-    """The sending half of one worker; used on its thread, but for `urgent` and `paused`, which others may set."""
+    """The sending half of one worker; used on its thread, but for `hint` and `paused`, which others may use.
+
+    Whatever was claimed is held here until the store has taken its outcome, or has it back: a store that fails for a
+    while loses nothing.
+    """
 
     def __init__(
         self,
@@ -83,14 +87,17 @@ class Sender:
         self._store, self._others, self._sink, self._clock = store, others, sink, clock
         self._retries, self._view = retries, view
         self.counts = Counts()
-        self.urgent = Lane.BULK
-        """The most urgent lane that something was stored for since the last claim."""
+        self.recoveries = 0
+        """How often in a row the modem needed help before it could send; see `needs_help`."""
+        self.needs_help = False
+        """Whether the last refusal asks for the modem to be set up again."""
         self.paused = False
         self.aside_until = 0.0
         """Boot-clock seconds until which the network's refusals keep this SIM aside."""
+        self._hints: deque[Lane] = deque()
         self._ahead: ClaimedAttempt | None = None
-        self._unstored: _Outcome | None = None
-        self._refusals = self._recoveries = self._asides = 0
+        self._unstored: deque[_Outcome] = deque()
+        self._refusals = self._asides = 0
 
     @property
     def aside(self) -> bool:
@@ -103,23 +110,33 @@ class Sender:
 
     # -- claiming -----------------------------------------------------------------------------------------------------
 
+    def hint(self, lane: Lane) -> None:
+        """Something was stored in that lane; from any thread."""
+        self._hints.append(lane)
+
     def take(self) -> ClaimedAttempt | None:
         """The part that goes next; the one claimed ahead, unless something more urgent came since."""
-        ahead, self._ahead = self._ahead, None
-        urgent, self.urgent = self.urgent, Lane.BULK
+        urgent, ahead = self._urgent(), self._ahead
         if ahead is not None:
             if urgent >= ahead.lane and self._may_send():
+                self._ahead = None
                 return ahead
-            self._store.outbox.release(ahead.id, self._clock.now())  # it keeps its place
+            self.hand_back()  # it keeps its place
         return self._claim() if self._may_send() else None
 
     def hand_back(self) -> None:
-        """Store what is not stored yet, and give back what is only claimed."""
+        """Store what is not stored yet, and give back what is only claimed. Raises StoreError, and keeps the rest."""
         self.store_outcome()
-        ahead, self._ahead = self._ahead, None
-        if ahead is not None:
-            self._store.outbox.release(ahead.id, self._clock.now())
+        if self._ahead is not None:
+            self._store.outbox.release(self._ahead.id, self._clock.now())
+            self._ahead = None
             self._others.planned()
+
+    def _urgent(self) -> Lane:
+        urgent = Lane.BULK
+        while self._hints:
+            urgent = min(urgent, self._hints.popleft())
+        return urgent
 
     @property
     def has_more(self) -> bool:
@@ -140,39 +157,40 @@ class Sender:
     def send(self, modem: Modem, attempt: ClaimedAttempt) -> None:
         """Hand one part to the modem. Its outcome is stored by the next AT+CMGS, or by `store_outcome`.
 
-        Raises CommandTimeout, ConnectionLost and NotReady, after which the outcome is kept for `store_outcome` too.
+        Raises CommandTimeout, ConnectionLost, NotReady and StoreError; what was claimed is kept for `store_outcome`
+        then too.
         """
         hooks = _Hooks(self, attempt)
-        outcome = _Outcome(attempt)
+        outcome = _Outcome(attempt, handed_back=True)
+        self.needs_help = False
         try:
-            outcome.reference = modem.submit(submit_pdu(attempt, self._clock.boot()), hooks)
+            reference = modem.submit(submit_pdu(attempt, self._clock.boot()), hooks)
+            outcome = _Outcome(attempt, reference)
         except WithdrawnError:
-            outcome.handed_back = True
+            pass
+        except PduError as error:
+            outcome = _Outcome(attempt, refusal=Refusal("permanent", f"no PDU can be made: {error}"))
         except CommandRejected as error:
-            outcome.refusal = refusal_of(error, modem.classify(error))
-            if hooks.begun and outcome.refusal.error_class == "uncertain":
-                outcome.uncertain = outcome.refusal.result
+            refusal = refusal_of(error, modem.classify(error))
+            uncertain = refusal.result if hooks.begun and refusal.error_class == "uncertain" else None
+            outcome = _Outcome(attempt, refusal=refusal, uncertain=uncertain)
         except SubmitUncertain as error:
-            outcome.uncertain = error.reason
+            outcome = _Outcome(attempt, uncertain=error.reason)
         except CommandTimeout as error:
-            self._keep(replace(outcome, refusal=Refusal("recover", str(error))))
+            outcome = _Outcome(attempt, refusal=Refusal("recover", str(error)))
             raise
-        except (ConnectionLost, NotReady):
-            self._keep(replace(outcome, handed_back=True))
-            raise
-        self._keep(outcome)
-        if outcome.uncertain is not None:
-            self._settle(modem, attempt)
-        elif outcome.refusal is not None:
-            self.store_outcome()  # at once: it may say that this SIM must rest
-            if outcome.refusal.error_class == "recover":
-                self._recover(modem)
-        else:
-            self._recoveries = 0
+        finally:
+            self._unstored.append(outcome)
+        self._follow(modem, outcome)
 
-    def _keep(self, outcome: _Outcome) -> None:
-        self.store_outcome()  # the one before, where this command was refused before its hook ran
-        self._unstored = outcome
+    def _follow(self, modem: Modem, outcome: _Outcome) -> None:
+        """What an outcome asks for at once; a success waits for the next AT+CMGS to be on its way."""
+        if outcome.uncertain is not None:
+            self._settle(modem, outcome.attempt)
+        elif outcome.refusal is not None:
+            self.store_outcome()  # it may say that this SIM must rest
+            self.needs_help = outcome.refusal.error_class == "recover"
+        self.recoveries = self.recoveries + 1 if self.needs_help else 0
 
     def _settle(self, modem: Modem, attempt: ClaimedAttempt) -> None:
         """After an unknown outcome: store it, then see what the modem still has to say about it."""
@@ -183,16 +201,6 @@ class Sender:
             self._store.outbox.settle_late(attempt.id, late.reference, refusal, self._clock.now())
             self._others.planned()
 
-    def _recover(self, modem: Modem) -> None:
-        """The modem needs help before it can send: the ladder again, which also empties its storage; then harder."""
-        self._recoveries += 1
-        if self._recoveries >= RECOVERIES_BEFORE_RESET:
-            self._recoveries = 0
-            modem.restart(RestartLevel.DEVICE)
-        elif self._recoveries >= RECOVERIES_BEFORE_RADIO:
-            modem.restart(RestartLevel.RADIO)
-        modem.bring_up()
-
     def begin(self, attempt: ClaimedAttempt) -> None:
         """The durable mark before the PDU's first octet; raises WithdrawnError where the part may no longer go."""
         if not self._store.outbox.begin(attempt.id, self._clock.now()):
@@ -202,43 +210,50 @@ class Sender:
 
     def claim_ahead(self) -> None:
         """The PDU is with the modem: claim the part that goes next."""
-        if self._ahead is None and self._may_send():
-            self.urgent = Lane.BULK
+        if self._ahead is not None or not self._may_send():
+            return
+        self._urgent()
+        try:
             self._ahead = self._claim()
+        except StoreError as error:  # the submit on the air must come to its end whatever the disk does
+            log.warning("nothing claimed ahead: %s", error)
 
     # -- outcomes -----------------------------------------------------------------------------------------------------
 
     def store_outcome(self) -> None:
-        """Commit what the last submit came to, if that is not done yet."""
-        outcome, self._unstored = self._unstored, None
-        if outcome is None:
-            return
+        """Commit what the submits came to, if that is not done yet. Raises StoreError, and keeps what is left."""
+        while self._unstored:
+            outcome = self._unstored[0]
+            self._commit(outcome)
+            self._unstored.popleft()
+            if outcome.refusal is not None or outcome.attempt.lane is Lane.OTP or outcome.attempt.parts > 1:
+                self._others.planned()
+
+    def _commit(self, outcome: _Outcome) -> None:
         outbox, now, attempt = self._store.outbox, self._clock.now(), outcome.attempt
+        refusal = outcome.refusal
         if outcome.handed_back:
             outbox.release(attempt.id, now)
         elif outcome.uncertain is not None:
             outbox.unknown(attempt.id, now, outcome.uncertain)
             self.counts.last_error = f"outcome unknown: {outcome.uncertain}"
-            self._others.planned()
-        elif outcome.refusal is not None and outcome.refusal.error_class != "accepted":
-            self._store_refusal(attempt, outcome.refusal)
+        elif refusal is not None and refusal.error_class != "accepted":
+            self._store_refusal(attempt, refusal)
         else:
-            outbox.accepted(attempt.id, outcome.reference, now, f"+CMGS: {outcome.reference}")
+            result = refusal.result if refusal is not None else f"+CMGS: {outcome.reference}"
+            outbox.accepted(attempt.id, outcome.reference, now, result)
             self._refusals = self._asides = 0
             self.counts.sent += 1
-            if attempt.lane is Lane.OTP or attempt.parts > 1:
-                self._others.planned()
 
     def _store_refusal(self, attempt: ClaimedAttempt, refusal: Refusal) -> None:
         now, name = self._clock.now(), self._view().name
+        others = others_usable(name, attempt.home, attempt.lane, self._others.views(), self._others.prefixes())
+        verdict = decide(refusal, attempt, self._retries, others_usable=others)
+        self._store.outbox.refused(attempt.id, refusal, verdict, now)
         self.counts.failed += 1
         self.counts.last_error = refusal.result
         self._count_refusal(refusal)
-        others = others_usable(name, attempt.to, self._others.views())
-        verdict = decide(refusal, attempt, self._retries, others_usable=others)
-        self._store.outbox.refused(attempt.id, refusal, verdict, now)
         log.info("refused message=%s part=%d modem=%s %s", attempt.message_id, attempt.part, name, refusal.result)
-        self._others.planned()
 
     def _count_refusal(self, refusal: Refusal) -> None:
         if refusal.error_class != "other_modem":

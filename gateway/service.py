@@ -71,7 +71,7 @@ class Service:
             Timing(config.otp.hedge_after, config.otp.resend_unconfirmed_after),
             self.fleet,
         )
-        self.fleet.on_planned = self.scheduler.look_again
+        self.fleet.on_planned, self.fleet.on_stored = self.scheduler.planned, self.scheduler.stored
         self.intake = Intake(self.store, config, self.clock, self.fleet.wake)
         self.verify = Verify(self.store, self.intake, config, self.clock)
         links = self._simulate([modem for modem in config.modem if modem.port == "simulator"])

@@ -199,7 +199,7 @@ _SIERRA = replace(
     source="ModemManager (ds=1 announced and refused, ds=2 with SR), Linux qcserial (interface 3 takes AT), Sierra "
     "AirPrime EM74xx AT manual (!ICCID, +CPINC), Sierra forum t10538 (OK without +CMGS while NMEA runs)",
     manufacturer=r"sierra",
-    model=r"[EM]C?[M]?\d{4}|MC\d{4}|EM\d{4}",
+    model=r"[EM][CM]\d{4}",
     iccid=(Query("AT!ICCID?", "!ICCID"), _CCID),
     pin_counters=(Query("AT+CPINC?", "+CPINC"), _CPINR),
     storages=("ME", "MT", "SM"),

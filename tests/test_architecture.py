@@ -76,7 +76,7 @@ ALLOWED: dict[str, frozenset[str]] = {
     "gateway.refusals": frozenset(),
     "gateway.scopes": frozenset(),
     "gateway.templates": frozenset(),
-    "gateway.directory": frozenset(),
+    "gateway.directory": VALUES,
     "gateway.logs": frozenset({"gateway.messages"}),
     "gateway.numbers": VALUES,
     "gateway.otp": VALUES,
@@ -177,7 +177,7 @@ CALL_OWNERS: dict[str, frozenset[str]] = {
     "datetime.utcnow": frozenset(),
     "date.today": frozenset(),
     "time.sleep": frozenset({"gateway.cli"}),
-    "threading.Thread": frozenset({"gateway.fleet", "gateway.service", "hardware.simulator"}),
+    "threading.Thread": frozenset({"gateway.fleet", "gateway.scheduler", "gateway.service", "hardware.simulator"}),
     "os.fork": frozenset(),
     "os.system": frozenset(),
 }

@@ -241,4 +241,5 @@ class Claims(Outcomes):
             bound=case.bound_to(attempt["generation"]) is not None,
             step=attempt["step"],
             hopped=bool(attempt["hopped"]),
+            home=message["home"],
         )

@@ -57,6 +57,10 @@ class AtChannel:
         """News in order of arrival, for the owner to take."""
         return self._exchange.indications
 
+    def take_echoed(self) -> bool:
+        """Whether a command came back as an echo since this was asked last."""
+        return self._exchange.take_echoed()
+
     def listen(self, timeout: float) -> None:
         """Wait at most `timeout` seconds for indications; ends early when some came and at the transport's `wake`.
 

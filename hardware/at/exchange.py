@@ -120,6 +120,11 @@ class Exchange:
         lexer.hex_awaited = pending.bare or pending.prefix in ("+CMGL", "+CMGR")
         self._transport.write(pending.text.encode("latin-1", "replace") + b"\r")
 
+    def take_echoed(self) -> bool:
+        """Whether a command was echoed since this was asked last: a modem that was told ATE0 has restarted."""
+        echoed, self._lexer.echoed = self._lexer.echoed, False
+        return echoed
+
     def end(self) -> None:
         """Nothing is pending any more: what came with the final result is news."""
         self._pending = None

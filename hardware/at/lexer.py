@@ -53,6 +53,8 @@ class Lexer:
         """A `>` at the start of a line, or right after an echo, is a prompt; else it is a line like any other."""
         self.echoes: tuple[str, ...] = ()
         """What was written: dropped where a line begins with it."""
+        self.echoed = False
+        """A command came back as an echo; whoever minds sets it back."""
         self.busy = False
         """A command waits for its result: OK and ERROR end a string that was never closed."""
         self.hex_awaited = False
@@ -99,6 +101,7 @@ class Lexer:
         for echo in self.echoes:
             if self._buffer.startswith(echo.encode("latin-1")):
                 end = len(echo)
+                self.echoed = self.echoed or echo.startswith("AT")
         while self._buffer[end : end + 1] == b" ":
             end += 1
         if self._buffer[end : end + 1] != b">":
@@ -138,6 +141,7 @@ class Lexer:
         """The lines that `line` is glued together from, its echo dropped."""
         for echo in self.echoes:
             if line.startswith(echo):
+                self.echoed = self.echoed or echo.startswith("AT")
                 line = line[len(echo) :].lstrip("\x1a\x1b\r ")
         pieces = []
         result = _GLUED_RESULT.match(line)

@@ -105,6 +105,8 @@ class Modem:
                     self._condition.settle(stop.state, stop.reason, stop.advice)
                     self._incoming.take_news()
                     return
+                if not self._ladder.silences_echo():
+                    continue
                 self._incoming.card_news_explained()
                 self._condition.settle(ModemState.SEARCHING, "set up, looking for the network")
                 if self._join():
@@ -280,6 +282,8 @@ class Modem:
     def _take_news(self) -> None:
         """Sort what came and follow it in the state; writes nothing to the modem."""
         self._incoming.take_news()
+        if self._channel.take_echoed() and self._ladder.echo_tells:
+            self._incoming.check_due = True
         restart = self._incoming.restart
         if restart is not None and self._condition.state in (*CONFIGURED, ModemState.LOCKED, ModemState.FAILED):
             self._card.was_reset()

@@ -23,6 +23,7 @@ from hardware.profiles import ReportRoute
 log = logging.getLogger(__name__)
 
 _CARD_NEWS = ("+CPIN", "+CFUN")  # said at every start of the card or the radio (SIMCom, Quectel, Cinterion)
+_ONLY_ANSWERS = frozenset(("+CPMS", "+CNMI", "+COPS", "+CSCA", "+CSMS", "+CMGL", "+CMGR"))  # never said unasked
 _REPORT, _MESSAGE = "report", "message"
 _STATUS_REPORT_TYPE = 2
 _SMS_LOADED = re.compile(r"SMS (Ready|DONE)|\+QIND: *SMS DONE|\+WIND: *4|\^SMMEMFULL|SMSFULL", re.IGNORECASE)
@@ -76,8 +77,8 @@ class Incoming:
         self._routing, self._storage = routing, storage
         self._direct: deque[_Direct] = deque()
         self._announced: deque[_Announced] = deque()
-        self.acknowledgements = 0
-        """+CNMA that the modem waits for."""
+        self.acknowledgements: deque[bool] = deque()
+        """+CNMA that the modem waits for; False where the PDU was lost on the line and is to come again."""
         self.ussd: deque[str] = deque(maxlen=8)
         """+CUSD lines that nobody has taken."""
         self.restart: str | None = None
@@ -92,7 +93,7 @@ class Incoming:
         """Forget what is not true after a restart; stored messages are found by the sweep of the bring-up."""
         self.take_news()
         self._announced.clear()
-        self.acknowledgements = 0
+        self.acknowledgements.clear()
         self.restart, self.check_due, self.lost_settings, self._sweep_due = None, False, False, False
 
     def take_news(self) -> None:
@@ -117,14 +118,17 @@ class Incoming:
             self.restart = news.line
         elif _SMS_LOADED.match(news.line):
             self._sweep_due = self.check_due = True
+        elif news.prefix in _ONLY_ANSWERS:
+            # A result too many came before it, and every answer since is taken for the next command's.
+            self._link.channel.dirty = self._sweep_due = True
         else:
             self._network.heard(news)
 
     def _direct_news(self, news: Indication) -> None:
         if self._routing.service:
-            self.acknowledgements += 1
+            self.acknowledgements.append(news.pdu is not None)
         if news.pdu is None:
-            self._sweep_due = True  # the PDU was lost on the line; where it was stored it is found
+            self._sweep_due = True  # where it was stored too it is found
         else:
             self._direct.append(_Direct(_REPORT if news.prefix == "+CDS" else _MESSAGE, news.pdu))
 
@@ -174,8 +178,8 @@ class Incoming:
         """Write what acknowledgements are due; where one was late or not wanted any more, look at the routing."""
         self.hand_over()
         while self.acknowledgements:
-            expected = self._routing.acknowledge()
-            self.acknowledgements -= 1
+            expected = self._routing.acknowledge(received=self.acknowledgements[0])
+            self.acknowledgements.popleft()
             late = late or not expected
             if late:
                 self.check_due = True

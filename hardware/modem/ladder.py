@@ -40,6 +40,8 @@ class Ladder:
         self.identity = Identity()
         self.smsc: str | None = None
         """The service centre in use, where it is known."""
+        self.echo_tells = False
+        """The modem minds ATE0: an echo after it tells of a restart."""
         self.smsc_in_pdu = False
         """The modem does not keep a service centre: each PDU carries it."""
 
@@ -54,7 +56,9 @@ class Ladder:
 
         Raises NotReady where the modem cannot be used, CommandTimeout where it falls silent, ConnectionLost.
         """
-        for command in ("ATE0", "ATV1", "AT+CMEE=1"):
+        self._link.attempt("ATE0")
+        self._link.channel.take_echoed()
+        for command in ("ATV1", "AT+CMEE=1"):
             self._link.attempt(command)
         self._identify()
         self._switch_on()
@@ -69,6 +73,20 @@ class Ladder:
         self._network.enable(self.profile)
         self._link.attempt("AT+CGSMS=3", timeout=10)
         self._set_service_centre()
+
+    def silences_echo(self) -> bool:
+        """Look after the climb whether the modem still keeps to the ATE0 at its start.
+
+        False where it has forgotten it: it restarted meanwhile without a word. One that never minds ATE0 is excused.
+        """
+        if not self._link.channel.take_echoed():
+            self.echo_tells = True
+            return True
+        self._link.attempt("ATE0")
+        self._link.channel.take_echoed()
+        self._link.attempt("AT")
+        self.echo_tells = not self._link.channel.take_echoed()
+        return not self.echo_tells
 
     def _identify(self) -> None:
         told = (self._told("AT+CGMI"), self._told("AT+CGMM"))

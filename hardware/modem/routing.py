@@ -65,8 +65,10 @@ class Routing:
             return False
         return self._link.attempt(_written(self._setting), timeout=10) is not None and self.keeps()
 
-    def acknowledge(self) -> bool:
-        """Acknowledge one direct message; False where the modem did not wait for it any more."""
+    def acknowledge(self, *, received: bool) -> bool:
+        """Acknowledge one direct message, or ask for it again; False where the modem did not wait for it any more."""
+        if not received:
+            return self._link.attempt("AT+CNMA=2") is not None
         try:
             self._link.command("AT+CNMA")
         except CommandRejected as refused:

@@ -107,11 +107,14 @@ class Listening:
 
     def __init__(self, transport: Transport, bench: Bench) -> None:
         self._transport, self._bench = transport, bench
-        self.read, self.wake, self.close = transport.read, transport.wake, transport.close
+        self.wake, self.close = transport.wake, transport.close
 
     @property
     def name(self) -> str:
         return self._transport.name
+
+    def read(self, timeout: float, *, wakeable: bool = False) -> bytes:
+        return self._bench.on_read(self._transport.read(timeout, wakeable=wakeable))
 
     def write(self, data: bytes) -> None:
         text = data.decode("latin-1").strip()
@@ -140,6 +143,7 @@ class Bench:
         self.written: list[str] = []
         """Everything that drivers wrote, over all openings of the port."""
         self.on_write: Callable[[str], object] = lambda _: None
+        self.on_read: Callable[[bytes], bytes] = lambda data: data
         self.modem: Modem
 
     def plug(self, personality: Personality | None = None, **changes: object) -> None:

@@ -8,7 +8,19 @@ from pathlib import Path
 import pytest
 
 from gateway.messages import Lane
-from hardware.simulator import Fault, LoseAnswer, LoseRegistration, Reboot, Refuse, Silence, Slow, Step, Vanish
+from gateway.store import StoreBusy
+from hardware.simulator import (
+    Fault,
+    LoseAnswer,
+    LoseRegistration,
+    Reboot,
+    Refuse,
+    Silence,
+    SimCard,
+    Slow,
+    Step,
+    Vanish,
+)
 from tests.gateway.rig import ANYBODY, Rig
 
 Make = Callable[..., Rig]
@@ -211,3 +223,52 @@ def test_a_sim_that_is_refused_three_times_rests_and_the_other_works(rig: Make) 
     assert gateway.workers["sim1"].view.advice is not None
     refused = sum("+CMS ERROR: 8" in result for message in messages for result in gateway.results(message))
     assert refused == 3
+
+
+@pytest.mark.parametrize("method", ["claim", "begin", "accepted"])
+@pytest.mark.parametrize("nth", [1, 2])
+def test_a_store_that_fails_for_a_moment_loses_nothing(
+    rig: Make, monkeypatch: pytest.MonkeyPatch, method: str, nth: int
+) -> None:
+    gateway = rig()
+    outbox, calls = gateway.store.outbox, 0
+    works = getattr(outbox, method)
+
+    def fails_once(*values: object, **options: object) -> object:
+        nonlocal calls
+        calls += 1
+        if calls == nth:
+            raise StoreBusy("another program holds the database")
+        return works(*values, **options)
+
+    monkeypatch.setattr(outbox, method, fails_once)
+    messages = [gateway.send(to=f"+44770090005{n}") for n in range(3)]
+    for _ in range(40):
+        try:
+            gateway.step(1)
+        except StoreBusy:  # what `run` survives
+            gateway.workers["sim1"].recover_from("the store failed")
+    assert {gateway.state(message) for message in messages} == {"delivered"}
+    assert len(gateway.network.submits) == 3
+
+
+def test_a_sim_that_was_swapped_takes_no_part_of_what_the_other_began(rig: Make) -> None:
+    gateway = rig()
+    message = gateway.send("x" * 400, lifetime=90.0)
+    other = SimCard(imsi="001010000000099", iccid="8944100000000000099", number="+447700900199")
+    gateway.network.after(2.5, lambda: gateway.modems["sim1"].insert(other))
+    gateway.step(600)
+    sims = {record.imsi for record in gateway.network.submits}
+    assert sims == {"001010000000001"}
+    assert gateway.state(message) == "expired"
+
+
+def test_a_message_wakes_a_modem_that_can_send_it(rig: Make) -> None:
+    gateway = rig(3, sim2={"reserve_for_otp": True})
+    for worker in gateway.workers.values():
+        worker.idle = True
+    gateway.workers["sim1"].pause()
+    gateway.send()
+    assert [worker.idle for worker in gateway.workers.values()] == [True, True, False]
+    gateway.code()
+    assert [worker.idle for worker in gateway.workers.values()] == [True, False, False]

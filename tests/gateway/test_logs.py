@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import logging
+import threading
 from collections.abc import Callable, Iterator
 
 import pytest
@@ -20,7 +21,7 @@ log = logging.getLogger("simwire.test")
 def lines() -> Iterator[Callable[[str], Callable[[], list[str]]]]:
     """Configure the log in a form; what it wrote since, line by line."""
     root = logging.getLogger()
-    handlers, level = root.handlers[:], root.level
+    handlers, level, hook = root.handlers[:], root.level, threading.excepthook
 
     def start(form: str) -> Callable[[], list[str]]:
         stream = io.StringIO()
@@ -30,6 +31,7 @@ def lines() -> Iterator[Callable[[str], Callable[[], list[str]]]]:
     yield start
     root.handlers[:] = handlers
     root.setLevel(level)
+    threading.excepthook = hook
 
 
 def test_text_has_time_level_room_and_event(lines: Callable[[str], Callable[[], list[str]]]) -> None:
@@ -106,3 +108,19 @@ def test_the_news_of_libraries_is_left_out(lines: Callable[[str], Callable[[], l
     logging.getLogger("apscheduler.scheduler").info("job added")
 
     assert written() == []
+
+
+def test_a_thread_that_dies_says_so_in_the_log(lines: Callable[[str], Callable[[], list[str]]]) -> None:
+    written = lines("json")
+
+    def fail() -> None:
+        raise ValueError(f"no route to {NUMBER}")
+
+    thread = threading.Thread(target=fail, name="modem-sim1")
+    thread.start()
+    thread.join()
+
+    (document,) = map(json.loads, written())
+    assert (document["level"], document["event"]) == ("critical", "thread modem-sim1 ended by an error")
+    assert "ValueError" in document["trace"]
+    assert NUMBER not in document["trace"]

@@ -88,7 +88,8 @@ def test_serve_with_a_json_log_says_ready_in_json(config: Path) -> None:
         assert ready == {"event": "ready", "url": ready["url"]}
         assert process.stderr is not None
         process.terminate()
-        assert all(json.loads(line)["event"] for line in process.stderr)
+        rest = process.stderr.read()
+        assert all(line.startswith('{"') and json.loads(line)["event"] for line in rest.splitlines()), rest
         assert process.wait(PATIENCE) == 0
 
 

@@ -85,7 +85,7 @@ class Owner:
         self.accepted.append(text)
 
 
-@settings(max_examples=40, deadline=None, phases=(Phase.explicit, Phase.reuse, Phase.generate))
+@settings(max_examples=25, deadline=None, phases=(Phase.explicit, Phase.reuse, Phase.generate))
 @given(faults=st.lists(st.tuples(st.integers(0, 7), FAULTS), max_size=6), route=ROUTES)
 def test_nothing_is_lost_whatever_happens(faults: list[tuple[int, Fault]], route: ReportRoute) -> None:
     bench = Bench("3", Path())

@@ -15,7 +15,7 @@ from hardware.modem import ModemSettings, ModemState, NotReady, RestartLevel, in
 from hardware.pdu import Address
 from hardware.profiles import GENERIC, ReportRoute
 from hardware.simulator import Boot, Fault, LoseRegistration, Refuse, Silence, SimulatedModem, Slow, Step
-from tests.contract.bench import HANDSET, OWN, Bench, Hooks, submit_pdu
+from tests.contract.bench import HANDSET, OWN, QUICK_BOOT, Bench, Hooks, submit_pdu
 
 SMSC = "+447700900000"
 REGISTRATIONS = ("+CREG", "+CGREG", "+CEREG")
@@ -308,3 +308,45 @@ def test_a_pdu_with_its_own_service_centre_keeps_it(bench: Bench) -> None:
     own = replace(submit_pdu("own"), service_centre=Address.parse("+447700900001"))
     modem.submit(own, Hooks())
     assert bench.network.submits[0].service_centre == "+447700900001"
+
+
+def test_an_echo_that_is_back_tells_of_a_restart_that_nobody_heard(bench: Bench) -> None:
+    bench.plug(boot=replace(QUICK_BOOT, news=()))
+    modem = bench.ready()
+    bench.simulated.reboot()
+    bench.wait(1)
+    modem.backlog(True)  # any command
+    modem.service(0.1)
+    assert modem.status.state is ModemState.CONFIGURING
+    modem.bring_up()
+    assert modem.status.state is ModemState.READY
+
+
+def test_a_modem_that_does_not_mind_ate0_is_used_as_it_is(bench: Bench) -> None:
+    bench.plug()
+    bench.simulated.inject(Fault(Step.COMMAND, Refuse(4, "CME"), command="E", times=0))
+    modem = bench.ready()
+    assert modem.status.state is ModemState.READY
+    commands = len(bench.written)
+    reference = bench.submit()
+    bench.until(lambda: bench.inbox.references == [reference])
+    assert not any("+CNMI" in text for text in bench.written[commands:])
+
+
+def test_a_report_whose_pdu_was_lost_on_the_line_is_asked_for_again(bench: Bench) -> None:
+    bench.plug()
+    bench.ready(profile=replace(GENERIC, report_routes=(ReportRoute.ACKNOWLEDGED,)))
+    lost = []
+
+    def lose_one(data: bytes) -> bytes:
+        head, found, _ = data.partition(b"+CDS: ")
+        if not found or lost:
+            return data
+        lost.append(data)
+        return head + b"+CDS: 30\r\n\r\n+CREG: 1\r\n"
+
+    bench.on_read = lose_one
+    reference = bench.submit()
+    bench.until(lambda: bench.inbox.references == [reference])
+    assert lost
+    assert "AT+CNMA=2" in bench.written
