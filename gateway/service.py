@@ -110,6 +110,7 @@ class Service:
     def stop(self, grace: float = 10.0) -> bool:
         """Stop taking requests, finish what is on the air, close; False where a modem did not finish in time."""
         self._end_waits()
+        self._server.task_dispatcher.shutdown(timeout=int(grace))  # requests under way end before their sockets do
         self._server.close()
         self.scheduler.stop()
         finished = self.fleet.stop(grace)

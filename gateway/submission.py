@@ -25,7 +25,9 @@ def submit_pdu(attempt: ClaimedAttempt, now_boot: float) -> SubmitPdu:
     return SubmitPdu(
         destination=Address.parse(attempt.to),
         body=segment,
-        data_coding=DataCodingScheme.of(segment.alphabet) if "class" in attempt.without else None,
+        data_coding=DataCodingScheme.of(
+            segment.alphabet, None if "class" in attempt.without else attempt.message_class
+        ),
         protocol_identifier=0 if "pid" in attempt.without else _protocol_identifier(attempt),
         validity=None if "validity" in attempt.without else RelativeValidity.at_most(remaining + ROUNDING),
         status_report_request=attempt.report,

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import logging
 import sqlite3
+import struct
 from typing import Final
 
 from gateway.messages import (
@@ -19,13 +21,17 @@ from gateway.messages import (
 )
 from gateway.store.case import Case, Slot
 from gateway.store.common import boot_ms, ms, new_id, pack_body, recipient_tail, unpack_body, wall_ms
-from gateway.store.errors import Conflict
+from gateway.store.errors import Conflict, StoreDamaged
 from gateway.store.ledger import Event
 from gateway.store.outcomes import Outcomes, options
 from hardware.clock import Instant
 
+log = logging.getLogger("simwire.store")
+
 PARTS_APART = 256  # positions between two messages: room for the 255 parts that a message can have (23.040 9.2.3.24.1)
 FLASH_CLASS: Final = 0  # message class 0: shown at once (23.038 4)
+UNREADABLE: Final = "not sent: its stored content cannot be read"
+NOT_BEGUN: Final = "not sent: its lifetime ended first"
 
 _READY = (
     "SELECT * FROM (SELECT a.id, a.lane, a.position FROM attempts AS a CROSS JOIN messages AS m"
@@ -109,18 +115,21 @@ class Claims(Outcomes):
             return None
         self._database.settle_clock(now)
         with self._database.mark(synced=False) as cx:
-            attempt_id = self._take(cx, slot, now, otp_only)
-            if attempt_id is None:
-                return None
-            (seq,) = cx.execute("SELECT message FROM attempts WHERE id = ?", (attempt_id,)).fetchone()
-            case = Case(cx, seq)
-            attempt = case.attempt(attempt_id)
-            if case.parts > 1:
-                self._gather(case, attempt["generation"], f"sim:{slot.imsi}")
-            case.set(modem=slot.modem)
-            event = Event(modem=slot.modem, attempt=attempt_id, part=attempt["part"])
-            self._ledger.settle(case, now, event)
-            return self._claimed(case, case.attempt(attempt_id), slot)
+            while (attempt_id := self._take(cx, slot, now, otp_only)) is not None:
+                case = self._case(cx, attempt_id)
+                attempt = case.attempt(attempt_id)
+                try:
+                    segment = self._segment(case, attempt["part"])
+                except StoreDamaged:
+                    self._fail_unreadable(case, attempt_id, now)
+                    continue
+                if case.parts > 1:
+                    self._gather(case, attempt["generation"], f"sim:{slot.imsi}")
+                case.set(modem=slot.modem)
+                event = Event(modem=slot.modem, attempt=attempt_id, part=attempt["part"])
+                self._ledger.settle(case, now, event)
+                return self._claimed(case, case.attempt(attempt_id), slot, segment)
+        return None
 
     def release(self, attempt_id: int, now: Instant) -> None:
         """Hand back a claimed part of which nothing has left; it keeps its place.
@@ -136,8 +145,12 @@ class Claims(Outcomes):
                 self._hand_back(case, attempt_id, now)
 
     def begin(self, attempt_id: int, now: Instant) -> bool:
-        """The durable mark before a PDU's first octet; False where the part may not go any more."""
+        """The durable mark before a PDU's first octet; False where the part may not go any more.
+
+        `now`: when it was asked for. The lock and the sync may take long, so the clock is read again after each.
+        """
         with self._database.mark() as cx:
+            now = self._not_before(now)
             case = self._case(cx, attempt_id)
             attempt = case.attempt(attempt_id)
             if attempt["state"] != AttemptState.CLAIMED or not case.sendable(now):
@@ -155,7 +168,11 @@ class Claims(Outcomes):
                     now,
                     Event(attempt["kind"], attempt["modem"], attempt_id, attempt["part"], duplicate=True),
                 )
+        now = self._not_before(now)
+        if case.sendable(now):
             return True
+        self._take_back(attempt_id, now)
+        return False
 
     def cancel(
         self, cx: sqlite3.Connection, message_id: str, now: Instant, reason: Reason = Reason.BY_CLIENT
@@ -182,8 +199,12 @@ class Claims(Outcomes):
         return len(rows)
 
     def erase_challenge(self, cx: sqlite3.Connection, challenge_id: str) -> None:
-        """Erase the texts of a challenge that has ended, where the message is final too."""
-        cx.execute("UPDATE messages SET body = NULL WHERE challenge_id = ? AND final = 1", (challenge_id,))
+        """Erase the texts of a challenge that has ended, where the message is final too or can never go again."""
+        cx.execute(
+            "UPDATE messages SET body = NULL WHERE challenge_id = ? AND (final = 1 OR withdrawn IS NOT NULL AND NOT"
+            " EXISTS (SELECT 1 FROM attempts WHERE message = seq AND state IN ('ready', 'waiting', 'claimed')))",
+            (challenge_id,),
+        )
 
     # -- inside -------------------------------------------------------------------------------------------------------
 
@@ -218,9 +239,49 @@ class Claims(Outcomes):
         ).fetchone()
         return None if row is None else int(row["id"])
 
-    def _claimed(self, case: Case, attempt: sqlite3.Row, slot: Slot) -> ClaimedAttempt:
+    def _segment(self, case: Case, part: int) -> bytes:
+        """The octets of one part; raises StoreDamaged where the stored content cannot be read."""
         message = case.message
-        _, segments = unpack_body(self._cipher.unseal(message["body"], f"messages.body {message['id']}"))
+        problem = f"the content of message {message['id']} cannot be read"
+        if message["body"] is None:
+            raise StoreDamaged(problem)
+        try:
+            _, segments = unpack_body(self._cipher.unseal(message["body"], f"messages.body {message['id']}"))
+            return segments[part - 1]
+        except (struct.error, ValueError, IndexError):  # ValueError: no text, or no UTF-8
+            raise StoreDamaged(problem) from None
+
+    def _fail_unreadable(self, case: Case, attempt_id: int, now: Instant) -> None:
+        """Give up a message of which the stored content is damaged, so that the ones behind it go."""
+        log.error("message %s fails: its stored content cannot be read", case.message["id"])
+        waiting = (AttemptState.READY, AttemptState.WAITING)
+        case.change(
+            [row["id"] for row in case.attempts if row["state"] in waiting], state=AttemptState.WITHDRAWN, due_boot=None
+        )
+        case.change([attempt_id], state=AttemptState.REFUSED, result=UNREADABLE, result_at=wall_ms(now))
+        attempt = case.attempt(attempt_id)
+        event = Event(UNREADABLE, attempt["modem"], attempt_id, attempt["part"], refusal=Reason.REFUSED, always=True)
+        self._ledger.settle(case, now, event)
+
+    def _not_before(self, now: Instant) -> Instant:
+        """The time by the clock, if that is later than `now`."""
+        by_clock = self._database.clock.now()
+        return by_clock if by_clock.boot > now.boot else now
+
+    def _take_back(self, attempt_id: int, now: Instant) -> None:
+        """The lifetime ended while the mark was made: not an octet has left, and none will."""
+        with self._database.mark() as cx:
+            case = self._case(cx, attempt_id)
+            attempt = case.attempt(attempt_id)
+            if attempt["state"] != AttemptState.SUBMITTING:
+                return
+            case.change([attempt_id], state=AttemptState.WITHDRAWN, submitted_at=None, submitted_boot=None)
+            case.set(attempts=case.message["attempts"] - 1)
+            event = Event(NOT_BEGUN, attempt["modem"], attempt_id, attempt["part"], always=True)
+            self._ledger.settle(case, now, event)
+
+    def _claimed(self, case: Case, attempt: sqlite3.Row, slot: Slot, segment: bytes) -> ClaimedAttempt:
+        message = case.message
         return ClaimedAttempt(
             id=attempt["id"],
             message_id=message["id"],
@@ -229,7 +290,7 @@ class Claims(Outcomes):
             lane=Lane(message["lane"]),
             kind=AttemptKind(attempt["kind"]),
             to=message["recipient"],
-            segment=segments[attempt["part"] - 1],
+            segment=segment,
             concat_reference=attempt["concat_reference"],
             expires_boot=message["expires_boot"] / 1000,
             report=bool(message["report"]) and slot.reports,  # asked for even of a SIM that gave none so far

@@ -7,7 +7,7 @@ import os
 import sqlite3
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from queue import Empty, LifoQueue
 from typing import TypeVar
@@ -119,22 +119,27 @@ class Database:
     def read(self) -> Iterator[sqlite3.Connection]:
         """A short reading transaction on a connection of its own; sees one consistent state."""
         try:
-            connection = self._readers.get_nowait()
-        except Empty:
-            connection = _connect(self.path, reader=True)
-        try:
-            connection.execute("BEGIN")
             try:
-                yield connection
+                connection = self._readers.get_nowait()
+            except Empty:
+                connection = _connect(self.path, reader=True)
+            try:
+                connection.execute("BEGIN")
+                try:
+                    yield connection
+                finally:
+                    connection.execute("COMMIT")
             finally:
-                connection.execute("COMMIT")
+                if self._closed or connection.in_transaction:
+                    connection.close()
+                else:
+                    self._readers.put(connection)
         except sqlite3.Error as error:
             raise translate(error, self.path) from error
-        finally:
-            if self._closed:
-                connection.close()
-            else:
-                self._readers.put(connection)
+
+    def alone(self) -> AbstractContextManager[None]:
+        """A piece of the transaction under way that is undone by itself; see `Writer.alone`."""
+        return self._writer.alone()
 
     def after_commit(self, callback: Callable[[], None]) -> None:
         """Call back once the transaction under way is committed."""

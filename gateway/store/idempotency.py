@@ -52,11 +52,15 @@ class Idempotency:
 
     def purge(self, now: Instant) -> int:
         """Forget what is older than 24 hours; returns how many, at most a thousand."""
+        until = wall_ms(now) - ms(KEPT)
+        with self._database.read() as cx:
+            if cx.execute("SELECT 1 FROM idempotency WHERE created_at <= ? LIMIT 1", (until,)).fetchone() is None:
+                return 0
         with self._database.mark(synced=False) as cx:
             return cx.execute(
                 "DELETE FROM idempotency WHERE (client, key) IN"
                 " (SELECT client, key FROM idempotency WHERE created_at <= ? LIMIT ?)",
-                (wall_ms(now) - ms(KEPT), CHUNK),
+                (until, CHUNK),
             ).rowcount
 
     def _key(self, key: str) -> bytes:

@@ -17,6 +17,7 @@ from hardware.clock import Instant
 
 _OPEN = (AttemptState.CLAIMED, AttemptState.SUBMITTING)
 _TAKEN = (AttemptState.ACCEPTED, AttemptState.DELIVERED, AttemptState.UNDELIVERED)
+_ACCEPTED_CLASS = "accepted"  # an error by name only: the network took the message (27.005 3.2.5, 197)
 LATE = "late"  # in the timeline: the modem's answer came after the submit had been given up
 AVOIDED_FOR = 10.0  # seconds for which the modem that refused leaves a part to another one
 
@@ -57,7 +58,10 @@ class Outcomes(Matching):
             if state not in (AttemptState.UNKNOWN, AttemptState.SUBMITTING):
                 return
             if refusal is None:
-                self._accept(case, attempt_id, mr, now, f"+CMGS: {mr} ({LATE})")
+                told = "OK" if mr is None else f"+CMGS: {mr}"
+                self._accept(case, attempt_id, mr, now, f"{told} ({LATE})")
+            elif refusal.error_class == _ACCEPTED_CLASS:
+                self._accept(case, attempt_id, None, now, f"{refusal.result} ({LATE})")
             else:
                 self._refuse_late(case, attempt_id, refusal, now)
 

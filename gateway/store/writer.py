@@ -91,8 +91,8 @@ class Writer:
         callbacks: list[Callable[[], None]] = []
         self._lock.acquire(urgent=True)
         try:
-            self._begin(synced)
             try:
+                self._begin(synced)
                 yield self._connection
                 callbacks = self._commit()
             except BaseException:
@@ -107,6 +107,24 @@ class Writer:
             self._lock.release()
         for callback in callbacks:
             callback()
+
+    @contextmanager
+    def alone(self) -> Iterator[None]:
+        """A piece of the transaction under way: when it raises, that piece is undone and the rest goes on.
+
+        Whoever catches what it raised must look whether the transaction still exists: a full disk may end it whole.
+        """
+        before = len(self._after_commit)
+        self._connection.execute("SAVEPOINT one")
+        try:
+            yield
+        except BaseException:
+            if self._connection.in_transaction:
+                self._connection.execute("ROLLBACK TO one")
+                self._connection.execute("RELEASE one")
+                del self._after_commit[before:]
+            raise
+        self._connection.execute("RELEASE one")
 
     def accept(self, function: Callable[[sqlite3.Connection], T]) -> T:
         """Run `function` in a transaction shared with other accepts; returns after the commit is synced to disk.
@@ -167,17 +185,13 @@ class Writer:
             return []
 
     def _run_one(self, accept: _Accept[Any]) -> None:
-        before = len(self._after_commit)
-        self._connection.execute("SAVEPOINT one")
         try:
-            accept.result = accept.function(self._connection)
+            with self.alone():
+                accept.result = accept.function(self._connection)
         except BaseException as error:
             if not self._connection.in_transaction:
                 raise  # SQLite gave up the whole transaction (disk full), so nobody's part of it exists any more
-            self._connection.execute("ROLLBACK TO one")
-            del self._after_commit[before:]
             accept.error = translate(error, self._path) if isinstance(error, sqlite3.Error) else error
-        self._connection.execute("RELEASE one")
 
     def _next(self) -> _Accept[Any] | None:
         with self._queue_lock:

@@ -137,6 +137,8 @@ class Modem:
         Raises NotReady and EncodeError before anything was written, and what `AtChannel.submit` raises.
         """
         with self._condition.port():
+            if self._incoming.check_due:
+                self._attend()
             self._take_news()
             self._condition.require_ready()
             self._late = None
@@ -147,7 +149,7 @@ class Modem:
                 return self._channel.submit(
                     encoded.tpdu_length,
                     encoded.hex,
-                    Watch(hooks, self._news_during_submit),
+                    Watch(hooks, self._news_during_submit, self._must_be_set_up),
                     prompt_timeout=profile.prompt_timeout * scale,
                     result_timeout=profile.submit_timeout * scale,
                 )
@@ -295,6 +297,13 @@ class Modem:
         """Called while a submit waits: nothing may be written now, and everything that came is handed over."""
         self._take_news()
         self._incoming.hand_over_in_submit()
+
+    def _must_be_set_up(self) -> None:
+        """Raise NotReady where the modem echoes again although it was told not to: it has restarted."""
+        if self._channel.take_echoed() and self._ladder.echo_tells:
+            self._card.was_reset()
+            self._condition.fall("the modem restarted without a word: it echoes again")
+        self._condition.require_ready()
 
     def _attend(self) -> bool:
         """Do what came in: hand over, acknowledge, fetch; whether there was anything."""

@@ -46,17 +46,22 @@ class _Announced:
 
 
 class Watch:
-    """The hooks of a submit, with the news taken first."""
+    """The hooks of a submit, with the news taken first.
 
-    def __init__(self, hooks: SubmitHooks, news: Callable[[], None]) -> None:
-        self._hooks, self._news = hooks, news
+    `must_be_set_up` looks once more at the prompt: a modem that restarted without a word may be in text mode, where
+    the length in AT+CMGS is a number to send to.
+    """
+
+    def __init__(self, hooks: SubmitHooks, news: Callable[[], None], must_be_set_up: Callable[[], None]) -> None:
+        self._hooks, self._news, self._must_be_set_up = hooks, news, must_be_set_up
 
     def awaiting_prompt(self) -> None:
         """Passed on."""
         self._hooks.awaiting_prompt()
 
     def before_pdu(self) -> None:
-        """Passed on."""
+        """Passed on to a modem that is still as it was set up; raises NotReady else."""
+        self._must_be_set_up()
         self._hooks.before_pdu()
 
     def on_air(self) -> None:
