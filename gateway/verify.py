@@ -61,8 +61,10 @@ class Verify:
         """Open a challenge and queue its code; returns once both are on disk.
 
         An open challenge of the same client, number and purpose is superseded: its code is dead, its failures count
-        on, and this counts as another send. Raises InvalidInput, Forbidden, TooMany or Unavailable; Replay and Conflict
-        where `once` knows the request.
+        on, and this counts as another send; so it does after a cancelled one until that one's lifetime is over, and
+        until then nothing is sent after a locked one.
+
+        Raises InvalidInput, Forbidden, TooMany or Unavailable; Replay and Conflict where `once` knows the request.
         """
         if once is not None:
             once.replay(self._clock.now())
@@ -88,9 +90,11 @@ class Verify:
         )
 
         def create(cx: sqlite3.Connection) -> Challenge:
-            before = self._store.challenges.open_for(cx, client, to.number, request.purpose, now)
+            before = self._store.challenges.before(cx, client, to.number, request.purpose, now)
             if before is None:
                 return self._store.challenges.create(cx, new, now)
+            if before.state is ChallengeState.LOCKED:
+                raise TooMany("too many wrong codes were given", before.expires_boot - now.boot, "locked")
             self._must_allow_send(before, now)
             self._store.challenges.close(cx, before.id, ChallengeState.CANCELLED, now, "superseded")
             counted = replace(new, failures=before.failures, sends=before.sends + 1)

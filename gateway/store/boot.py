@@ -20,7 +20,7 @@ _CHALLENGES = """
 UPDATE challenges SET
     expires_boot = :boot + min(expires_at - :wall, expires_at - sent_at),
     sent_boot = :boot + sent_at - :wall
-WHERE state = 'pending' AND accepted_boot <> :number
+WHERE state IN ('pending', 'cancelled', 'locked') AND accepted_boot <> :number
 """
 # A machine that has started again has waited long enough for a retry; only a start in the future stays one.
 _WAITING = """

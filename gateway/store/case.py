@@ -6,9 +6,9 @@ import sqlite3
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from gateway.messages import AttemptState, MessageState
+from gateway.messages import AttemptKind, AttemptState, MessageState
 from gateway.store.common import boot_ms
-from gateway.store.states import MAYBE_LEFT, AttemptFact
+from gateway.store.states import MAYBE_LEFT, AttemptFact, sendings
 from hardware.clock import Instant
 
 
@@ -105,6 +105,16 @@ class Case:
         """The queue in which ready parts of a sending wait."""
         bound = self.bound_to(generation)
         return f"sim:{bound}" if bound is not None else str(self.message["home"])
+
+    def second_way(self, generation: int) -> bool:
+        """Whether that sending was planned for one SIM, beside another sending that goes on."""
+        kinds = (AttemptKind.HEDGE, AttemptKind.UNCONFIRMED)
+        return any(row["generation"] == generation and row["kind"] in kinds for row in self.attempts)
+
+    def goes_on_without(self, generation: int) -> bool:
+        """Whether another sending was accepted, or can still be."""
+        others = [fact for fact in self.facts if fact.generation != generation]
+        return any(sending.alive or sending.complete for sending in sendings(self.parts, others, over=False))
 
     def over(self, now: Instant) -> bool:
         """Whether nothing more is waited for."""

@@ -61,7 +61,7 @@ class NewChallenge:
     """Seconds from now."""
     max_failures: int
     failures: int = 0
-    """Kept from the challenge that this one supersedes."""
+    """Kept from the challenge before this one; see `Challenges.before`."""
     sends: int = 1
     client_ref: str | None = None
     details: Json = field(default_factory=dict, repr=False)
@@ -145,14 +145,20 @@ class Challenges:
         row = cx.execute("SELECT * FROM challenges WHERE id = ?", (challenge_id,)).fetchone()
         return None if row is None or client not in (None, row["client"]) else self._challenge(row)
 
-    def open_for(self, cx: sqlite3.Connection, client: str, to: str, purpose: str, now: Instant) -> Challenge | None:
-        """The challenge that a new one would supersede: pending, and its lifetime not over."""
-        row = cx.execute(
-            "SELECT * FROM challenges WHERE client = ? AND recipient = ? AND purpose = ? AND state = 'pending'"
-            " AND expires_boot > ? ORDER BY created_at DESC LIMIT 1",
-            (client, to, purpose, boot_ms(now)),
+    def before(self, cx: sqlite3.Connection, client: str, to: str, purpose: str, now: Instant) -> Challenge | None:
+        """The challenge whose failures and sends a new one takes over: the last one, where its lifetime is not over.
+
+        Pending, it is to be superseded too. One that was cancelled or locked counts on as well, or whoever guesses
+        would start anew at will; one that was approved does not.
+        """
+        row = cx.execute(  # the last one stored, not the one of the greatest time: wall time may have been set back
+            "SELECT * FROM challenges WHERE client = ? AND recipient = ? AND purpose = ? ORDER BY rowid DESC LIMIT 1",
+            (client, to, purpose),
         ).fetchone()
-        return None if row is None else self._challenge(row)
+        done = (ChallengeState.APPROVED, ChallengeState.EXPIRED)
+        if row is None or row["state"] in done or row["expires_boot"] <= boot_ms(now):
+            return None
+        return self._challenge(row)
 
     def renew(
         self,
@@ -218,6 +224,12 @@ class Challenges:
         self, cx: sqlite3.Connection, challenge_id: str, state: ChallengeState, now: Instant, reason: str | None = None
     ) -> Challenge:
         """End a challenge: withdraw what has not left, erase texts of what is final. A closed one stays as it is."""
+        self._end(cx, challenge_id, state, now, reason)
+        return self._one(cx, challenge_id)
+
+    def _end(
+        self, cx: sqlite3.Connection, challenge_id: str, state: ChallengeState, now: Instant, reason: str | None = None
+    ) -> None:
         changed = cx.execute(
             "UPDATE challenges SET state = ?, reason = ?, closed_at = ? WHERE id = ? AND state = 'pending'",
             (state.value, reason, wall_ms(now), challenge_id),
@@ -226,7 +238,6 @@ class Challenges:
             if state is not ChallengeState.EXPIRED:  # there the messages' own lifetime says more
                 self._outbox.withdraw_challenge(cx, challenge_id, now)
             self._outbox.erase_challenge(cx, challenge_id)
-        return self._one(cx, challenge_id)
 
     def counts_since(self, to: str, since_ms: int, client: str | None = None) -> tuple[int, int]:
         """How many challenges were made for a number since then, and how many of them were approved."""
@@ -245,7 +256,7 @@ class Challenges:
                 "SELECT id FROM challenges WHERE state = 'pending' AND expires_boot <= ? LIMIT ?", (boot_ms(now), limit)
             ).fetchall()
             for row in rows:
-                self.close(cx, row["id"], ChallengeState.EXPIRED, now)
+                self._end(cx, row["id"], ChallengeState.EXPIRED, now)
         return len(rows)
 
     # -- rows ---------------------------------------------------------------------------------------------------------

@@ -40,7 +40,7 @@ class Cipher:
         """Decrypt a column; raises StoreDamaged where it was not sealed for this place with this key."""
         try:
             return self._text.decrypt(sealed[:_NONCE_OCTETS], sealed[_NONCE_OCTETS:], where.encode())
-        except InvalidTag:
+        except (InvalidTag, ValueError):  # ValueError: too short to be anything sealed
             raise StoreDamaged(f"{where} in the database is damaged; restore a backup") from None
 
     def code_hash(self, value: bytes) -> bytes:

@@ -248,7 +248,7 @@ class Claims(Outcomes):
         try:
             _, segments = unpack_body(self._cipher.unseal(message["body"], f"messages.body {message['id']}"))
             return segments[part - 1]
-        except (struct.error, ValueError, IndexError):  # ValueError: no text, or no UTF-8
+        except (struct.error, ValueError, IndexError):  # no pieces, no UTF-8, or too few of them
             raise StoreDamaged(problem) from None
 
     def _fail_unreadable(self, case: Case, attempt_id: int, now: Instant) -> None:

@@ -27,6 +27,8 @@ T = TypeVar("T")
 RESERVE = 64 * 1024 * 1024  # octets of disk that accepting leaves for results, reports and states
 RESERVE_CHECK = 1.0  # seconds for which one look at the file system holds
 BUSY_TIMEOUT = 5000  # milliseconds to wait for another program's transaction
+_READER = ("query_only = ON",)
+_WRITER = ("journal_mode = WAL", "synchronous = FULL", "secure_delete = ON", "foreign_keys = ON", "temp_store = MEMORY")
 NEWEST_ROWS = 1000  # timeline rows that tell the newest stored time: those of the end, whatever the clock did before
 
 
@@ -207,15 +209,13 @@ class Database:
 def _connect(path: Path, *, reader: bool = False) -> sqlite3.Connection:
     connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False, cached_statements=256)
     connection.row_factory = sqlite3.Row
-    connection.execute(f"PRAGMA busy_timeout = {BUSY_TIMEOUT}")
-    if reader:
-        connection.execute("PRAGMA query_only = ON")
-        return connection
-    connection.execute("PRAGMA journal_mode = WAL")
-    connection.execute("PRAGMA synchronous = FULL")
-    connection.execute("PRAGMA secure_delete = ON")
-    connection.execute("PRAGMA foreign_keys = ON")
-    connection.execute("PRAGMA temp_store = MEMORY")
+    try:
+        connection.execute(f"PRAGMA busy_timeout = {BUSY_TIMEOUT}")
+        for pragma in _READER if reader else _WRITER:
+            connection.execute(f"PRAGMA {pragma}")
+    except BaseException:
+        connection.close()
+        raise
     return connection
 
 

@@ -58,5 +58,6 @@ class Room:
         ]
         if held:
             self._gather(case, generation, f"sim:{held[0]['imsi']}")
-        else:
+        elif case.bound_to(generation) is not None or not case.second_way(generation):
+            # (A second way waits on for its own SIM: at home the first one's might take it.)
             self._gather(case, generation, case.queue_of(generation))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import secrets
 import sqlite3
 from collections.abc import Callable, Sequence
@@ -15,8 +16,14 @@ from gateway.store.ledger import IN_FLIGHT_LOOK, Event
 from gateway.store.states import UNLEFT, sendings
 from hardware.clock import Instant
 
+log = logging.getLogger("simwire.store")
+
 CHUNK = 500  # messages that one transaction expires at most, so that modems never wait long for theirs
 AT_ONCE = 200  # messages that one round plans for at most
+
+
+_Action = Callable[[Case, sqlite3.Row], bool]
+"""Does something to a message that a query found; tells whether it changed."""
 
 
 class Upkeep(Claims):
@@ -46,14 +53,14 @@ class Upkeep(Claims):
         self._database.settle_clock(now)
         total = 0
         while True:
-            query = "SELECT seq FROM messages WHERE final = 0 AND check_boot <= ? ORDER BY check_boot LIMIT ?"
+            query = (
+                "SELECT seq AS message FROM messages WHERE final = 0 AND check_boot <= ? ORDER BY check_boot LIMIT ?"
+            )
             with self._database.read() as cx:
                 rows = cx.execute(query, (boot_ms(now), CHUNK)).fetchall()
             if rows:
                 with self._database.mark() as cx:
-                    for row in rows:
-                        self._expire(Case(cx, row["seq"]), now)
-            total += len(rows)
+                    total += sum(self._expire_alone(cx, row, now) for row in rows)
             if len(rows) < CHUNK:
                 return total + sum(expires(now) for expires in self.also_expires)
 
@@ -62,7 +69,8 @@ class Upkeep(Claims):
         query = (
             "SELECT a.message, a.imsi FROM attempts AS a JOIN messages AS m ON m.seq = a.message"
             " WHERE a.state = 'submitting' AND m.lane = 0 AND a.submitted_boot <= ?"
-            " AND NOT EXISTS (SELECT 1 FROM attempts WHERE message = a.message AND kind = 'hedge')"
+            " AND NOT EXISTS (SELECT 1 FROM attempts"
+            " WHERE message = a.message AND kind = 'hedge' AND state <> 'withdrawn')"
         )
         values = (boot_ms(now) - ms(after),)
         return self._for_each(query, values, lambda case, row: self._hedge(case, row["imsi"], now, slots))
@@ -73,7 +81,8 @@ class Upkeep(Claims):
             "SELECT m.seq AS message FROM messages AS m JOIN challenges AS c ON c.id = m.challenge_id"
             " WHERE m.final = 0 AND m.lane = 0 AND m.state = 'sent' AND m.sent_boot <= :due"
             " AND c.state = 'pending' AND c.expires_boot > :now AND NOT EXISTS (SELECT 1 FROM attempts AS a"
-            " WHERE a.message = m.seq AND (a.kind = 'unconfirmed' OR a.report_status IS NOT NULL))"
+            " WHERE a.message = m.seq AND "
+            " (a.kind = 'unconfirmed' AND a.state <> 'withdrawn' OR a.report_status IS NOT NULL))"
         )
         values = {"due": boot_ms(now) - ms(after), "now": boot_ms(now)}
         return self._for_each(query, values, lambda case, _: self._unconfirmed(case, now, slots))
@@ -88,8 +97,11 @@ class Upkeep(Claims):
         changed = 0
         for imsi, since in self._unusable_since.items():
             if boot_ms(now) - since >= ms(self._settings.strand_after):
-                query = "SELECT DISTINCT message FROM attempts WHERE state = 'ready' AND queue = ?"
-                changed += self._for_each(query, (f"sim:{imsi}",), lambda case, _: self._unstrand(case, now, slots))
+                query = "SELECT DISTINCT message, queue FROM attempts WHERE state = 'ready' AND queue = ?"
+                values = (f"sim:{imsi}",)
+                changed += self._for_each(
+                    query, values, lambda case, row: self._unstrand(case, row["queue"], now, slots)
+                )
         return changed
 
     def next_due(self, hedge_after: float, resend_unconfirmed_after: float) -> float | None:
@@ -137,18 +149,41 @@ class Upkeep(Claims):
 
     # -- inside -------------------------------------------------------------------------------------------------------
 
-    def _for_each(self, query: str, values: object, action: Callable[[Case, sqlite3.Row], bool]) -> int:
+    def _for_each(self, query: str, values: object, action: _Action) -> int:
         """Look without a lock, act on each message in one transaction; returns how many were changed."""
         with self._database.read() as cx:
             rows = cx.execute(f"{query} LIMIT {AT_ONCE}", values).fetchall()  # type: ignore[arg-type]
         if not rows:
             return 0
         with self._database.mark() as cx:
-            return sum(action(Case(cx, row["message"]), row) for row in rows)
+            return sum(self._alone(cx, row, action) or False for row in rows)
 
-    def _expire(self, case: Case, now: Instant) -> None:
+    def _alone(self, cx: sqlite3.Connection, row: sqlite3.Row, action: _Action) -> bool | None:
+        """Act on the message of a row inside a transaction; None where that failed, and then nothing of it is stored.
+
+        A message that cannot be dealt with must not keep the others waiting.
+        """
+        try:
+            with self._database.alone():
+                return action(Case(cx, row["message"]), row)
+        except Exception as error:
+            if not cx.in_transaction:
+                raise  # a full disk, say: there is nothing left to go on with
+            log.error("message number %d cannot be dealt with: %s", row["message"], type(error).__name__, exc_info=True)
+            return None
+
+    def _expire_alone(self, cx: sqlite3.Connection, row: sqlite3.Row, now: Instant) -> bool:
+        done = self._alone(cx, row, lambda case, _: self._expire(case, now))
+        if done is not None:
+            return done
+        # Not at once again: rounds would follow each other without a pause, and with many such ones never end.
+        later = boot_ms(now) + ms(IN_FLIGHT_LOOK)
+        cx.execute("UPDATE messages SET check_boot = ? WHERE seq = ?", (later, row["message"]))
+        return False
+
+    def _expire(self, case: Case, now: Instant) -> bool:
         if case.message["final"] or not case.over(now):
-            return
+            return False
         was_sent = case.state is MessageState.SENT
         self._ledger.settle(case, now, Event())
         if not case.message["final"]:
@@ -159,17 +194,26 @@ class Upkeep(Claims):
                 "INSERT INTO sims (imsi, silent) VALUES (?, 1) ON CONFLICT (imsi) DO UPDATE SET silent = silent + 1",
                 [(imsi,) for imsi in silent],
             )
+        return True
 
     def _hedge(self, case: Case, imsi: str, now: Instant, slots: Sequence[Slot]) -> bool:
         waiting = any(row["state"] in UNLEFT and row["part"] == 1 for row in case.attempts)
         complete = any(sending.complete for sending in sendings(case.parts, case.facts, over=False))
         others = [slot for slot in slots if slot.imsi != imsi and slot.serves(case.message["home"])]
-        if not others or waiting or complete or not case.sendable(now):
+        # The look that found it took no lock: another round may have planned one since, or its submit have ended.
+        pending = any(row["state"] == AttemptState.SUBMITTING and row["imsi"] == imsi for row in case.attempts)
+        if not others or waiting or complete or not pending or self._planned(case, AttemptKind.HEDGE):
+            return False
+        if not case.sendable(now):
             return False
         return self._again(case, AttemptKind.HEDGE, f"sim:{others[0].imsi}", now)
 
     def _unconfirmed(self, case: Case, now: Instant, slots: Sequence[Slot]) -> bool:
         """Over another SIM if there is one, and only over one that has given reports lately."""
+        # The look that found it took no lock: another round may have planned one since, or a report have come.
+        heard = any(row["report_status"] is not None for row in case.attempts)
+        if heard or self._planned(case, AttemptKind.UNCONFIRMED):
+            return False
         used = {row["imsi"] for row in case.attempts if row["state"] == AttemptState.ACCEPTED and row["report"]}
         serving = [slot for slot in slots if slot.reports and slot.serves(case.message["home"])]
         fit = [slot for slot in serving if self._reports_lately(case.cx, slot, now)]
@@ -178,24 +222,39 @@ class Upkeep(Claims):
             return False
         return self._again(case, AttemptKind.UNCONFIRMED, f"sim:{fit[0].imsi}", now)
 
+    @staticmethod
+    def _planned(case: Case, kind: AttemptKind) -> bool:
+        """Whether there is one of that kind, apart from those that never left and never will."""
+        return any(row["kind"] == kind and row["state"] != AttemptState.WITHDRAWN for row in case.attempts)
+
     def _reports_lately(self, cx: sqlite3.Connection, slot: Slot, now: Instant) -> bool:
         row = cx.execute("SELECT last_report_at FROM sims WHERE imsi = ?", (slot.imsi,)).fetchone()
         last = None if row is None else row["last_report_at"]
         return last is not None and wall_ms(now) - last <= ms(self._settings.reports_lately)
 
-    def _unstrand(self, case: Case, now: Instant, slots: Sequence[Slot]) -> bool:
+    def _unstrand(self, case: Case, queue: str, now: Instant, slots: Sequence[Slot]) -> bool:
         changed = False
-        for generation in sorted({row["generation"] for row in case.attempts if row["state"] == AttemptState.READY}):
-            if case.bound_to(generation) is None:
+        stranded = [row for row in case.attempts if row["state"] == AttemptState.READY and row["queue"] == queue]
+        for generation in sorted({row["generation"] for row in stranded}):
+            if case.second_way(generation) and case.goes_on_without(generation):
+                self._drop(case, generation)
+                self._ledger.settle(case, now, Event())
+                changed = True
+            elif case.bound_to(generation) is None:
                 self._gather(case, generation, str(case.message["home"]))
                 changed = True
             elif case.message["lane"] == Lane.OTP and case.sendable(now):
                 others = [slot for slot in slots if slot.serves(case.message["home"])]
                 if others:
-                    gone = [r["id"] for r in case.attempts if r["generation"] == generation and r["state"] in UNLEFT]
-                    case.change(gone, state=AttemptState.WITHDRAWN, due_boot=None)
+                    self._drop(case, generation)
                     changed = self._again(case, AttemptKind.RESTART, str(case.message["home"]), now)
         return changed
+
+    @staticmethod
+    def _drop(case: Case, generation: int) -> None:
+        """Withdraw what has not left of a sending."""
+        gone = [row["id"] for row in case.attempts if row["generation"] == generation and row["state"] in UNLEFT]
+        case.change(gone, state=AttemptState.WITHDRAWN, due_boot=None)
 
     def _again(self, case: Case, kind: AttemptKind, queue: str, now: Instant) -> bool:
         """Plan the whole message once more, as a sending of its own with another concatenation reference."""

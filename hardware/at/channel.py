@@ -180,10 +180,17 @@ class AtChannel:
             self.dirty = True
             exchange.escape()
             drain(exchange, Wait(self._clock.boot() + _DRAIN), self._note_late)
-            # After a restart it is in text mode, where the length would be a number to send to.
-            if not self._cleaned() or exchange.rebooted:
+            # After a restart, perhaps one without a word, it is in text mode, where the length is a number to send to.
+            if not self._cleaned() or exchange.rebooted or not (first and self._in_pdu_mode()):
                 break
         raise CommandTimeout("AT+CMGS", round(self._clock.boot() - started, 1))
+
+    def _in_pdu_mode(self) -> bool:
+        try:
+            self.command("AT+CMGF=0")
+        except (CommandRejected, CommandTimeout):
+            return False
+        return True
 
     def _prompted(self, hooks: SubmitHooks, wait: Wait) -> bool:
         def news() -> None:

@@ -191,9 +191,8 @@ class Modem:
         with self._condition.port():
             late = self._channel.resynchronise(self._ladder.profile.boot_wait * self._link.scale)
             late, self._late = late or self._late, None
-            self._take_news()
-            if self._condition.configured:
-                self._incoming.acknowledge(late=True)
+            self._incoming.check_due = True  # it may have been silent because it restarted
+            self._attend()
             return late
 
     def service(self, timeout: float) -> None:
@@ -290,6 +289,8 @@ class Modem:
         if restart is not None and self._condition.state in (*CONFIGURED, ModemState.LOCKED, ModemState.FAILED):
             self._card.was_reset()
             self._condition.fall(f"the modem restarted ({restart})")
+        if self._incoming.lost_settings and self._condition.configured:
+            self._condition.fall("the modem has lost its settings")
         if self._condition.configured:
             self._condition.settle(*self._network.state)
 
@@ -303,6 +304,7 @@ class Modem:
         if self._channel.take_echoed() and self._ladder.echo_tells:
             self._card.was_reset()
             self._condition.fall("the modem restarted without a word: it echoes again")
+        self._take_news()
         self._condition.require_ready()
 
     def _attend(self) -> bool:
@@ -312,6 +314,4 @@ class Modem:
             return self._incoming.hand_over()
         done = self._incoming.work()
         self._take_news()
-        if self._incoming.lost_settings and self._condition.configured:
-            self._condition.fall("the modem has lost its settings")
         return done

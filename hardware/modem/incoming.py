@@ -193,6 +193,9 @@ class Incoming:
 
     def _check(self) -> None:
         self.check_due = False
+        if not self._routing.in_pdu_mode():
+            self.lost_settings = True
+            return
         if self._routing.keeps():
             return
         fell = self._routing.route is ReportRoute.ACKNOWLEDGED and self._routing.restore()

@@ -55,6 +55,11 @@ class Routing:
         """Whether the modem still routes as it was told; True where it does not tell."""
         return self._setting is None or self._kept(self._setting)
 
+    def in_pdu_mode(self) -> bool:
+        """Whether +CMGF is still 0; True where the modem does not tell. It is 1 after a restart (27.005 3.2.3)."""
+        told = self._link.attempt("AT+CMGF?")
+        return not any(line.partition(":")[2].strip() == "1" for line in told or ())
+
     def restore(self) -> bool:
         """Set the route again after it fell for want of +CNMA (27.005 3.4.4).
 

@@ -75,7 +75,7 @@ def test_the_open_one_for_a_number_and_purpose_is_found_and_another_is_not(bench
 
     def found(client: str = "shop", to: str = NUMBER, purpose: str = "login") -> str | None:
         with bench.store.database.read() as cx:
-            challenge = bench.store.challenges.open_for(cx, client, to, purpose, bench.now)
+            challenge = bench.store.challenges.before(cx, client, to, purpose, bench.now)
         return challenge and challenge.id
 
     assert found() == message.challenge_id

@@ -109,10 +109,12 @@ def test_no_prompt_is_given_up_with_escape_and_asked_for_once_more() -> None:
     bench = Bench(prompt="")
     bench.wire.on(COMMAND, "\r\n> ")
     bench.wire.on("ESC", OK)
+    bench.wire.on("AT+CMGF=0", OK)
     bench.wire.on("pdu", accepted(3))
     assert bench.submit(prompt_timeout=10) == 3
     assert bench.wire.heard[:2] == [COMMAND, "ESC"]
-    assert bench.wire.heard[-2:] == [COMMAND, f"pdu:{PDU}"]
+    # In text mode, as after a restart, the length would be a number to send to: so the mode is set first.
+    assert bench.wire.heard[-3:] == ["AT+CMGF=0", COMMAND, f"pdu:{PDU}"]
     assert bench.hooks.calls.count("awaiting_prompt") == 1
     assert 1_011 <= bench.wire.clock.boot() < 1_013
 
@@ -124,6 +126,16 @@ def test_no_prompt_twice_sends_nothing_and_leaves_a_usable_modem() -> None:
     assert bench.pdus == 0
     assert "before_pdu" not in bench.hooks.calls
     assert bench.channel.command("AT") == []
+
+
+def test_no_prompt_and_no_pdu_mode_sends_nothing() -> None:
+    bench = Bench(prompt="")
+    bench.wire.on(COMMAND, "\r\n> ")
+    bench.wire.on("ESC", OK)
+    bench.wire.on("AT+CMGF=0", "\r\nERROR\r\n")
+    with pytest.raises(CommandTimeout, match=r"AT\+CMGS"):
+        bench.submit()
+    assert bench.pdus == 0
 
 
 def test_a_prompt_after_a_restart_is_not_trusted() -> None:
