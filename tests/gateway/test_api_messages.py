@@ -204,6 +204,7 @@ def test_options_reach_the_attempt(world: World) -> None:
     attempt = world.store.outbox.claim(Slot("sim1", "1", ("route:",)), world.clock.now())
     assert attempt is not None
     assert (attempt.message_class, attempt.replace, attempt.report, attempt.silent) == (0, 3, False, False)
+    assert attempt.home == "route:"
     world.post("/v1/messages", {"to": NUMBER, "silent": True})
     attempt = world.store.outbox.claim(Slot("sim1", "1", ("route:",)), world.clock.now())
     assert attempt is not None

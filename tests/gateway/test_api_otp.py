@@ -282,6 +282,53 @@ def test_a_second_create_supersedes_and_counts_as_a_resend(world: World) -> None
     assert check(world, second["id"], world.code(str(second["message_id"])))["result"] == "approved"
 
 
+def test_a_cancelled_challenge_counts_on(world: World) -> None:
+    first = start(world)
+    for _ in range(3):
+        check(world, first["id"], wrong(world.code(str(first["message_id"]))))
+    world.delete(f"/v1/otp/{first['id']}")
+    early = world.post("/v1/otp", LOGIN)
+    assert (early.status_code, early.get_json()["code"], early.headers["Retry-After"]) == (429, "resend_too_soon", "30")
+    assert world.post("/v1/otp", {**LOGIN, "purpose": "signup"}).status_code == 202
+    world.clock.advance(30)
+    second = start(world)
+    assert (second["attempts_left"], second["resend_after"]) == (2, 60)
+    assert world.get(f"/v1/otp/{first['id']}").get_json()["state"] == "cancelled"
+
+
+def test_cancelling_gives_no_more_sends(make_world: Callable[..., World]) -> None:
+    world = make_world("[otp]\ncooldown = 0\n")
+    for _ in range(5):
+        world.delete(f"/v1/otp/{start(world)['id']}")
+    refused = world.post("/v1/otp", LOGIN)
+    assert (refused.status_code, refused.get_json()["code"]) == (429, "too_many_sends")
+    world.clock.advance(300)
+    assert start(world)["attempts_left"] == 5
+
+
+def test_after_a_locked_challenge_nothing_is_sent_until_its_lifetime_is_over(world: World) -> None:
+    first = start(world)
+    code = world.code(str(first["message_id"]))
+    for _ in range(5):
+        check(world, first["id"], wrong(code))
+    world.clock.advance(100)
+    refused = world.post("/v1/otp", LOGIN)
+    assert (refused.status_code, refused.get_json()["code"]) == (429, "locked")
+    assert refused.headers["Retry-After"] == "200"
+    assert world.post("/v1/otp", {**LOGIN, "to": OTHER}).status_code == 202
+    world.clock.advance(200)
+    assert start(world)["attempts_left"] == 5
+
+
+def test_after_an_approval_everything_starts_anew(world: World) -> None:
+    first = start(world)
+    code = world.code(str(first["message_id"]))
+    check(world, first["id"], wrong(code))
+    check(world, first["id"], code)
+    second = start(world)
+    assert (second["attempts_left"], second["resend_after"]) == (5, 30)
+
+
 def test_many_checks_at_once_approve_once(world: World) -> None:
     otp = start(world)
     code = world.code(str(otp["message_id"]))

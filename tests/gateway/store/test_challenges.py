@@ -84,6 +84,35 @@ def test_the_open_one_for_a_number_and_purpose_is_found_and_another_is_not(bench
     assert found() is None
 
 
+@pytest.mark.parametrize(("state", "counts"), [(C.APPROVED, False), (C.CANCELLED, True), (C.LOCKED, True)])
+def test_what_was_closed_counts_on_within_its_lifetime(bench: Bench, state: ChallengeState, counts: bool) -> None:
+    message = bench.add_code()
+    close(bench, message, state)
+
+    def found() -> bool:
+        with bench.store.database.read() as cx:
+            return bench.store.challenges.before(cx, "shop", NUMBER, "login", bench.now) is not None
+
+    assert found() is counts
+    bench.clock.reboot("boot-2", wall=bench.now.wall + 100)
+    bench.crash()
+    bench.clock.advance(199)
+    assert found() is counts, "another boot has another clock"
+    bench.clock.advance(1)
+    assert not found()
+
+
+def test_the_last_one_counts_also_after_the_wall_clock_was_set_back(bench: Bench) -> None:
+    closed = bench.add_code()
+    close(bench, closed, C.CANCELLED)
+    bench.clock.step_wall(-60)
+    last = bench.add_code()
+    with bench.store.database.read() as cx:
+        before = bench.store.challenges.before(cx, "shop", NUMBER, "login", bench.now)
+    assert before is not None
+    assert before.id == last.challenge_id
+
+
 @pytest.mark.parametrize("state", [C.APPROVED, C.CANCELLED, C.LOCKED])
 def test_its_end_withdraws_what_has_not_left(bench: Bench, state: ChallengeState) -> None:
     message = bench.add_code()
@@ -158,10 +187,11 @@ def test_a_code_is_erased_when_its_message_and_its_challenge_have_ended(bench: B
     assert text(first.id), "delivered, but the same code may be asked for again"
     check(bench, first, right=True)
     assert text(first.id) is None
+    assert text(second.id), "sent, and its challenge is open"
     check(bench, second, right=True)
-    assert text(second.id), "approved, but it may have to be sent again"
+    assert text(second.id) is None, "withdrawn: it can never go again, though its report has not come"
     bench.report(2)
-    assert text(second.id) is None
+    assert bench.state(second) == (S.DELIVERED, None)
 
 
 def test_expiry_ends_it_and_erases_its_text(bench: Bench) -> None:

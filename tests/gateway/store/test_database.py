@@ -317,6 +317,51 @@ def through(database: Database, door: str, work: Callable[[sqlite3.Connection], 
         work(cx)
 
 
+def test_what_is_answered_is_synced_also_after_an_unsynced_mark_that_could_not_begin(tmp_path: Path) -> None:
+    database = open_at(tmp_path)
+    other = sqlite3.connect(tmp_path / "simwire.db", isolation_level=None)
+    database._connection.execute("PRAGMA busy_timeout = 1")
+    other.execute("BEGIN IMMEDIATE")
+    with pytest.raises(StoreBusy), database.mark(synced=False):
+        pass
+    other.execute("COMMIT")
+    other.close()
+    assert database.accept(lambda cx: cx.execute("PRAGMA synchronous").fetchone()[0]) == 2  # FULL
+    database.close()
+
+
+def test_a_reader_that_cannot_open_the_file_is_told_in_words(tmp_path: Path) -> None:
+    folder = tmp_path / "data"
+    folder.mkdir()
+    database = open_at(folder)
+    folder.rename(tmp_path / "elsewhere")
+    with pytest.raises(StoreFailed, match="cannot be read or written"), database.read():
+        pass
+    database.close()
+
+
+def test_a_piece_that_fails_is_undone_by_itself(tmp_path: Path) -> None:
+    database = open_at(tmp_path)
+    told: list[str] = []
+
+    def piece(name: str) -> None:
+        note(name)(database._connection)
+        database.after_commit(lambda: told.append(name))
+
+    def broken() -> None:
+        with database.alone():
+            piece("lost")
+            raise LookupError
+
+    with database.mark():
+        piece("before")
+        with pytest.raises(LookupError):
+            broken()
+        piece("after")
+    assert (noted(database), told) == ({"before", "after"}, ["before", "after"])
+    database.close()
+
+
 @pytest.mark.parametrize("door", ["mark", "accept"])
 def test_a_full_disk_is_said_in_words_and_nothing_is_half_stored(bench: Bench, door: str) -> None:
     before = bench.add()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from dataclasses import replace
 
 import pytest
@@ -97,6 +98,15 @@ def test_an_answer_is_remembered_for_a_day(bench: Bench) -> None:
     bench.clock.advance(86_400)
     assert find(b"/v1/otp {}") is None
     assert (memory.purge(bench.now), memory.purge(bench.now)) == (1, 0)
+
+
+def test_an_idle_round_takes_no_lock_to_forget_nothing(bench: Bench) -> None:
+    answers: list[int] = []
+    round_of_another_thread = threading.Thread(target=lambda: answers.append(bench.store.idempotency.purge(bench.now)))
+    with bench.store.database.mark():
+        round_of_another_thread.start()
+        round_of_another_thread.join(30)
+        assert answers == [0]
 
 
 # -- lists ------------------------------------------------------------------------------------------------------------

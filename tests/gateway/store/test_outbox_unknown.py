@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from gateway.messages import AttemptKind, MessageState
+from gateway.messages import AttemptKind, MessageState, Refusal
 from gateway.store import ChallengeState, Slot
 
 from .bench import ANY, BUSY, CODE, ONE, PLANNED, TWO, Bench, slot
@@ -79,6 +79,27 @@ def test_a_late_refusal_leaves_the_resend_as_a_plain_retry(bench: Bench) -> None
     bench.wake(2)
     assert bench.begin(TWO).kind is AttemptKind.RETRY
     assert marked(bench, message) == []
+
+
+def test_a_late_error_that_means_accepted_is_no_refusal(bench: Bench) -> None:
+    message = bench.add(CODE)
+    attempt = bench.begin()
+    bench.lose(attempt)
+    taken = Refusal("accepted", "+CMS ERROR: 197 (accepted, without a reference)", 197)
+    bench.store.outbox.settle_late(attempt.id, None, taken, bench.now)
+    assert bench.state(message) == (S.SENT, None)
+    assert bench.timeline(message)[-1].result == f"{taken.result} (late)"
+    bench.wake(5)
+    assert bench.nothing_for()
+
+
+def test_a_late_answer_without_a_reference_says_so(bench: Bench) -> None:
+    message = bench.add()
+    attempt = bench.begin()
+    bench.lose(attempt)
+    bench.store.outbox.settle_late(attempt.id, None, None, bench.now)
+    assert bench.state(message) == (S.SENT, None)
+    assert bench.timeline(message)[-1].result == "OK (late)"
 
 
 def test_a_late_refusal_of_a_held_message_is_told(bench: Bench) -> None:
@@ -310,15 +331,63 @@ def test_other_messages_bound_to_a_lost_sim_wait_out_their_lifetime(bench: Bench
     assert bench.state(message) == (S.EXPIRED, "expired_partly_sent")
 
 
-def test_a_code_of_which_nothing_is_bound_goes_home(bench: Bench) -> None:
+def without_two(bench: Bench) -> int:
+    """SIM two stays away for so long that what waits for it is helped."""
+    bench.store.outbox.strand_due(bench.now, [PLANNED[0]])
+    bench.clock.advance(10)
+    return bench.store.outbox.strand_due(bench.now, [PLANNED[0]])
+
+
+def test_a_second_way_whose_sim_is_gone_does_not_go_by_the_first_ones(bench: Bench) -> None:
+    message = bench.add(CODE)
+    first = bench.begin(ONE)
+    bench.clock.advance(15)
+    bench.store.outbox.hedge_due(bench.now, HEDGE, PLANNED)
+    assert without_two(bench) == 1
+    assert bench.nothing_for(ONE)
+    three = slot("three")
+    assert bench.store.outbox.hedge_due(bench.now, HEDGE, [PLANNED[0], Slot("three", three.imsi, ())]) == 1
+    assert bench.send(3, three).kind is AttemptKind.HEDGE
+    bench.store.outbox.accepted(first.id, 8, bench.now, "+CMGS: 8")
+    assert bench.state(message) == (S.SENT, None)
+    assert marked(bench, message) == ["hedge"]
+
+
+def test_a_second_way_goes_home_where_it_is_the_only_way_left(bench: Bench) -> None:
+    bench.add(CODE)
+    first = bench.begin(ONE)
+    bench.clock.advance(15)
+    bench.store.outbox.hedge_due(bench.now, HEDGE, PLANNED)
+    bench.lose(first)
+    assert without_two(bench) == 1
+    assert bench.claim(slot("three")).kind is AttemptKind.HEDGE
+
+
+def test_a_second_way_that_is_handed_back_waits_for_its_own_sim(bench: Bench) -> None:
     bench.add(CODE)
     bench.begin(ONE)
     bench.clock.advance(15)
     bench.store.outbox.hedge_due(bench.now, HEDGE, PLANNED)
-    bench.store.outbox.strand_due(bench.now, [PLANNED[0]])
-    bench.clock.advance(10)
-    assert bench.store.outbox.strand_due(bench.now, [PLANNED[0]]) == 1
-    assert bench.claim(slot("three")).kind is AttemptKind.HEDGE
+    bench.store.outbox.release(bench.claim(TWO).id, bench.now)
+    assert bench.nothing_for(ONE)
+    assert bench.begin(TWO).kind is AttemptKind.HEDGE
+
+
+def test_an_unconfirmed_copy_whose_sim_is_gone_does_not_go_by_the_first_ones(bench: Bench) -> None:
+    message = sent_code(bench)
+    bench.clock.advance(45)
+    assert bench.store.outbox.unconfirmed_due(bench.now, UNCONFIRMED, PLANNED) == 1
+    bench.store.outbox.release(bench.claim(TWO).id, bench.now)
+    assert bench.nothing_for(ONE)
+    assert without_two(bench) == 1
+    assert bench.nothing_for(ONE)
+    assert bench.state(message) == (S.SENT, None)
+
+
+def test_a_code_of_which_nothing_is_bound_goes_home(bench: Bench) -> None:
+    bench.add(CODE, count=2)
+    bench.store.outbox.release(bench.claim(TWO).id, bench.now)
+    assert bench.claim(slot("three")).kind is AttemptKind.FIRST
 
 
 def test_a_first_way_that_is_refused_is_not_planned_again_while_the_second_is_on_the_air(bench: Bench) -> None:
