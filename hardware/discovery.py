@@ -136,7 +136,8 @@ def open_by_identity(
     """Open the port of the modem that is meant.
 
     With `imei` or `iccid` identity decides and `path` is only where to look first; without, `path` is opened as it is,
-    and for AUTO the first port where a modem answers. Ports that others hold are passed over.
+    and for AUTO the first port where a modem answers. Ports that others hold are passed over. A locked card may hide
+    its ICCID: where only that is asked for and no modem tells it, the one at `path` whose card tells none is taken.
     Raises PortUnavailable, which says what was looked for and where.
     """
     wanted = imei is not None or iccid is not None
@@ -144,7 +145,7 @@ def open_by_identity(
         return opener(path)
     first = [] if path == AUTO else [path]
     others = candidates(serial_ports() if ports is None else ports, probe_all=probe_all)
-    looked = 0
+    looked, hidden = 0, None
     for device in dict.fromkeys((*first, *(port.device for port in others))):
         try:
             transport = opener(device)
@@ -153,8 +154,15 @@ def open_by_identity(
         looked += 1
         identity = identify(transport, clock)
         if identity is not None and _meant(identity, imei, iccid):
+            if hidden is not None:
+                hidden.close()
             return transport
+        if identity is not None and device == path and imei is None and identity.iccid is None:
+            hidden = transport
+            continue
         transport.close()
+    if hidden is not None:
+        return hidden
     raise PortUnavailable(path, _missed(imei, iccid, looked))
 
 

@@ -6,6 +6,7 @@ proves, as results come in order, that nothing asked before it is still to be an
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable
 
 from hardware.at.exchange import Exchange, Pending, Wait
@@ -16,6 +17,10 @@ _GUARD = 0.1  # seconds after ESC before anything is written
 _PROBE = 2.0  # seconds for AT or a question about a setting, which no modem asks the network or the SIM for
 _REFUSED = 0.5  # seconds of silence that make an error the answer to what was asked last
 _QUIET = 1.0  # seconds of silence where nothing better can be had
+
+# Another program may have left ATQ1, with which a modem obeys and says nothing (V.250 6.2.5). One that refuses ATQ0 is
+# asked with AT again in the round after.
+_PROBES = ("AT", "ATQ0V1")
 
 # Questions that modems answer from memory, PIN or no PIN; several, as one may be what timed out.
 _BARRIERS = (("AT+CMEE?", "+CMEE"), ("AT+CMGF?", "+CMGF"), ("AT+CSMS?", "+CSMS"))
@@ -30,7 +35,9 @@ def prove(exchange: Exchange, limit: float, note: Note) -> None:
     Raises CommandTimeout where the modem stays silent, ConnectionLost.
     """
     deadline = exchange.clock.boot() + limit
-    while not _proven(exchange, deadline, note):
+    for probe in itertools.cycle(_PROBES):
+        if _proven(exchange, probe, deadline, note):
+            break
         if exchange.clock.boot() >= deadline:
             raise CommandTimeout("AT", limit)
     exchange.end()
@@ -43,10 +50,10 @@ def drain(exchange: Exchange, wait: Wait, note: Note) -> None:
             note(said)
 
 
-def _proven(exchange: Exchange, deadline: float, note: Note) -> bool:
+def _proven(exchange: Exchange, probe: str, deadline: float, note: Note) -> bool:
     exchange.escape()
     drain(exchange, _wait(exchange, _GUARD, deadline), note)
-    exchange.begin(Pending("AT", None))
+    exchange.begin(Pending(probe, None))
     wait = _wait(exchange, _PROBE, deadline)
     while (said := exchange.next(wait)) is not None:
         if isinstance(said, FinalResult):

@@ -99,6 +99,9 @@ def parse_indication_setting(lines: Sequence[str]) -> IndicationSetting:
     return IndicationSetting(*known[:5])
 
 
+_SHORTEST = 12  # octets from which hex is taken for a PDU whatever length was told
+
+
 @dataclass(frozen=True, slots=True)
 class StoredMessage:
     """One message of +CMGL or +CMGR in PDU mode. `pdu` is what came, in upper case; "" where nothing did."""
@@ -109,39 +112,65 @@ class StoredMessage:
     length: int | None
     pdu: str
 
+    @property
+    def believable(self) -> bool:
+        """Whether `pdu` is one: hex of the told length, or long enough, as some modems tell another length.
+
+        The service centre's address in front is not counted in <length> (27.005 3.1).
+        """
+        if not is_hex(self.pdu):
+            return False
+        octets = len(self.pdu) // 2
+        return octets >= _SHORTEST or (self.length or 0) + 1 + int(self.pdu[:2], 16) == octets
+
     def __repr__(self) -> str:
         return f"StoredMessage({self.index}, {self.status}, {self.length}, pdu of {len(self.pdu) // 2} octets)"
 
 
 def parse_message(lines: Sequence[str]) -> StoredMessage | None:
-    """Read the answer to AT+CMGR in PDU mode; None for an empty place (no line, or one without a PDU)."""
+    """Read the answer to AT+CMGR in PDU mode; None for an empty place (no line, or one without a PDU).
+
+    None for an answer in text mode too: its second line is anybody's text, digits perhaps, and no PDU.
+    """
     messages = _messages(lines, "+CMGR")
     return messages[0] if messages and messages[0].pdu else None
 
 
 def parse_messages(lines: Sequence[str]) -> list[StoredMessage]:
-    """Read the answer to AT+CMGL in PDU mode. A header without a PDU is kept: its place is taken all the same."""
+    """Read the answer to AT+CMGL in PDU mode. A header without a PDU is kept: its place is taken all the same.
+
+    One without an index is left out. In an answer in text mode no message has a PDU.
+    """
     return _messages(lines, "+CMGL")
 
 
 def _messages(lines: Sequence[str], prefix: str) -> list[StoredMessage]:
-    messages: list[StoredMessage] = []
+    entries: list[tuple[list[Field], str]] = []
     header: list[Field] | None = None
     for line in lines:
         if has_prefix(line, prefix):
             if header is not None:
-                messages.append(_message(prefix, header, ""))
+                entries.append((header, ""))
             header, body = _header(line)
             if not body:
                 continue
         else:
             body = line
         if header is not None:
-            messages.append(_message(prefix, header, body))
+            entries.append((header, body))
             header = None
     if header is not None:
-        messages.append(_message(prefix, header, ""))
-    return messages
+        entries.append((header, ""))
+    indexed = prefix == "+CMGL"
+    if any(_in_text_mode(header[indexed:]) for header, _ in entries):
+        entries = [(header, "") for header, _ in entries]  # a text may imitate the header of a PDU
+    messages = [_message(header, body, indexed=indexed) for header, body in entries]
+    return [message for message in messages if message.index is not None or not indexed]
+
+
+def _in_text_mode(header: list[Field]) -> bool:
+    """Whether <stat> is a string (27.005 3.4.2, 3.4.3): in PDU mode it is a number, or left out."""
+    return bool(header) and header[0].text.strip() != "" and (header[0].quoted or header[0].number is None)
 
 
 def _header(line: str) -> tuple[list[Field], str]:
@@ -154,12 +183,10 @@ def _header(line: str) -> tuple[list[Field], str]:
     return [field(piece) for piece in (*pieces[:-1], last)], body
 
 
-def _message(prefix: str, header: list[Field], body: str) -> StoredMessage:
+def _message(header: list[Field], body: str, *, indexed: bool) -> StoredMessage:
     index = None
-    if prefix == "+CMGL":
+    if indexed:
         index, header = header[0].number, header[1:]
-        if index is None:
-            raise MalformedResponse("AT+CMGL", "a message has no index")
     length = header[-1].number if header else None
     status = header[0].number if len(header) > 1 else None
     return StoredMessage(index, status, length, body.replace('"', "").replace(" ", "").upper())

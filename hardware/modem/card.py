@@ -25,6 +25,7 @@ _STATE_OF_CODE |= dict.fromkeys((5, 6, 7, 312, *range(40, 49)), "PH-SIM PIN")
 _FAILURE, _WRONG, _BLOCKED = (13, 313), (15, 315), (262,)
 _USABLE = ("READY", "SIM PIN2", "SIM PUK2")  # PIN2 guards nothing that a message needs
 _OTHER_SECRETS = ("SIM PIN2", "SIM PUK", "SIM PUK2", "P2")  # lines of a counter that are not about the PIN
+_ASKING = ("SIM PIN", "SIM PUK")
 _COMING = ("", "NOT READY", "NOT INSERTED", "UNKNOWN", "BUSY", "SIM BUSY", "INITIALIZING")
 
 
@@ -62,6 +63,7 @@ class Card:
         self._read_iccid(profile)
         self._check_expected()
         if state == "SIM PIN":
+            self._require_identified(imei)
             self._enter_pin(profile, imei)
             self._read_iccid(profile)
             self._check_expected()
@@ -69,6 +71,13 @@ class Card:
             raise _locked(state)
         self._entered = False
         self.imsi = self._read_imsi()
+
+    def is_open(self) -> bool:
+        """Whether the card is usable now; False also where the modem does not answer. Raises ConnectionLost."""
+        try:
+            return self._state()[0] in _USABLE
+        except CommandTimeout:
+            return False
 
     # What the card says
 
@@ -126,6 +135,18 @@ class Card:
                 "put the right SIM in, or correct `iccid` of this modem",
             )
 
+    def _require_identified(self, imei: str | None) -> None:
+        """A PIN is written where one configured identity was read, and so found right, or none is configured."""
+        expected = [(self._settings.imei, imei), (self._settings.iccid, self.iccid)]
+        configured = [read is not None for wanted, read in expected if wanted]
+        if configured and not any(configured):
+            raise NotReady(
+                ModemState.LOCKED,
+                "the SIM asks for its PIN, and neither modem nor SIM tells whether it is the configured one",
+                "set `imei` of this modem if it tells its own, else remove `iccid` and `imei`, or turn the SIM's PIN "
+                "off in a phone",
+            )
+
     # The PIN
 
     def _enter_pin(self, profile: Profile, imei: str | None) -> None:
@@ -135,19 +156,28 @@ class Card:
         try:
             self._link.command(f'AT+CPIN="{attempt.pin}"', timeout=_PIN_TIMEOUT)
         except CommandRejected as refused:
-            self._settle(attempt, accepted=False)
-            if self._state()[0] not in _USABLE:
+            state = self._state_after_pin(*_ASKING)
+            if state in _ASKING:
+                self._settle(attempt, accepted=False)
+            if state not in _USABLE:
                 raise _refused_pin(str(refused)) from None
-            return
         except CommandTimeout:
-            if self._state_after_pin() not in _USABLE:
+            if self._state_after_pin("SIM PUK") not in _USABLE:
                 raise _refused_pin("the modem did not answer it") from None
         self._settle(attempt, accepted=True)
         self._entered = True
-        state = self._state_after_pin()
-        if state not in _USABLE:
+        state = self._state_after_pin("SIM PUK")
+        if state in _ASKING:
             self._settle(attempt, accepted=False)
-            raise _refused_pin(f"the modem accepted it, and the SIM says {state or 'nothing'}")
+            raise _refused_pin(f"the modem accepted it, and the SIM says {state}")
+        if state is None or state in _COMING:
+            raise NotReady(
+                ModemState.FAILED,
+                "the SIM is still busy",
+                "wait a minute: it is looked at again by itself; if it stays so, restart the modem",
+            )
+        if state not in _USABLE:
+            raise _locked(state)
 
     def _permitted(self, profile: Profile, imei: str | None) -> _Attempt:
         pin = self._settings.pin.reveal() if self._settings.pin is not None else None
@@ -203,12 +233,12 @@ class Card:
         for card in attempt.cards:
             self._ledger.settle(card, attempt.digest(card), accepted)
 
-    def _state_after_pin(self) -> str | None:
-        """What the card says once it has had time to open."""
+    def _state_after_pin(self, *final: str) -> str | None:
+        """What the card says once it has had time to open, or is in one of the states `final`."""
         deadline = self._link.deadline(_AFTER_PIN)
         while True:
             state = self._state()[0]
-            if state in _USABLE or state == "SIM PUK" or self._link.clock.boot() >= deadline:
+            if state in _USABLE or state in final or self._link.clock.boot() >= deadline:
                 return state
             self._link.pause(1)
 

@@ -90,7 +90,9 @@ class Modem:
         Raises CommandTimeout where the modem is silent, ConnectionLost, and what the inbox raises.
         """
         with self._condition.port():
-            if self._condition.state in (ModemState.SEARCHING, ModemState.DENIED) and self._join():
+            settled = self._condition.state in (ModemState.SEARCHING, ModemState.DENIED)
+            # A modem that restarted without a word waits for its PIN and finds no network for ever.
+            if settled and self._card.is_open() and self._join():
                 return
             advice = "check that it has power and that this is its AT port"
             self._condition.settle(self._condition.state, "waiting for the modem's first answer", advice)

@@ -64,8 +64,20 @@ class Link:
         Raises CommandTimeout where the one before was not answered either, ConnectionLost.
         """
         try:
+            return self.unless_refused(text, prefix=prefix, timeout=timeout, bare=bare)
+        except CommandRejected:
+            return None
+
+    def unless_refused(
+        self, text: str, *, prefix: str | None = None, timeout: float = 5.0, bare: bool = False
+    ) -> list[str] | None:
+        """As `attempt` where a refusal says something: it is raised, and None is silence or nonsense."""
+        try:
             return self.patient(text, prefix=prefix, timeout=timeout, bare=bare)
-        except (CommandRejected, MalformedResponse):
+        except CommandRejected:
+            self._silences = 0
+            raise
+        except MalformedResponse:
             self._silences = 0
             return None
         except CommandTimeout:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from hardware.at.answers import is_registration, parse_operator, parse_registration, parse_signal
 from hardware.at.channel import Indication
+from hardware.errors import CommandRejected
 from hardware.modem.link import Link, read
 from hardware.modem.status import ModemState, Registration
 from hardware.profiles import Profile
@@ -16,32 +17,41 @@ class Network:
         self._link = link
         self._domains: list[str] = []
         self._stats: dict[str, int] = {}
+        self._untold = False  # the modem has no command that tells its registration: a submit will show it
         self.signal_dbm: int | None = None
         self.operator: str | None = None
 
     def enable(self, profile: Profile) -> None:
-        """Ask for registration news in every domain that the modem has; one that refuses both forms is still polled."""
-        self._domains, self._stats = list(profile.registration), {}
-        for domain in self._domains:
-            if self._link.attempt(f"AT{domain}=2") is None:
-                self._link.attempt(f"AT{domain}=1")
+        """Ask for registration news in every domain; one that refuses these and the question is not there."""
+        self._stats = {}
+        self._domains = [domain for domain in profile.registration if self._has(domain, "=2", "=1", "?")]
+        self._untold = not self._domains
         self._link.attempt("AT+COPS=3,2", timeout=10)
 
     def look(self, profile: Profile) -> None:
         """As `enable`, `poll` and `measure`, but nothing is set in the modem."""
-        self._domains, self._stats = list(profile.registration), {}
+        self._stats = {}
+        self._domains = [domain for domain in profile.registration if self._has(domain, "?")]
+        self._untold = not self._domains
         self.poll()
         self.measure()
 
-    def poll(self) -> None:
-        """Ask every domain; one that refuses is not asked again until the next `enable`."""
-        for domain in tuple(self._domains):
-            lines = self._link.attempt(f"AT{domain}?", prefix=domain)
-            if lines is None:
-                self._domains.remove(domain)
-                self._stats.pop(domain, None)
+    def _has(self, domain: str, *forms: str) -> bool:
+        """Whether the modem knows `domain`: it takes one of the forms, or is silent, which is no refusal."""
+        known = False
+        for form in forms:
+            try:
+                if self._link.unless_refused(f"AT{domain}{form}", prefix=domain) is not None:
+                    return True
+            except CommandRejected:
                 continue
-            told = read(parse_registration, lines)
+            known = True
+        return known
+
+    def poll(self) -> None:
+        """Ask every domain; what one said last holds while it is silent or refuses, which may be for a moment."""
+        for domain in self._domains:
+            told = read(parse_registration, self._link.attempt(f"AT{domain}?", prefix=domain))
             if told is not None:
                 self._stats[domain] = told.status
 
@@ -71,7 +81,7 @@ class Network:
     def state(self) -> tuple[ModemState, str | None, str | None]:
         """State, reason and advice that follow from the registration."""
         best = self.registration
-        if best is not None and best.sms_possible:
+        if self._untold or (best is not None and best.sms_possible):
             return ModemState.READY, None, None
         if best is not None and best.denied:
             return (

@@ -14,7 +14,6 @@ from hardware.at.answers import (
     parse_storage_choices,
     parse_storage_use,
 )
-from hardware.at.indications import is_hex
 from hardware.errors import CommandRejected
 from hardware.modem.link import Link, read
 from hardware.modem.status import StorageLevel
@@ -105,7 +104,7 @@ class Storage:
         count = 0
         lines = self._link.attempt("AT+CMGL=4", timeout=60)
         for entry in read(parse_messages, lines) or []:
-            if entry.index is not None and is_hex(entry.pdu) and entry.status in _OURS:
+            if entry.index is not None and entry.believable and entry.status in _OURS:
                 place = Place(memory, entry.index)
                 count += self._take(place, entry.pdu, hand_over)
                 self.taken.add(place)
@@ -129,7 +128,7 @@ class Storage:
         if not self._select(place.memory):
             return None
         found = read(parse_message, self._link.attempt(f"AT+CMGR={place.index}", timeout=10))
-        return found.pdu if found is not None and found.status in _OURS and is_hex(found.pdu) else None
+        return found.pdu if found is not None and found.believable and found.status in _OURS else None
 
     def _take(self, place: Place, pdu: str, hand_over: HandOver) -> int:
         seen = hashlib.sha256(pdu.encode()).digest()

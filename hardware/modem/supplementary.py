@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Callable
 
-from hardware.errors import CommandTimeout, MalformedResponse
+from hardware.errors import CommandTimeout, EncodeError, MalformedResponse
 from hardware.modem.link import Link
 from hardware.profiles import Profile, UssdMode
 from hardware.ussd import UssdAnswer, pack, parse_ussd
@@ -19,6 +20,8 @@ def exchange_ussd(link: Link, profile: Profile, code: str, timeout: float, news:
 
     Raises CommandRejected, CommandTimeout (the session is then ended), EncodeError, ConnectionLost.
     """
+    if any(unicodedata.category(char) == "Cc" for char in code):
+        raise EncodeError("USSD code", "it has a control character, which would end the command")
     written = pack(code) if profile.ussd is UssdMode.PACKED else code.replace('"', "")
     link.command(f'AT+CUSD=1,"{written}",{_GSM7_LANGUAGE_UNSPECIFIED}', timeout=30)
     deadline = link.clock.boot() + timeout * link.scale

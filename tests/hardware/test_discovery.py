@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from hardware.clock import FakeClock
@@ -118,3 +120,29 @@ def test_what_is_not_there_is_said_without_naming_it_in_full(machine: Machine) -
 def test_a_card_in_the_wrong_modem_is_not_taken(machine: Machine) -> None:
     with pytest.raises(PortUnavailable):
         open_by_identity(AUTO, machine.open, machine.clock, imei=IMEI_A, iccid=ICCID_B, ports=PORTS)
+
+
+def hide_card(modem: SimulatedModem) -> None:
+    modem.personality = replace(modem.personality, unsupported=frozenset({"+CCID", "+ICCID", "+QCCID", "^ICCID"}))
+
+
+def test_a_card_that_hides_its_number_is_taken_where_the_path_says(machine: Machine) -> None:
+    hide_card(machine.huawei)
+    transport = open_by_identity("/dev/ttyUSB1", machine.open, machine.clock, iccid=ICCID_A, ports=PORTS)
+    assert transport.name == "/dev/ttyUSB1"
+    assert machine.open_now == {"/dev/ttyUSB1"}
+
+
+def test_a_card_that_tells_its_number_is_preferred_to_one_that_hides_it(machine: Machine) -> None:
+    hide_card(machine.quectel)
+    transport = open_by_identity("/dev/ttyUSB3", machine.open, machine.clock, iccid=ICCID_A, ports=PORTS)
+    assert transport.name == "/dev/ttyUSB1"
+    assert machine.open_now == {"/dev/ttyUSB1"}
+
+
+@pytest.mark.parametrize(("path", "imei"), [(AUTO, None), ("/dev/ttyUSB0", None), ("/dev/ttyUSB1", IMEI_B)])
+def test_a_hidden_number_is_no_leave_to_take_any_modem(machine: Machine, path: str, imei: str | None) -> None:
+    hide_card(machine.huawei)
+    with pytest.raises(PortUnavailable):
+        open_by_identity(path, machine.open, machine.clock, imei=imei, iccid=ICCID_A, ports=PORTS)
+    assert not machine.open_now
