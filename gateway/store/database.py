@@ -7,7 +7,7 @@ import os
 import sqlite3
 import time
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from queue import Empty, LifoQueue
 from typing import TypeVar
@@ -222,7 +222,9 @@ def _connect(path: Path, *, reader: bool = False) -> sqlite3.Connection:
 def _migrate(connection: sqlite3.Connection, path: Path, schema: Migrations) -> None:
     database = SchemaDatabase(connection)
     applied = [migration.name for migration in schema.applied(database)]
-    unknown = set(applied) - {migration.name for migration in schema.pending(SchemaDatabase(memory=True))}
+    with closing(sqlite3.connect(":memory:")) as empty:
+        known = {migration.name for migration in schema.pending(SchemaDatabase(empty))}
+    unknown = set(applied) - known
     if unknown:
         raise StoreNewer(
             f"{path} was made by a newer simwire (its schema knows {', '.join(sorted(unknown))}); install that version"
