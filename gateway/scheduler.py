@@ -82,6 +82,9 @@ class Scheduler:
         """Stop, after a round that is under way."""
         self._stopped.set()
         self._attention.set()
+        # A job that fires while APScheduler shuts down ends its thread with an error: first no job may fire any more.
+        self._jobs.pause()
+        self._jobs.remove_all_jobs()
         # Not waiting: APScheduler would hold its own lock meanwhile, and the round needs that to arm the next one.
         self._jobs.shutdown(wait=False)
         self._watcher.join()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import http
 import json
 import logging
 from collections.abc import Iterable
@@ -10,6 +9,7 @@ from collections.abc import Iterable
 from flask import Flask, Response
 from pydantic import ValidationError
 from werkzeug.exceptions import HTTPException
+from werkzeug.http import HTTP_STATUS_CODES
 
 from gateway.limits import whole_seconds
 from gateway.refusals import (
@@ -65,7 +65,7 @@ def problem(
     """A problem document."""
     document: dict[str, object] = {
         "type": "about:blank",
-        "title": http.HTTPStatus(status).phrase,
+        "title": HTTP_STATUS_CODES[status],
         "status": status,
         "code": code,
         "detail": detail,

@@ -9,6 +9,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -170,7 +171,8 @@ def test_a_database_of_a_newer_program_is_refused(tmp_path: Path) -> None:
 
 def _with_a_second_migration(*statements: str) -> Migrations:
     later = Migrations("simwire")
-    first = migrations.pending(SchemaDatabase(memory=True))[0]
+    with closing(sqlite3.connect(":memory:")) as empty:
+        first = migrations.pending(SchemaDatabase(empty))[0]
     later(name=first.name)(first.fn)
 
     @later(name="0002_later")
