@@ -29,9 +29,11 @@ class Destinations:
         self._with_shared = frozenset(rule for rule in rules if not rule.endswith("!"))
         self._written = ", ".join(rules)
 
-    def check(self, to: Destination) -> Denial | None:
+    def check(self, to: Destination, *, short_codes: bool = False) -> Denial | None:
         """The rule that refuses `to`, None where it is allowed."""
         if to.short:
+            if short_codes:
+                return None
             return Denial("short_code_not_allowed", "a short code: this key may not send to short codes")
         if to.region not in self._alone and to.main_region not in self._with_shared:
             return Denial(

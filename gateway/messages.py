@@ -159,6 +159,14 @@ class NewMessage:
     client_ref: str | None = None
     tags: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
+    key_id: str | None = None
+    """The key that it was sent with."""
+    delivery: int = 0
+    """Value of `gateway.policy.Delivery`, frozen at acceptance."""
+    sent_to: str | None = field(default=None, repr=False)
+    """Where it really goes, where that is not `to`: the handset of a redirecting key."""
+    sim: str | None = field(default=None, repr=False)
+    """IMSI of the SIM that should send it, while that can: the one that sent what it replaces."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,8 +1,9 @@
-"""Durations and sizes as people write them: `"5m"`, `"45s"`, `"64MB"`, or plain numbers. Pure."""
+"""Durations, sizes and rates as people write them: `"5m"`, `"64MB"`, `"3/10m"`, or plain numbers. Pure."""
 
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass
 
 _LONGEST = 1e12  # seconds; also keeps out infinity, and integers that no float can hold
 _SECONDS = {"s": 1.0, "m": 60.0, "h": 3600.0, "d": 86_400.0}
@@ -10,6 +11,20 @@ _BYTES = {"": 1, "B": 1, "KB": 10**3, "MB": 10**6, "GB": 10**9, "KIB": 2**10, "M
 _DURATION = re.compile(r"(?:\d+(?:\.\d+)?[smhd])+", re.ASCII)
 _STEP = re.compile(r"(\d+(?:\.\d+)?)([smhd])", re.ASCII)
 _SIZE = re.compile(r"(\d+) ?([A-Za-z]*)", re.ASCII)
+_RATE = re.compile(r"(\d{1,9}) ?/ ?(\S+)", re.ASCII)
+_WINDOWS = (1.0, 31 * 86_400.0)  # seconds
+
+
+@dataclass(frozen=True, slots=True)
+class Rate:
+    """So many within so long, in any window of that length."""
+
+    count: int
+    window: float
+    """Seconds."""
+
+    def __str__(self) -> str:
+        return f"{self.count}/{compact(self.window)}"
 
 
 def seconds(value: object) -> float:
@@ -35,6 +50,31 @@ def octets(value: object) -> int:
     if isinstance(value, str) and (match := _SIZE.fullmatch(value.strip())) and match[2].upper() in _BYTES:
         return int(match[1]) * _BYTES[match[2].upper()]
     raise ValueError('write a size like "64MB" or "64MiB", or a number of bytes')
+
+
+def rate(value: object) -> Rate:
+    """A rate from a string like "3/10m" or "10/24h"; raises ValueError."""
+    if isinstance(value, Rate):
+        return value
+    hint = 'write a rate like "3/10m": how many, and within how long (1 s to 31 days)'
+    match = _RATE.fullmatch(value.strip()) if isinstance(value, str) else None
+    if match is None or int(match[1]) == 0:
+        raise ValueError(hint)
+    try:
+        window = seconds(match[2] if not match[2].isalpha() else f"1{match[2]}")
+    except ValueError:
+        raise ValueError(hint) from None
+    if not _WINDOWS[0] <= window <= _WINDOWS[1]:
+        raise ValueError(hint)
+    return Rate(int(match[1]), window)
+
+
+def compact(duration: float) -> str:
+    """A duration as `seconds` reads it: "10m", "1.5s"."""
+    for unit, length in (("d", 86_400), ("h", 3600), ("m", 60)):
+        if duration >= length and duration % length == 0:
+            return f"{duration / length:g}{unit}"
+    return f"{duration:g}s"
 
 
 def written(duration: float) -> str:

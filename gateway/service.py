@@ -13,6 +13,7 @@ from typing import Any, TypeVar
 
 from waitress.server import create_server
 
+from gateway.admission import Admission
 from gateway.api import create_app
 from gateway.api.view import ModemAction
 from gateway.config import Config, ModemConfig
@@ -72,7 +73,7 @@ class Service:
             self.fleet,
         )
         self.fleet.on_planned, self.fleet.on_stored = self.scheduler.planned, self.scheduler.stored
-        self.intake = Intake(self.store, config, self.clock, self.fleet.wake)
+        self.intake = Intake(self.store, config, self.clock, Admission(self.store, config), self.fleet.wake)
         self.verify = Verify(self.store, self.intake, config, self.clock)
         links = self._simulate([modem for modem in config.modem if modem.port == "simulator"])
         for modem in config.modem:

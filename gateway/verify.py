@@ -8,11 +8,13 @@ from dataclasses import dataclass, replace
 from decimal import Decimal
 
 from gateway.config import CODE_LENGTH, Config
-from gateway.intake import Body, Intake, order_of
+from gateway.content import Body, order_of
+from gateway.intake import Intake, lifetime_of
 from gateway.limits import SendRule, whole_seconds
 from gateway.messages import Json, Lane, Message, NewMessage, Secret, TimelineEntry
 from gateway.once import Once
 from gateway.otp import Claim, as_typed, fits, mismatch, new_code, seal
+from gateway.policy import Caller
 from gateway.refusals import Conflict, InvalidInput, NotFound, TooMany
 from gateway.requests import CheckRequest, OtpRequest, ResendRequest
 from gateway.store import Challenge, ChallengeState, CheckResult, NewChallenge, Store
@@ -57,7 +59,7 @@ class Verify:
 
     # -- start --------------------------------------------------------------------------------------------------------
 
-    def start(self, request: OtpRequest, client: str, once: Once[ChallengeView] | None = None) -> ChallengeView:
+    def start(self, request: OtpRequest, caller: Caller, once: Once[ChallengeView] | None = None) -> ChallengeView:
         """Open a challenge and queue its code; returns once both are on disk.
 
         An open challenge of the same client, number and purpose is superseded: its code is dead, its failures count
@@ -68,18 +70,18 @@ class Verify:
         """
         if once is not None:
             once.replay(self._clock.now())
-        self._intake.must_accept()
-        (to,) = self._intake.destinations(request.to)
-        self._intake.check_code_text(request)
+        self._intake.admission.must_accept()
+        (to,) = self._intake.admission.destinations(request.to, caller)
+        self._intake.check_code_text(request, caller)
         now = self._clock.now()
-        lifetime = request.lifetime or self._otp.lifetime
+        lifetime = lifetime_of(request.lifetime, self._otp.lifetime, caller)
         code = self._code(request)
         body = self._body(order_of(request), code, now, lifetime)
         context = request.context.canonical() if request.context else {}
         challenge_id = self._store.challenges.new_id(now)
         new = NewChallenge(
             id=challenge_id,
-            client=client,
+            client=caller.client,
             to=to.number,
             purpose=request.purpose,
             code_hash=seal(self._keyed, challenge_id, Claim(code, request.binding, context)),
@@ -90,7 +92,7 @@ class Verify:
         )
 
         def create(cx: sqlite3.Connection) -> Challenge:
-            before = self._store.challenges.before(cx, client, to.number, request.purpose, now)
+            before = self._store.challenges.before(cx, caller.client, to.number, request.purpose, now)
             if before is None:
                 return self._store.challenges.create(cx, new, now)
             if before.state is ChallengeState.LOCKED:
@@ -101,7 +103,7 @@ class Verify:
             return self._store.challenges.create(cx, counted, now)
 
         body = replace(body, warnings=(*to.warnings, *body.warnings))
-        return self._commit(create, self._message(new, challenge_id, body, lifetime), now, once)
+        return self._commit(create, self._message(new, challenge_id, body, lifetime, caller), now, once)
 
     def _code(self, request: OtpRequest) -> Secret:
         length = request.length or self._otp.length
@@ -143,7 +145,8 @@ class Verify:
         self,
         challenge_id: str,
         request: ResendRequest,
-        client: str | None,
+        caller: Caller,
+        sees: str | None,
         once: Once[ChallengeView] | None = None,
     ) -> ChallengeView:
         """Send a new code, or the same one again. Raises NotFound, Conflict, TooMany or Unavailable.
@@ -153,9 +156,9 @@ class Verify:
         """
         if once is not None:
             once.replay(self._clock.now())
-        self._intake.must_accept()
+        self._intake.admission.must_accept()
         now = self._clock.now()
-        before = self._found(challenge_id, client)
+        before = self._found(challenge_id, sees)
         self._must_be_open(before, now)
         self._must_allow_send(before, now)
         same = self._otp.resend == "same" if request.same is None else request.same
@@ -168,7 +171,7 @@ class Verify:
             self._must_allow_send(current, now)
             return step(cx)
 
-        return self._commit(send_again, self._message(before, before.id, body, lifetime), now, once)
+        return self._commit(send_again, self._message(before, before.id, body, lifetime, caller), now, once)
 
     def _another_code(self, before: Challenge, now: Instant) -> tuple[Body, float, Step]:
         details = before.details
@@ -222,7 +225,9 @@ class Verify:
         composed = self._intake.texts.compose(order, code, now.wall, now.wall + lifetime)
         return self._intake.body(composed.text, composed.segmentation, composed.warnings)
 
-    def _message(self, owner: NewChallenge | Challenge, challenge_id: str, body: Body, lifetime: float) -> NewMessage:
+    def _message(
+        self, owner: NewChallenge | Challenge, challenge_id: str, body: Body, lifetime: float, caller: Caller
+    ) -> NewMessage:
         return NewMessage(
             client=owner.client,
             to=owner.to,
@@ -238,6 +243,7 @@ class Verify:
             challenge_id=challenge_id,
             client_ref=owner.client_ref,
             warnings=body.warnings,
+            key_id=caller.key_id,
         )
 
     def _commit(self, step: Step, message: NewMessage, now: Instant, once: Once[ChallengeView] | None) -> ChallengeView:

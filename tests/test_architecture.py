@@ -85,20 +85,25 @@ ALLOWED: dict[str, frozenset[str]] = {
     "gateway.limits": VALUES | {"gateway.numbers"},
     "gateway.texts": VALUES | PURE | {"gateway.templates"},
     "gateway.config": VALUES | {"gateway.templates"},
+    "gateway.policy": VALUES | {"gateway.config"},
+    "gateway.content": VALUES | PURE | {"gateway.requests", "gateway.texts"},
+    "gateway.admission": VALUES
+    | {"gateway.config", "gateway.limits", "gateway.numbers", "gateway.policy", "gateway.store", "hardware.clock"},
     "gateway.requests": VALUES | {"gateway.config", "gateway.otp"},
     "gateway.once": VALUES | {"gateway.store", "hardware.clock"},
     "gateway.store": VALUES
     | PURE
-    | {"gateway.retry", "gateway.reports", "gateway.otp", "hardware.clock", "hardware.modem"},
+    | {"gateway.policy", "gateway.retry", "gateway.reports", "gateway.otp", "hardware.clock", "hardware.modem"},
     "gateway.intake": VALUES
     | PURE
     | {
+        "gateway.admission",
         "gateway.config",
+        "gateway.content",
         "gateway.directory",
-        "gateway.limits",
         "gateway.numbers",
         "gateway.once",
-        "gateway.otp",
+        "gateway.policy",
         "gateway.requests",
         "gateway.store",
         "gateway.texts",
@@ -108,10 +113,12 @@ ALLOWED: dict[str, frozenset[str]] = {
     | PURE
     | {
         "gateway.config",
+        "gateway.content",
         "gateway.intake",
         "gateway.limits",
         "gateway.once",
         "gateway.otp",
+        "gateway.policy",
         "gateway.requests",
         "gateway.store",
         "gateway.texts",
@@ -119,12 +126,14 @@ ALLOWED: dict[str, frozenset[str]] = {
     },
     "gateway.api": VALUES
     | {
+        "gateway.admission",
         "gateway.config",
         "gateway.directory",
         "gateway.intake",
         "gateway.limits",
         "gateway.numbers",
         "gateway.once",
+        "gateway.policy",
         "gateway.requests",
         "gateway.store",
         "gateway.verify",

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from flask import Request
 
 from gateway.api.problems import Problem
+from gateway.policy import Caller
 from gateway.scopes import SEE_ALL
 from gateway.store import Keys
 
@@ -18,8 +19,13 @@ _FORWARDED = ("Forwarded", "X-Forwarded-For", "X-Forwarded-Host", "X-Forwarded-P
 class Principal:
     """The client behind a key, and what the key may do."""
 
-    client: str
+    caller: Caller
     scopes: frozenset[str]
+
+    @property
+    def client(self) -> str:
+        """Whose things it makes."""
+        return self.caller.client
 
     @property
     def sees(self) -> str | None:
@@ -44,8 +50,8 @@ class Authenticator:
             raise _unauthorized("send your key as Authorization: Bearer KEY")
         found = self._keys.authenticate(key.strip())
         if found is None:
-            raise _unauthorized("this key is not known or was revoked")
-        return Principal(found.client, found.scopes)
+            raise _unauthorized("this key is not known, was revoked or has expired")
+        return Principal(Caller(client=found.client, key_id=found.id, policy=found.policy), found.scopes)
 
     def admit_to_health(self, request: Request) -> None:
         """Let a loopback peer look without a key, unless a proxy stands in between; others need any key."""

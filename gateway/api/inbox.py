@@ -50,7 +50,7 @@ class Inbox:
     """The handlers on /v1/inbox."""
 
     def __init__(self, service: ServiceView, waiting: WaitRoom) -> None:
-        self._inbox, self._intake, self._waiting = service.store.inbox, service.intake, waiting
+        self._inbox, self._admission, self._waiting = service.store.inbox, service.intake.admission, waiting
 
     def look(self, _: Call, message_id: str) -> Answer:
         """One message."""
@@ -86,7 +86,7 @@ class Inbox:
         if "from" not in query:
             return None
         try:
-            return self._intake.number(query["from"], "from")
+            return self._admission.number(query["from"], "from")
         except InvalidInput:
             return query["from"]  # a name, or a short number of the network's own
 

@@ -48,7 +48,7 @@ def operations(service: ServiceView, waiting: WaitRoom) -> tuple[Operation, ...]
                 return render.accepted(messages[0])
             return {"items": [render.accepted(message) for message in messages]}
 
-        return 202, answer(intake.send(request, call.principal.client, call.once(service.store, answer)))
+        return 202, answer(intake.send(request, call.principal.caller, call.once(service.store, answer)))
 
     def found(message_id: str, call: Call) -> Message:
         message = outbox.get(message_id, call.principal.sees)
@@ -74,7 +74,7 @@ def operations(service: ServiceView, waiting: WaitRoom) -> tuple[Operation, ...]
         filters = MessageFilter(
             client=call.principal.sees,
             state=_state(query.get("state")),
-            to=intake.number(query["to"], "to") if "to" in query else None,
+            to=intake.admission.number(query["to"], "to") if "to" in query else None,
             tag=query.get("tag"),
             since=moment_of(query, "since"),
             until=moment_of(query, "until"),

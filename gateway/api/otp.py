@@ -15,7 +15,7 @@ def operations(service: ServiceView) -> tuple[Operation, ...]:
 
     def start(call: Call) -> Answer:
         once = call.once(service.store, render.challenge)
-        return 202, render.challenge(verify.start(call.body, call.principal.client, once))
+        return 202, render.challenge(verify.start(call.body, call.principal.caller, once))
 
     def check(call: Call, otp_id: str) -> Answer:
         checked = verify.check(otp_id, call.body, call.principal.sees)
@@ -24,7 +24,7 @@ def operations(service: ServiceView) -> tuple[Operation, ...]:
 
     def resend(call: Call, otp_id: str) -> Answer:
         once = call.once(service.store, render.challenge)
-        return 202, render.challenge(verify.resend(otp_id, call.body, call.principal.sees, once))
+        return 202, render.challenge(verify.resend(otp_id, call.body, call.principal.caller, call.principal.sees, once))
 
     def look(call: Call, otp_id: str) -> Answer:
         view = verify.get(otp_id, call.principal.sees)

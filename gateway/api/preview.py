@@ -12,7 +12,7 @@ def operations(service: ServiceView) -> tuple[Operation, ...]:
     """The operation on /v1/preview."""
 
     def preview(call: Call) -> Answer:
-        seen = service.intake.preview(call.body)
+        seen = service.intake.preview(call.body, call.principal.caller)
         return 200, {
             "text": seen.text.reveal(),
             "encoding": seen.encoding,

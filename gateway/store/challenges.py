@@ -16,6 +16,7 @@ from gateway.messages import Json, masked
 from gateway.store.common import boot_ms, ms, new_id, wall_ms
 from gateway.store.database import Database
 from gateway.store.errors import Conflict
+from gateway.store.events import Events
 from gateway.store.outbox import Outbox
 from hardware.clock import Instant
 
@@ -108,8 +109,8 @@ class Challenge:
 class Challenges:
     """The table of challenges."""
 
-    def __init__(self, database: Database, outbox: Outbox) -> None:
-        self._database, self._outbox, self._cipher = database, outbox, database.cipher
+    def __init__(self, database: Database, outbox: Outbox, events: Events) -> None:
+        self._database, self._outbox, self._events, self._cipher = database, outbox, events, database.cipher
 
     def new_id(self, now: Instant) -> str:
         """An id for `NewChallenge.id`."""
@@ -238,6 +239,22 @@ class Challenges:
             if state is not ChallengeState.EXPIRED:  # there the messages' own lifetime says more
                 self._outbox.withdraw_challenge(cx, challenge_id, now)
             self._outbox.erase_challenge(cx, challenge_id)
+            self._tell(cx, challenge_id, now)
+
+    def _tell(self, cx: sqlite3.Connection, challenge_id: str, now: Instant) -> None:
+        """Event streams and webhooks hear how it ended."""
+        row = cx.execute("SELECT * FROM challenges WHERE id = ?", (challenge_id,)).fetchone()
+        body = {
+            "id": challenge_id,
+            "message_id": row["message_id"],
+            "to": row["recipient"],
+            "purpose": row["purpose"],
+            "state": row["state"],
+            "reason": row["reason"],
+            "sends": row["sends"],
+            "client_ref": row["client_ref"],
+        }
+        self._events.emit(cx, f"otp.{row['state']}", row["client"], challenge_id, body, now)
 
     def counts_since(self, to: str, since_ms: int, client: str | None = None) -> tuple[int, int]:
         """How many challenges were made for a number since then, and how many of them were approved."""

@@ -55,25 +55,27 @@ class Claims(Outcomes):
         cursor = cx.execute(
             "INSERT INTO messages (id, client, recipient, country, lane, state, parts, encoding, body, report,"
             " replace_type, flash, silent, on_unknown, home, wanted, challenge_id, client_ref, tags, warnings,"
-            " created_at, not_before_at, expires_at, expires_boot, spare, check_boot, accepted_boot)"
-            " VALUES (?, ?, ?, ?, ?, 'queued', ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            " created_at, not_before_at, expires_at, expires_boot, spare, check_boot, accepted_boot,"
+            " key_id, delivery, sent_to)"
+            " VALUES (?, ?, ?, ?, ?, 'queued', ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
             (
                 *(message_id, new.client, new.to, new.country, int(new.lane), len(new.segments), new.encoding, body),
                 *(int(new.report), new.replace, int(new.flash), int(new.silent), new.on_unknown, new.route, new.modem),
                 *(new.challenge_id, new.client_ref, json.dumps(new.tags), json.dumps(new.warnings), wall_ms(now)),
                 *(wall_ms(start) if start is not now else None, wall_ms(expires), boot_ms(expires), spare),
-                *(boot_ms(expires) - spare, self._database.boot_number),
+                *(boot_ms(expires) - spare, self._database.boot_number, new.key_id, new.delivery, new.sent_to),
             ),
         )
         seq = int(cursor.lastrowid or 0)
         waits = start.boot > now.boot
-        tail = recipient_tail(new.to)
+        tail = recipient_tail(new.sent_to or new.to)
+        queue = new.route if new.sim is None else f"sim:{new.sim}"
         cx.executemany(
             "INSERT INTO attempts (message, part, generation, number, kind, lane, position, state, queue, due_boot,"
             " due_at, concat_reference, recipient_tail) VALUES (?, ?, 0, 1, 'first', ?, ?, ?, ?, ?, ?, ?, ?)",
             [
                 (
-                    *(seq, part, int(new.lane), seq * PARTS_APART + part, "waiting" if waits else "ready", new.route),
+                    *(seq, part, int(new.lane), seq * PARTS_APART + part, "waiting" if waits else "ready", queue),
                     *(boot_ms(start) if waits else None, wall_ms(start) if waits else None),
                     *(new.concat_reference, tail),
                 )
@@ -289,7 +291,7 @@ class Claims(Outcomes):
             parts=message["parts"],
             lane=Lane(message["lane"]),
             kind=AttemptKind(attempt["kind"]),
-            to=message["recipient"],
+            to=message["sent_to"] or message["recipient"],
             segment=segment,
             concat_reference=attempt["concat_reference"],
             expires_boot=message["expires_boot"] / 1000,

@@ -16,6 +16,7 @@ from gateway.messages import Secret
 from gateway.store.cipher import Cipher
 from gateway.store.common import Waiters, ms, new_id, wall_ms
 from gateway.store.database import Database
+from gateway.store.events import Events
 from hardware.clock import Instant
 from hardware.pdu import DeliverPdu, join_user_data
 
@@ -87,8 +88,8 @@ class _Part:
 class InboxStore:
     """The tables of received messages and of the parts that wait for others."""
 
-    def __init__(self, database: Database) -> None:
-        self._database, self._cipher = database, database.cipher
+    def __init__(self, database: Database, events: Events) -> None:
+        self._database, self._cipher, self._events = database, database.cipher, events
         self._waiters = Waiters()
 
     def receive(self, raw_hex: str, message: DeliverPdu | None, modem: str, imsi: str, now: Instant) -> str | None:
@@ -223,7 +224,8 @@ class InboxStore:
         message_id = new_id(now)
         first = parts[0].message
         total = parts[0].place[1]
-        body = self._cipher.seal(json.dumps(_content(parts)).encode(), f"inbox.body {message_id}")
+        content = _content(parts)
+        body = self._cipher.seal(json.dumps(content).encode(), f"inbox.body {message_id}")
         cx.execute(
             "INSERT INTO inbox (id, sender, body, parts, missing, readable, modem, imsi, sent_at, received_at)"
             " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
@@ -236,6 +238,15 @@ class InboxStore:
         )
         cx.execute(f"UPDATE inbox_parts SET message = ? WHERE {where}", (message_id, key))  # noqa: S608 - conditions are ours
         self._database.after_commit(lambda: self._waiters.tell([_NEXT]))
+        told = {
+            "id": message_id,
+            "from": first.originator.number if first else "",
+            **content,
+            "parts": total,
+            "missing": total - len(parts),
+            "modem": parts[-1].modem,
+        }
+        self._events.emit(cx, "inbox.received", None, message_id, told, now)
         return message_id
 
     def _received(self, row: sqlite3.Row) -> Received:

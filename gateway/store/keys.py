@@ -7,9 +7,10 @@ import secrets
 import sqlite3
 import threading
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from gateway.messages import Secret
+from gateway.policy import KeyPolicy
 from gateway.store.common import new_id, wall_ms
 from gateway.store.database import Database
 from hardware.clock import Instant
@@ -32,6 +33,12 @@ class KeyInfo:
     created_at: int
     last_used_at: int | None
     revoked_at: int | None
+    expires_at: int | None
+    policy: KeyPolicy
+
+    def in_force(self, now_ms: int) -> bool:
+        """Whether it opens anything: neither revoked nor expired."""
+        return self.revoked_at is None and (self.expires_at is None or now_ms < self.expires_at)
 
 
 class Keys:
@@ -43,26 +50,44 @@ class Keys:
         self._cache: dict[bytes, tuple[float, KeyInfo]] = {}
 
     def create(
-        self, name: str, scopes: Iterable[str], now: Instant | None = None, client: str | None = None
+        self,
+        name: str,
+        scopes: Iterable[str],
+        now: Instant | None = None,
+        client: str | None = None,
+        *,
+        expires_at: int | None = None,
+        policy: KeyPolicy | None = None,
     ) -> tuple[KeyInfo, Secret]:
         """Make a key for `client` (by default its name); the second value is the key itself, which is not kept."""
         now = now or self._database.clock.now()
+        info = KeyInfo(
+            id=new_id(now),
+            client=client or name,
+            name=name,
+            scopes=frozenset(scopes),
+            created_at=wall_ms(now),
+            last_used_at=None,
+            revoked_at=None,
+            expires_at=expires_at,
+            policy=policy or KeyPolicy(),
+        )
         with self._database.mark() as cx:
-            return self._insert(cx, client or name, name, frozenset(scopes), now)
+            return info, self._insert(cx, info)
 
     def authenticate(self, token: str, now: Instant | None = None) -> KeyInfo | None:
-        """Whose key this is; None for an unknown or revoked one."""
+        """Whose key this is; None for one that is unknown, revoked or expired."""
         now = now or self._database.clock.now()
         digest = self._cipher.key_hash(token.encode("utf-8", "surrogatepass"))
         with self._lock:
             cached = self._cache.get(digest)
-        if cached is not None and 0 <= now.boot - cached[0] < CACHE_SECONDS:
+        if cached is not None and 0 <= now.boot - cached[0] < CACHE_SECONDS and cached[1].in_force(wall_ms(now)):
             return cached[1]
         with self._database.read() as cx:
             row = cx.execute("SELECT * FROM keys WHERE hash = ? AND revoked_at IS NULL", (digest,)).fetchone()
         with self._lock:
             self._cache.pop(digest, None)
-            if row is None:
+            if row is None or not _info(row).in_force(wall_ms(now)):
                 return None
             if len(self._cache) >= CACHED_KEYS:
                 self._cache.clear()
@@ -86,7 +111,7 @@ class Keys:
         return changed
 
     def rotate(self, key_id: str, now: Instant | None = None) -> tuple[KeyInfo, Secret]:
-        """A new key for the same client with the same name and scopes, and the old one revoked; raises KeyError."""
+        """A new key with everything that the old one had but its id, and the old one revoked; raises KeyError."""
         now = now or self._database.clock.now()
         with self._database.mark() as cx:
             row = cx.execute("SELECT * FROM keys WHERE id = ? AND revoked_at IS NULL", (key_id,)).fetchone()
@@ -94,24 +119,24 @@ class Keys:
                 raise KeyError(key_id)
             old = _info(row)
             self._revoke(cx, key_id, now)
-            made = self._insert(cx, old.client, old.name, old.scopes, now)
+            info = replace(old, id=new_id(now), created_at=wall_ms(now), last_used_at=None)
+            token = self._insert(cx, info)
         with self._lock:
             self._cache.clear()
-        return made
+        return info, token
 
-    def _insert(
-        self, cx: sqlite3.Connection, client: str, name: str, scopes: frozenset[str], now: Instant
-    ) -> tuple[KeyInfo, Secret]:
+    def _insert(self, cx: sqlite3.Connection, info: KeyInfo) -> Secret:
         token = Secret(PREFIX + secrets.token_urlsafe(32))
-        info = KeyInfo(new_id(now), client, name, scopes, wall_ms(now), None, None)
         cx.execute(
-            "INSERT INTO keys (id, client, name, hash, scopes, created_at) VALUES (?, ?, ?, ?, ?, ?)",
+            "INSERT INTO keys (id, client, name, hash, scopes, created_at, expires_at, policy)"
+            " VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
             (
-                *(info.id, client, name, self._cipher.key_hash(token.reveal().encode()), json.dumps(sorted(scopes))),
-                info.created_at,
+                *(info.id, info.client, info.name, self._cipher.key_hash(token.reveal().encode())),
+                *(json.dumps(sorted(info.scopes)), info.created_at, info.expires_at),
+                info.policy.model_dump_json(exclude_defaults=True),
             ),
         )
-        return info, token
+        return token
 
     def _revoke(self, cx: sqlite3.Connection, key_id: str, now: Instant) -> bool:
         query = "UPDATE keys SET revoked_at = ? WHERE id = ? AND revoked_at IS NULL"
@@ -133,4 +158,6 @@ def _info(row: sqlite3.Row) -> KeyInfo:
         created_at=row["created_at"],
         last_used_at=row["last_used_at"],
         revoked_at=row["revoked_at"],
+        expires_at=row["expires_at"],
+        policy=KeyPolicy.model_validate_json(row["policy"]),
     )

@@ -25,6 +25,7 @@ from gateway.messages import (
 from gateway.store.case import Case, Settings
 from gateway.store.common import boot_ms, ms, wall_ms
 from gateway.store.database import Database
+from gateway.store.events import Events
 from gateway.store.states import UNLEFT, PartState, Sending, derive, sendings
 from hardware.clock import Instant
 
@@ -52,9 +53,11 @@ class Event:
 class Ledger:
     """Settles messages; shared by everything that writes to the outbox."""
 
-    def __init__(self, database: Database, changed: Callable[[Sequence[str]], None], settings: Settings) -> None:
+    def __init__(
+        self, database: Database, changed: Callable[[Sequence[str]], None], settings: Settings, events: Events
+    ) -> None:
         self.database, self.settings = database, settings
-        self._changed = changed
+        self._changed, self._events = changed, events
 
     def settle(self, case: Case, now: Instant, event: Event) -> None:
         """Bring a message up to date with its attempts."""
@@ -124,8 +127,29 @@ class Ledger:
                 event.result = "delivered_late"
         case.set(**columns)
         self.note(case, now, event)
-        message_id = case.message["id"]
+        self._tell(case, now, event)
+
+    def _tell(self, case: Case, now: Instant, event: Event) -> None:
+        """Those who wait for this message, event streams and webhooks."""
+        message = case.message
+        message_id = message["id"]
         self.database.after_commit(lambda: self._changed([message_id]))
+        body = {
+            "id": message_id,
+            "to": message["recipient"],
+            "state": message["state"],
+            "reason": message["reason"],
+            "final": bool(message["final"]),
+            "priority": Lane(message["lane"]).name.lower(),
+            "parts": message["parts"],
+            "modem": message["modem"] or message["wanted"],
+            "otp_id": message["challenge_id"],
+            "client_ref": message["client_ref"],
+            "tags": json.loads(message["tags"]),
+            "result": event.result,
+            "possible_duplicate": event.duplicate,
+        }
+        self._events.emit(case.cx, f"message.{message['state']}", message["client"], message_id, body, now)
 
     def _sent(self, case: Case, now: Instant) -> dict[str, object]:
         return {"sent_at": wall_ms(now), "sent_boot": boot_ms(now), "check_boot": reports_until(case, now)}

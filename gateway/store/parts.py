@@ -8,6 +8,7 @@ from gateway.messages import AttemptState, Message
 from gateway.store.case import Case, Settings
 from gateway.store.common import Waiters
 from gateway.store.database import Database
+from gateway.store.events import Events
 from gateway.store.ledger import Ledger, message_of
 
 MESSAGE_COLUMNS = "m.*, (SELECT min(due_at) FROM attempts WHERE message = m.seq AND state = 'waiting') AS next_due_at"
@@ -16,10 +17,10 @@ MESSAGE_COLUMNS = "m.*, (SELECT min(due_at) FROM attempts WHERE message = m.seq 
 class Room:
     """Base of the outbox's parts."""
 
-    def __init__(self, database: Database, settings: Settings) -> None:
+    def __init__(self, database: Database, settings: Settings, events: Events) -> None:
         self._database, self._settings, self._cipher = database, settings, database.cipher
         self.waiters = Waiters()
-        self._ledger = Ledger(database, self.waiters.tell, settings)
+        self._ledger = Ledger(database, self.waiters.tell, settings, events)
 
     def _case(self, cx: sqlite3.Connection, attempt_id: int) -> Case:
         row = cx.execute("SELECT message FROM attempts WHERE id = ?", (attempt_id,)).fetchone()

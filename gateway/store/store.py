@@ -8,6 +8,7 @@ from gateway.store.case import Settings
 from gateway.store.challenges import Challenges
 from gateway.store.cipher import Cipher
 from gateway.store.database import RESERVE, Database
+from gateway.store.events import Events
 from gateway.store.idempotency import Idempotency
 from gateway.store.inbox import InboxStore
 from gateway.store.keys import Keys
@@ -22,10 +23,11 @@ class Store:
     def __init__(self, database: Database, settings: Settings) -> None:
         self.database = database
         self.cipher: Cipher = database.cipher
-        self.outbox = Outbox(database, settings)
-        self.challenges = Challenges(database, self.outbox)
+        self.events = Events(database)
+        self.outbox = Outbox(database, settings, self.events)
+        self.challenges = Challenges(database, self.outbox, self.events)
         self.outbox.also_expires.append(self.challenges.expire_due)
-        self.inbox = InboxStore(database)
+        self.inbox = InboxStore(database, self.events)
         self.keys = Keys(database)
         self.pins = PinAttempts(database)
         self.idempotency = Idempotency(database)

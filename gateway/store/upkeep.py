@@ -12,6 +12,7 @@ from gateway.store.case import Case, Settings, Slot
 from gateway.store.claims import Claims
 from gateway.store.common import boot_ms, ms, wall_ms
 from gateway.store.database import Database
+from gateway.store.events import Events
 from gateway.store.ledger import IN_FLIGHT_LOOK, Event
 from gateway.store.states import UNLEFT, sendings
 from hardware.clock import Instant
@@ -29,8 +30,8 @@ _Action = Callable[[Case, sqlite3.Row], bool]
 class Upkeep(Claims):
     """Each method does what is due at `now`, in short transactions, and returns how much it changed."""
 
-    def __init__(self, database: Database, settings: Settings) -> None:
-        super().__init__(database, settings)
+    def __init__(self, database: Database, settings: Settings, events: Events) -> None:
+        super().__init__(database, settings, events)
         self._unusable_since: dict[str, int] = {}
         self.also_expires: list[Callable[[Instant], int]] = []
         """What else has lifetimes; called by `expire_due`."""

@@ -11,6 +11,7 @@ from flask import Flask
 from pydantic import TypeAdapter
 from werkzeug.test import TestResponse
 
+from gateway.admission import Admission
 from gateway.api import create_app, inbox, messages, modems, otp, preview
 from gateway.api.operations import Operation
 from gateway.api.shapes import ProblemShape
@@ -56,7 +57,10 @@ class World:
         self.clock = FakeClock()
         self.store = Store.open(self.config.gateway.database, self.config.gateway.key_file, self.clock)
         self.woken: list[tuple[str, Lane]] = []
-        self.intake = Intake(self.store, self.config, self.clock, lambda queue, lane: self.woken.append((queue, lane)))
+        admission = Admission(self.store, self.config)
+        self.intake = Intake(
+            self.store, self.config, self.clock, admission, lambda queue, lane: self.woken.append((queue, lane))
+        )
         self.verify = Verify(self.store, self.intake, self.config, self.clock)
         self.views = [ModemView("sim1", "ready", model="E1750"), ModemView("sim2", "absent", prefixes=("+33",))]
         self.actions: list[tuple[str, ModemAction, str | None]] = []

@@ -16,6 +16,7 @@ import pytest
 from sqlite_utils import Database as SchemaDatabase
 from sqlite_utils.migrations import Migrations
 
+from gateway.policy import KeyPolicy
 from gateway.store import (
     Database,
     KeyFileError,
@@ -139,24 +140,45 @@ def test_schema_1_is_frozen(tmp_path: Path) -> None:
     new.close()
 
 
+def test_a_database_of_the_first_release_is_migrated_and_works_on(tmp_path: Path) -> None:
+    """Messages, keys and challenges of schema 1 are all there, and the new columns have their defaults."""
+    first = Migrations("simwire")
+    with closing(sqlite3.connect(":memory:")) as empty:
+        initial = migrations.pending(SchemaDatabase(empty))[0]
+    first(name=initial.name)(initial.fn)
+    open_at(tmp_path, first).close()
+    old = sqlite3.connect(tmp_path / "simwire.db")
+    old.execute(
+        "INSERT INTO keys (id, client, name, hash, scopes, created_at) VALUES ('k', 'shop', 'shop', x'00', '[]', 1)"
+    )
+    old.commit()
+    old.close()
+    store = Store.open(tmp_path / "simwire.db", tmp_path / "simwire.key", FakeClock())
+    (key,) = store.keys.list()
+    assert (key.client, key.expires_at, key.policy) == ("shop", None, KeyPolicy())
+    message = store.database.accept(lambda cx: store.outbox.enqueue(cx, ANY, store.database.clock.now()))
+    assert store.outbox.get(message.id) == message
+    store.close()
+
+
 def test_an_older_database_is_copied_and_migrated_with_what_is_in_it(bench: Bench) -> None:
     message = bench.add()
     bench.close()
-    later = _with_a_second_migration("ALTER TABLE messages ADD COLUMN colour TEXT NOT NULL DEFAULT 'red'")
+    later = _with_a_later_migration("ALTER TABLE messages ADD COLUMN colour TEXT NOT NULL DEFAULT 'red'")
     database = open_at(bench.folder, later)
     with database.read() as cx:
         assert cx.execute("SELECT id, colour FROM messages").fetchone()[:] == (message.id, "red")
     database.close()
-    copy = sqlite3.connect(bench.folder / "simwire.db.before-0002_later")
+    copy = sqlite3.connect(bench.folder / "simwire.db.before-9999_later")
     assert copy.execute("SELECT id FROM messages").fetchall() == [(message.id,)]
-    assert stat.S_IMODE((bench.folder / "simwire.db.before-0002_later").stat().st_mode) == 0o600
+    assert stat.S_IMODE((bench.folder / "simwire.db.before-9999_later").stat().st_mode) == 0o600
     copy.close()
 
 
 def test_a_migration_that_fails_leaves_the_database_as_it_was(tmp_path: Path) -> None:
     open_at(tmp_path).close()
     with pytest.raises(sqlite3.OperationalError):
-        open_at(tmp_path, _with_a_second_migration("CREATE TABLE half (a)", "DROP TABLE no_such_table"))
+        open_at(tmp_path, _with_a_later_migration("CREATE TABLE half (a)", "DROP TABLE no_such_table"))
     database = open_at(tmp_path)
     with database.read() as cx:
         assert cx.execute("SELECT count(*) FROM sqlite_master WHERE name = 'half'").fetchone()[0] == 0
@@ -164,19 +186,20 @@ def test_a_migration_that_fails_leaves_the_database_as_it_was(tmp_path: Path) ->
 
 
 def test_a_database_of_a_newer_program_is_refused(tmp_path: Path) -> None:
-    open_at(tmp_path, _with_a_second_migration("CREATE TABLE newer (a)")).close()
-    with pytest.raises(StoreNewer, match="0002_later"):
+    open_at(tmp_path, _with_a_later_migration("CREATE TABLE newer (a)")).close()
+    with pytest.raises(StoreNewer, match="9999_later"):
         open_at(tmp_path)
 
 
-def _with_a_second_migration(*statements: str) -> Migrations:
+def _with_a_later_migration(*statements: str) -> Migrations:
     later = Migrations("simwire")
     with closing(sqlite3.connect(":memory:")) as empty:
-        first = migrations.pending(SchemaDatabase(empty))[0]
-    later(name=first.name)(first.fn)
+        released = migrations.pending(SchemaDatabase(empty))
+    for one in released:
+        later(name=one.name)(one.fn)
 
-    @later(name="0002_later")
-    def _second(db: SchemaDatabase) -> None:
+    @later(name="9999_later")
+    def _last(db: SchemaDatabase) -> None:
         for statement in statements:
             db.execute(statement)
 

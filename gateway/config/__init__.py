@@ -1,0 +1,38 @@
+"""The configuration file: TOML to frozen typed objects, with every problem reported at once by its key path."""
+
+from __future__ import annotations
+
+from gateway.config.fields import (
+    CODE_LENGTH,
+    DAY,
+    MESSAGE_LIFETIME,
+    OTP_LIFETIME,
+    CountryRule,
+    Duration,
+    RateField,
+    Tuple,
+)
+from gateway.config.file import Config, ConfigError, load
+from gateway.config.limits import LimitsConfig
+from gateway.config.sections import ApiConfig, GatewayConfig, MessagesConfig, ModemConfig, OtpConfig, RetriesConfig
+
+__all__ = [
+    "CODE_LENGTH",
+    "DAY",
+    "MESSAGE_LIFETIME",
+    "OTP_LIFETIME",
+    "ApiConfig",
+    "Config",
+    "ConfigError",
+    "CountryRule",
+    "Duration",
+    "GatewayConfig",
+    "LimitsConfig",
+    "MessagesConfig",
+    "ModemConfig",
+    "OtpConfig",
+    "RateField",
+    "RetriesConfig",
+    "Tuple",
+    "load",
+]

@@ -1,0 +1,104 @@
+"""The whole configuration, read from its file with every problem reported at once."""
+
+from __future__ import annotations
+
+import difflib
+import tomllib
+from pathlib import Path
+from typing import Annotated, get_args
+
+from pydantic import BaseModel, Field, ValidationError, field_validator
+from pydantic_core import ErrorDetails
+
+from gateway.config.fields import Section, Tuple
+from gateway.config.limits import LimitsConfig
+from gateway.config.sections import ApiConfig, GatewayConfig, MessagesConfig, ModemConfig, OtpConfig, RetriesConfig
+
+
+class ConfigError(Exception):
+    """The configuration cannot be used; `problems` has one line for each thing to mend."""
+
+    def __init__(self, path: Path, problems: list[str]) -> None:
+        super().__init__("\n  ".join([f"{path}: {len(problems)} problem{'s'[: len(problems) != 1]}", *problems]))
+        self.path, self.problems = path, problems
+
+
+class Config(Section):
+    """The whole configuration; read it with `load`."""
+
+    gateway: GatewayConfig
+    api: ApiConfig = Field(default_factory=lambda: ApiConfig())
+    modem: Annotated[tuple[ModemConfig, ...], Tuple, Field(min_length=1)]
+    messages: MessagesConfig = Field(default_factory=lambda: MessagesConfig())
+    otp: OtpConfig = Field(default_factory=lambda: OtpConfig())
+    retries: RetriesConfig = Field(default_factory=lambda: RetriesConfig())
+    limits: LimitsConfig = Field(default_factory=lambda: LimitsConfig())
+
+    @field_validator("modem", mode="after")
+    @classmethod
+    def _named_modems(cls, modems: tuple[ModemConfig, ...]) -> tuple[ModemConfig, ...]:
+        named = tuple(
+            modem if modem.name else modem.model_copy(update={"name": f"sim{place}"})
+            for place, modem in enumerate(modems, 1)
+        )
+        for what in ("name", "port"):
+            seen: set[str] = set()
+            for modem in named:
+                value = getattr(modem, what)
+                if value in seen and value not in {"auto", "simulator"}:
+                    raise ValueError(f"two modems with the {what} {value}")
+                seen.add(value)
+        return named
+
+    @property
+    def allowed_countries(self) -> tuple[str, ...]:
+        """The country rules in force: `[limits] allowed_countries`, else only `[gateway] country`."""
+        return self.limits.allowed_countries or (self.gateway.country,)
+
+
+def load(path: Path) -> Config:
+    """Read and check a configuration file; raises ConfigError with every problem found."""
+    path = Path(path)
+    try:
+        document = tomllib.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise ConfigError(path, [f"cannot be read: {error.strerror}"]) from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise ConfigError(path, [f"is not valid TOML: {error}"]) from error
+    try:
+        return Config.model_validate(document, context={"base": path.resolve().parent})
+    except ValidationError as error:
+        raise ConfigError(path, [_problem(detail) for detail in error.errors(include_url=False)]) from None
+
+
+_HINTS = {
+    "gateway": ": add [gateway] with organisation and country",
+    "modem": ": add a [[modem]] with a port",
+}
+
+
+def _problem(detail: ErrorDetails) -> str:
+    loc = detail["loc"]
+    where = "".join(f"[{step}]" if isinstance(step, int) else f".{step}" for step in loc).lstrip(".")
+    kind, message = detail["type"], detail["msg"].removeprefix("Value error, ")
+    if kind == "missing":
+        return f"{where}: is missing" + _HINTS.get(where, "")
+    if kind == "extra_forbidden":
+        known = _keys_at(loc[:-1])
+        near = difflib.get_close_matches(str(loc[-1]), known, n=1)
+        return f"{where}: no such key" + (f"; did you mean {near[0]}?" if near else f"; known: {', '.join(known)}")
+    return f"{where}: {message[:1].lower()}{message[1:]}"
+
+
+def _keys_at(loc: tuple[str | int, ...]) -> list[str]:
+    model: type[BaseModel] = Config
+    for step in loc:
+        if isinstance(step, str) and step in model.model_fields:
+            model = _model_in(model.model_fields[step].annotation) or model
+    return list(model.model_fields)
+
+
+def _model_in(annotation: object) -> type[BaseModel] | None:
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return annotation
+    return next((found for part in get_args(annotation) if (found := _model_in(part))), None)

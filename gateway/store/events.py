@@ -1,0 +1,112 @@
+"""What happened, in the order in which clients see it: written in the transaction that made it happen.
+
+Event streams read this table; each configured webhook has a row in `deliveries` for each event that it wants.
+"""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from gateway.messages import Json
+from gateway.store.common import Waiters, ms, wall_ms
+from gateway.store.database import Database
+from hardware.clock import Instant
+
+DELIVERED_FOR = 86_400.0
+"""Seconds for which a webhook is tried."""
+_NEWS = "news"
+
+
+@dataclass(frozen=True, slots=True)
+class Subscription:
+    """Which events a configured webhook wants."""
+
+    endpoint: str
+    kinds: tuple[str, ...] = ("*",)
+    """Kinds like `message.delivered`, or groups like `message.*`."""
+    clients: tuple[str, ...] = ()
+    """Clients whose events it gets; none: all, and what belongs to no client."""
+
+    def wants(self, kind: str, client: str | None) -> bool:
+        """Whether an event goes there."""
+        if self.clients and client not in self.clients:
+            return False
+        return any(wanted in ("*", kind, f"{kind.partition('.')[0]}.*") for wanted in self.kinds)
+
+
+@dataclass(frozen=True, slots=True)
+class StoredEvent:
+    """An event as it is kept."""
+
+    id: int
+    at: int
+    """Unix milliseconds."""
+    kind: str
+    client: str | None
+    subject: str
+    body: Json = field(repr=False)
+
+
+class Events:
+    """The table of events. `emit` runs inside the caller's transaction."""
+
+    def __init__(self, database: Database) -> None:
+        self._database, self._cipher = database, database.cipher
+        self._waiters = Waiters()
+        self.subscriptions: tuple[Subscription, ...] = ()
+        """The webhooks of the configuration; set once, before anything is stored."""
+
+    def emit(
+        self, cx: sqlite3.Connection, kind: str, client: str | None, subject: str, body: Json, now: Instant
+    ) -> None:
+        """Keep an event and queue it for every webhook that wants it; streams hear of it after the commit."""
+        sealed = self._cipher.seal(json.dumps(body).encode(), f"events.body {subject}")
+        cursor = cx.execute(
+            "INSERT INTO events (at, kind, client, subject, body) VALUES (?, ?, ?, ?, ?)",
+            (wall_ms(now), kind, client, subject, sealed),
+        )
+        for subscription in self.subscriptions:
+            if subscription.wants(kind, client):
+                cx.execute(
+                    "INSERT INTO deliveries (event, endpoint, subject, state, next_at, until_at)"
+                    " VALUES (?, ?, ?, 'waiting', ?, ?)",
+                    (
+                        *(cursor.lastrowid, subscription.endpoint, subject, wall_ms(now)),
+                        wall_ms(now) + ms(DELIVERED_FOR),
+                    ),
+                )
+        self._database.after_commit(self._tell)
+
+    def after(self, event_id: int, limit: int = 100) -> list[StoredEvent]:
+        """The events behind that one, oldest first."""
+        with self._database.read() as cx:
+            rows = cx.execute("SELECT * FROM events WHERE id > ? ORDER BY id LIMIT ?", (event_id, limit)).fetchall()
+        return [self.event(row) for row in rows]
+
+    def span(self) -> tuple[int, int]:
+        """The oldest and the newest id that are kept; (0, 0) where there is none."""
+        with self._database.read() as cx:
+            row = cx.execute("SELECT coalesce(min(id), 0), coalesce(max(id), 0) FROM events").fetchone()
+        return int(row[0]), int(row[1])
+
+    def wait(self, event_id: int, seconds: float) -> bool:
+        """Wait at most that long for an event behind that one; whether there is one."""
+        event = self._waiters.add(_NEWS)
+        try:
+            return self.span()[1] > event_id or (event.wait(seconds) and self.span()[1] > event_id)
+        finally:
+            self._waiters.remove(_NEWS, event)
+
+    def event(self, row: sqlite3.Row) -> StoredEvent:
+        """A row of the table, opened."""
+        body = json.loads(self._cipher.unseal(row["body"], f"events.body {row['subject']}"))
+        return StoredEvent(row["id"], row["at"], row["kind"], row["client"], row["subject"], body)
+
+    def _tell(self) -> None:
+        self._waiters.tell(_TOLD)
+
+
+_TOLD: Sequence[str] = (_NEWS,)
