@@ -16,7 +16,7 @@ from waitress.server import create_server
 from gateway.admission import Admission
 from gateway.api import create_app
 from gateway.api.view import ModemAction
-from gateway.config import Config, ModemConfig
+from gateway.config import Config, ModemConfig, OtpConfig
 from gateway.directory import ModemView
 from gateway.dispatcher import ModemWorker
 from gateway.fleet import Fleet
@@ -50,9 +50,7 @@ class Service:
 
     def __init__(self, config: Config, clock: Clock) -> None:
         self.config, self.clock = config, clock
-        self.store = Store.open(
-            config.gateway.database, config.gateway.key_file, clock, Settings(min_remaining=config.otp.min_remaining)
-        )
+        self.store = Store.open(config.gateway.database, config.gateway.key_file, clock, settings_of(config.otp))
         self.store.database.reserve = config.limits.disk_reserve
         self._links: TemporaryDirectory[str] | None = None
         self._simulator: SimulatorServer | None = None
@@ -199,6 +197,16 @@ class Service:
         self._simulator = SimulatorServer(network, simulated, self._links.name)
         self._simulator.start()
         return {modem.name: self._simulator.path(modem.name) for modem in modems}
+
+
+def settings_of(otp: OtpConfig) -> Settings:
+    """What the store is told of the configuration."""
+    return Settings(
+        min_remaining=otp.min_remaining,
+        lock_after=otp.lock_after,
+        lock_for=otp.lock_for,
+        stop_after=otp.stop_after,
+    )
 
 
 def _listen(host: str, port: int) -> socket.socket:

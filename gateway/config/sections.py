@@ -110,11 +110,17 @@ class OtpConfig(Section):
     resend_unconfirmed_after: Duration = 45.0
     hedge_after: Duration = 15.0
     min_remaining: Duration = 30.0
+    replace: bool = False
+    lock_after: int = Field(default=10, ge=1, le=100)
+    lock_for: Annotated[Duration, AfterValidator(between(60.0, DAY))] = 1800.0
+    stop_after: int = Field(default=100, ge=1, le=100)
 
     @model_validator(mode="after")
     def _time_to_send(self) -> Self:
         if self.min_remaining >= self.lifetime:
             raise ValueError("min_remaining is not below lifetime: no code could ever be sent")
+        if self.stop_after < self.lock_after:
+            raise ValueError("stop_after is below lock_after: no number would ever be locked before it is stopped")
         return self
 
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from gateway.store.case import Settings, Slot
-from gateway.store.challenges import Challenge, Challenges, ChallengeState, CheckResult, NewChallenge
+from gateway.store.challenge import Challenge, ChallengeState, CheckResult, NewChallenge
+from gateway.store.challenges import Challenges
+from gateway.store.claims import queue_of
 from gateway.store.database import Database
 from gateway.store.errors import (
     Conflict,
@@ -17,6 +19,7 @@ from gateway.store.errors import (
     StoreLocked,
     StoreNewer,
 )
+from gateway.store.guesses import Guesses
 from gateway.store.idempotency import Idempotency, Remembered
 from gateway.store.inbox import InboxStore, Received
 from gateway.store.keys import KeyInfo, Keys
@@ -24,6 +27,7 @@ from gateway.store.matching import ReportOutcome
 from gateway.store.outbox import Outbox
 from gateway.store.pins import PinAttempts
 from gateway.store.queries import MessageFilter
+from gateway.store.replacing import last_sim, type_for
 from gateway.store.store import Store
 
 __all__ = [
@@ -33,6 +37,7 @@ __all__ = [
     "CheckResult",
     "Conflict",
     "Database",
+    "Guesses",
     "Idempotency",
     "InboxStore",
     "KeyFileError",
@@ -56,4 +61,7 @@ __all__ = [
     "StoreFull",
     "StoreLocked",
     "StoreNewer",
+    "last_sim",
+    "queue_of",
+    "type_for",
 ]

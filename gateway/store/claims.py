@@ -69,7 +69,7 @@ class Claims(Outcomes):
         seq = int(cursor.lastrowid or 0)
         waits = start.boot > now.boot
         tail = recipient_tail(new.sent_to or new.to)
-        queue = new.route if new.sim is None else f"sim:{new.sim}"
+        queue = queue_of(new)
         cx.executemany(
             "INSERT INTO attempts (message, part, generation, number, kind, lane, position, state, queue, due_boot,"
             " due_at, concat_reference, recipient_tail) VALUES (?, ?, 0, 1, 'first', ?, ?, ?, ?, ?, ?, ?, ?)",
@@ -306,3 +306,8 @@ class Claims(Outcomes):
             hopped=bool(attempt["hopped"]),
             home=message["home"],
         )
+
+
+def queue_of(new: NewMessage) -> str:
+    """The queue that a new message waits in."""
+    return new.route if new.sim is None else f"sim:{new.sim}"

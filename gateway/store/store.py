@@ -25,7 +25,7 @@ class Store:
         self.cipher: Cipher = database.cipher
         self.events = Events(database)
         self.outbox = Outbox(database, settings, self.events)
-        self.challenges = Challenges(database, self.outbox, self.events)
+        self.challenges = Challenges(database, self.outbox, self.events, settings)
         self.outbox.also_expires.append(self.challenges.expire_due)
         self.inbox = InboxStore(database, self.events)
         self.keys = Keys(database)

@@ -22,6 +22,7 @@ from gateway.directory import ModemView
 from gateway.intake import Intake
 from gateway.messages import Lane
 from gateway.refusals import Unavailable
+from gateway.service import settings_of
 from gateway.store import Store
 from gateway.verify import Verify
 from hardware.clock import FakeClock
@@ -55,7 +56,8 @@ class World:
         path.write_text(BASE + settings, encoding="utf-8")
         self.config: Config = load(path)
         self.clock = FakeClock()
-        self.store = Store.open(self.config.gateway.database, self.config.gateway.key_file, self.clock)
+        gateway = self.config.gateway
+        self.store = Store.open(gateway.database, gateway.key_file, self.clock, settings_of(self.config.otp))
         self.woken: list[tuple[str, Lane]] = []
         admission = Admission(self.store, self.config)
         self.intake = Intake(
