@@ -27,7 +27,7 @@ from pydantic_core import ErrorDetails
 
 from gateway.messages import Secret
 from gateway.quantities import octets, seconds, written
-from gateway.templates import languages
+from gateway.templates import TemplateError, languages, load_all
 
 DAY = 86_400.0
 MESSAGE_LIFETIME = (10.0, 63 * DAY)
@@ -86,9 +86,17 @@ def _zone(value: str) -> str:
     return value
 
 
-def _locale(value: str) -> str:
-    if not re.fullmatch(r"[a-z]{2,3}([-_][A-Z]{2})?", value) or re.split("[-_]", value)[0] not in languages():
-        raise ValueError(f"{value!r} is no locale with texts; there are {', '.join(languages())}, also as en-GB")
+def _templates(folder: Path) -> Path:
+    load_all(folder)  # raises TemplateError, of which `_problems` makes a line for each problem
+    return folder
+
+
+def _locale(value: str, info: ValidationInfo) -> str:
+    if "templates" not in info.data:
+        return value  # what the folder adds is not known while something is wrong with it
+    known = languages(info.data["templates"])
+    if not re.fullmatch(r"[a-z]{2,3}([-_][A-Z]{2})?", value) or re.split("[-_]", value)[0] not in known:
+        raise ValueError(f"{value!r} is no locale with texts; there are {', '.join(known)}, also as en-GB")
     return value
 
 
@@ -191,6 +199,7 @@ class OtpConfig(_Section):
     max_sends: int = Field(default=5, ge=1, le=100)
     resend: Literal["new", "same"] = "new"
     explain: bool = False
+    templates: Annotated[FilePath, AfterValidator(_templates)] | None = None
     locale: Annotated[str, AfterValidator(_locale)] = "en"
     on_unknown: OnUnknown = "resend"
     resend_unconfirmed_after: Duration = 45.0
@@ -264,7 +273,9 @@ def load(path: Path) -> Config:
     try:
         return Config.model_validate(document, context={"base": path.resolve().parent})
     except ValidationError as error:
-        raise ConfigError(path, [_problem(detail) for detail in error.errors(include_url=False)]) from None
+        raise ConfigError(
+            path, [line for detail in error.errors(include_url=False) for line in _problems(detail)]
+        ) from None
 
 
 def _pin(path: Path) -> Secret:
@@ -288,6 +299,13 @@ _HINTS = {
     "gateway": ": add [gateway] with organisation and country",
     "modem": ": add a [[modem]] with a port",
 }
+
+
+def _problems(detail: ErrorDetails) -> list[str]:
+    reason = detail.get("ctx", {}).get("error")
+    if isinstance(reason, TemplateError):
+        return [f"{_problem(detail).split(': ')[0]}: {problem}" for problem in reason.problems]
+    return [_problem(detail)]
 
 
 def _problem(detail: ErrorDetails) -> str:

@@ -70,7 +70,9 @@ class Intake:
         self._modems = frozenset(modem.name for modem in config.modem)
         self._prefixes = tuple({prefix for modem in config.modem for prefix in modem.prefixes})
         self._references = itertools.count(secrets.randbelow(256))
-        self.texts = Texts(gateway.organisation, gateway.country, gateway.timezone, config.otp.locale)
+        self.texts = Texts(
+            gateway.organisation, gateway.country, gateway.timezone, config.otp.locale, config.otp.templates
+        )
         self.warm_up()
 
     def warm_up(self) -> None:
@@ -306,6 +308,7 @@ def order_of(request: OtpRequest | PreviewRequest) -> Order:
         reference=context.reference if context else None,
         webotp_domain=request.webotp_domain,
         app_hash=request.app_hash,
+        transaction=request.purpose == "transaction",
     )
 
 
