@@ -27,7 +27,7 @@ def problems_of(template: Template, name: str, warning: Sequence[str], *, last: 
         problems.append(f"{braced(hidden)} must not stand in […]")
     problems += _about_the_code(template)
     problems += _about_context(template, name)
-    said = " ".join("".join(piece if isinstance(piece, str) else " " for piece in _always(template)).split())
+    said = " ".join("".join(piece if isinstance(piece, str) else "{}" for piece in _always(template)).split())
     if not any(phrase.casefold() in said.casefold() for phrase in warning):
         problems.append(f"must say never to share the code, in one of the phrases of [words] warning: {_any(warning)}")
     if re.search(r"[\x00-\x1f\x7f\u2028\u2029]", template.words):
