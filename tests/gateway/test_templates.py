@@ -269,10 +269,8 @@ def test_every_problem_of_every_file_is_told_with_the_key(write: Write) -> None:
 
 def test_a_folder_that_is_not_there_or_empty(write: Write, tmp_path: Path) -> None:
     path = write()
-    assert problems(path) == [
-        f"otp.templates: {tmp_path / 'templates'} holds no file named LANG.toml or LANG_TT.toml, "
-        + "e.g. en.toml, pt_BR.toml"
-    ]
+    (problem,) = problems(path)
+    assert problem.startswith(f"otp.templates: {tmp_path / 'templates'} holds no file named LANG.toml or LANG_TT.toml")
     (tmp_path / "templates").rmdir()
     assert problems(path) == [f"otp.templates: {tmp_path / 'templates'} is no folder"]
     path.write_text(f"{BASE}[otp]\ntemplates = 5\n", encoding="utf-8")

@@ -43,10 +43,11 @@ def test_a_name_that_makes_even_the_shortest_text_too_long(tmp_path: Path) -> No
 
 
 def test_a_name_that_forces_ucs2_is_told_with_its_characters(tmp_path: Path) -> None:
-    assert warnings(tmp_path, "Łódź Bank") == [
-        'gateway.organisation: "Ł" (U+0141), "ó" (U+00F3), "ź" (U+017A) forces UCS-2: 70 characters a part; '
-        + 'where that saves a part, "Lodz Bank" is written'
-    ]
+    (warning,) = warnings(tmp_path, "Łódź Bank")
+    assert warning.startswith(
+        'gateway.organisation: "Ł" (U+0141), "ó" (U+00F3), "ź" (U+017A) forces UCS-2: 70 characters'
+    )
+    assert warning.endswith('; where that saves a part, "Lodz Bank" is written')
 
 
 def test_a_name_without_look_alikes(tmp_path: Path) -> None:
