@@ -26,8 +26,10 @@ from pydantic import (
 from pydantic_core import ErrorDetails
 
 from gateway.messages import Secret
+from gateway.peers import Network, network_of
 from gateway.quantities import octets, seconds, written
 from gateway.templates import languages
+from hardware.clock import SystemClock
 
 DAY = 86_400.0
 MESSAGE_LIFETIME = (10.0, 63 * DAY)
@@ -78,6 +80,12 @@ def _steps(value: object) -> tuple[float, ...]:
     return tuple(seconds(item) for item in items)
 
 
+def _network(value: object) -> Network:
+    if not isinstance(value, str):
+        raise ValueError('a network in quotes, e.g. "10.0.0.0/8"')
+    return network_of(value)
+
+
 def _zone(value: str) -> str:
     try:
         zoneinfo.ZoneInfo(value)
@@ -108,6 +116,7 @@ FilePath = Annotated[Path, BeforeValidator(_beside_the_file)]
 Region = Annotated[str, AfterValidator(_region)]
 CountryRule = Annotated[str, AfterValidator(_country_rule)]
 Tuple = BeforeValidator(lambda value: tuple(value) if isinstance(value, list) else value)
+Networks = Annotated[tuple[Annotated[Network, BeforeValidator(_network)], ...], Tuple]
 OnUnknown = Literal["resend", "hold"]
 
 
@@ -133,15 +142,35 @@ class ApiConfig(_Section):
     port: int = Field(default=8080, ge=0, le=65_535)
     threads: int = Field(default=64, ge=2, le=1024)
     insecure_http: bool = False
+    tls_cert: FilePath | None = None
+    tls_key: FilePath | None = None
+    trusted_proxies: Networks = ()
 
     @model_validator(mode="after")
     def _no_clear_text_outside(self) -> Self:
-        if not self.insecure_http and not _is_loopback(self.host):
+        if not self.insecure_http and self.tls_cert is None and not _is_loopback(self.host):
             raise ValueError(
                 f"host {self.host} is not a loopback address: keys and codes would cross the network in clear text. "
-                "Put a TLS proxy in front, or set insecure_http = true"
+                "Set tls_cert and tls_key, put a TLS proxy in front, or set insecure_http = true"
             )
         return self
+
+    @model_validator(mode="after")
+    def _usable_certificate(self) -> Self:
+        if self.tls_cert is None and self.tls_key is None:
+            return self
+        if self.tls_cert is None or self.tls_key is None:
+            lacking = "tls_cert" if self.tls_cert is None else "tls_key"
+            raise ValueError(f"tls_cert and tls_key belong together: {lacking} is missing")
+        from gateway.certificates import load as load_certificate  # only where there is one: it costs commands time
+
+        load_certificate(self.tls_cert, self.tls_key, SystemClock().now().wall)
+        return self
+
+    @property
+    def scheme(self) -> Literal["http", "https"]:
+        """How it is spoken to."""
+        return "http" if self.tls_cert is None else "https"
 
 
 class ModemConfig(_Section):

@@ -80,11 +80,14 @@ ALLOWED: dict[str, frozenset[str]] = {
     "gateway.logs": frozenset({"gateway.messages"}),
     "gateway.numbers": VALUES,
     "gateway.otp": VALUES,
+    "gateway.peers": frozenset(),
+    "gateway.certificates": frozenset({"hardware.clock"}),
+    "gateway.tls": frozenset({"gateway.certificates", "hardware.clock"}),
     "gateway.retry": VALUES | {"gateway.directory"},
     "gateway.reports": VALUES,
     "gateway.limits": VALUES | {"gateway.numbers"},
     "gateway.texts": VALUES | PURE | {"gateway.templates"},
-    "gateway.config": VALUES | {"gateway.templates"},
+    "gateway.config": VALUES | {"gateway.certificates", "gateway.peers", "gateway.templates", "hardware.clock"},
     "gateway.requests": VALUES | {"gateway.config", "gateway.otp"},
     "gateway.once": VALUES | {"gateway.store", "hardware.clock"},
     "gateway.store": VALUES
@@ -125,6 +128,7 @@ ALLOWED: dict[str, frozenset[str]] = {
         "gateway.limits",
         "gateway.numbers",
         "gateway.once",
+        "gateway.peers",
         "gateway.requests",
         "gateway.store",
         "gateway.verify",
@@ -143,7 +147,14 @@ ALLOWED: dict[str, frozenset[str]] = {
     "gateway.service": frozenset({"gateway", "hardware"}),
     "gateway.cli": VALUES
     | TO_MODEMS
-    | {"gateway.config", "gateway.logs", "gateway.service", "gateway.store", "hardware.simulator"},
+    | {
+        "gateway.certificates",
+        "gateway.config",
+        "gateway.logs",
+        "gateway.service",
+        "gateway.store",
+        "hardware.simulator",
+    },
 }
 """Which of our own modules a module may import, besides those of its own room."""
 
@@ -151,7 +162,7 @@ OWNERS: dict[str, frozenset[str]] = {
     "apscheduler": frozenset({"gateway.scheduler"}),
     "babel": frozenset({"gateway.texts", "gateway.requests"}),
     "click": frozenset({"gateway.cli"}),
-    "cryptography": frozenset({"gateway.store.cipher"}),
+    "cryptography": frozenset({"gateway.store.cipher", "gateway.certificates"}),
     "fcntl": frozenset({"gateway.store.database", "hardware.serial_port", "hardware.simulator"}),
     "flask": frozenset({"gateway.api"}),
     "gsmmodem": frozenset({"hardware.errors", "hardware.pdu"}),
@@ -160,12 +171,13 @@ OWNERS: dict[str, frozenset[str]] = {
     "rich": frozenset({"gateway.cli"}),
     "selectors": frozenset({"hardware.serial_port", "hardware.simulator"}),
     "serial": frozenset({"hardware.serial_port", "hardware.discovery"}),
-    "socket": frozenset({"hardware.serial_port", "gateway.service"}),
+    "socket": frozenset({"hardware.serial_port", "gateway.service", "gateway.tls"}),
     "sqlite_utils": frozenset({"gateway.store.database", "gateway.store.migrations"}),
+    "ssl": frozenset({"gateway.certificates", "gateway.cli.client", "gateway.tls"}),
     "subprocess": frozenset(),
     "termios": frozenset({"hardware.serial_port", "hardware.simulator"}),
     "urllib.request": frozenset(),
-    "waitress": frozenset({"gateway.service"}),
+    "waitress": frozenset({"gateway.service", "gateway.tls"}),
     "werkzeug": frozenset({"gateway.api"}),
 }
 """Who alone may import a library or a way out of the process."""
