@@ -34,6 +34,7 @@ def install(server: BaseWSGIServer | MultiSocketServer, certificate: Certificate
     def accepted(server: BaseWSGIServer, sock: socket, *rest: Any, **named: Any) -> None:  # noqa: ANN401 - passed on
         secured = sock
         try:
+            sock.getpeername()  # SSLSocket leaves a socket open that was reset before it was wrapped
             secured = certificate.context().wrap_socket(sock, server_side=True, do_handshake_on_connect=False)
             TlsChannel(server, secured, clock, *rest, **named)
         except OSError as error:  # the client went away meanwhile; raised further, it would end the server
@@ -49,7 +50,7 @@ class TlsChannel(HTTPChannel):
     def __init__(self, server: BaseWSGIServer, sock: ssl.SSLSocket, clock: Clock, *rest: Any, **named: Any) -> None:  # noqa: ANN401 - Waitress's own
         self._tls, self._tls_lock = sock, threading.Lock()
         self._clock, self._handshake_ends = clock, clock.boot() + HANDSHAKE_TIME
-        self._shaking, self._wants_write, self._read_already = True, False, b""
+        self._shaking, self._wants_write, self._over, self._read_already = True, False, False, b""
         super().__init__(server, sock, *rest, **named)
         self.sendbuf_len = RECORD  # more than one record is not taken at once
 
@@ -85,7 +86,7 @@ class TlsChannel(HTTPChannel):
         if self._wants_write:  # a read had to answer first (a key update), and found the socket full
             self._wants_write = False
             self.handle_read()
-        if self.socket is not None:
+        if not self._over:
             super().handle_write()
 
     # -- what Waitress's channel asks of its socket -------------------------------------------------------------------
@@ -103,7 +104,7 @@ class TlsChannel(HTTPChannel):
         After a 0 the same octets come again, perhaps with more behind them, as OpenSSL demands.
         """
         with self._tls_lock:
-            if self.socket is None:
+            if self._over:
                 return 0
             try:
                 return self._tls.write(data)
@@ -116,13 +117,17 @@ class TlsChannel(HTTPChannel):
             self.handle_close()  # takes Waitress's locks: not under ours
         return 0
 
-    def close(self) -> None:
-        """Say goodbye (close_notify) where that can be said without waiting, and close."""
+    def handle_close(self) -> None:
+        """Say goodbye (close_notify) where that can be said without waiting, and close.
+
+        Behind the lock nobody uses the SSL object any more: its descriptor may become another connection's.
+        """
         with self._tls_lock:
-            if self.socket is not None and not self._shaking:
-                with suppress(OSError, ValueError):
+            if not (self._over or self._shaking):
+                with suppress(OSError):
                     self._tls.unwrap()
-            super().close()
+            self._over = True
+        super().handle_close()
 
     # -- TLS ----------------------------------------------------------------------------------------------------------
 
@@ -144,7 +149,7 @@ class TlsChannel(HTTPChannel):
     def _read(self) -> bytes | None:
         """All the text that has been deciphered; None where there is none yet, empty where the client is gone."""
         with self._tls_lock:
-            if self.socket is None:
+            if self._over:
                 return b""
             try:
                 octets = self._tls.read(RECORD)
