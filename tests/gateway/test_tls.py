@@ -3,120 +3,28 @@
 from __future__ import annotations
 
 import hashlib
-import http.client
 import logging
 import random
 import socket
 import ssl
 import struct
-import threading
-import time
 import warnings
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
-from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
+from wsgiref.types import WSGIApplication
 
 import pytest
-from waitress.server import BaseWSGIServer, create_server
 
 from gateway import tls
-from gateway.certificates import Certificate
-from hardware.clock import FakeClock
 from tests.gateway import pems
+from tests.gateway.secured import BIG, CA, PATIENCE, SERVER, Echo, Served, until
 from tests.gateway.world import NUMBER, World
 
-PATIENCE = 30.0
-BIG = 8_000_000
-CA = pems.make("authority")
-SERVER = pems.make("gateway", CA, hosts=("127.0.0.1",))
 HELLO = b"GET /hello HTTP/1.1\r\nHost: x\r\n\r\n"
 RESET = struct.pack("ii", 1, 0)
-
-
-def until(condition: Callable[[], object]) -> None:
-    end = time.monotonic() + PATIENCE
-    while not condition():
-        assert time.monotonic() < end, "it never came to be"
-        time.sleep(0.01)
-
-
-class Echo:
-    """Says back what it is told; /big is much, /wait waits until the client is gone."""
-
-    def __init__(self) -> None:
-        self.waiting, self.gone = threading.Event(), threading.Event()
-
-    def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
-        path, body = environ["PATH_INFO"], environ["wsgi.input"].read()
-        if path == "/wait":
-            self.waiting.set()
-            until(environ["waitress.client_disconnected"])
-            self.gone.set()
-        if path == "/big":
-            body = random.Random(7).randbytes(BIG)
-        start_response("200 OK", [("Content-Length", str(len(body))), ("X-Scheme", environ["wsgi.url_scheme"])])
-        return [body]
-
-
-class Served:
-    """A server with TLS in a thread."""
-
-    def __init__(self, folder: Path, app: WSGIApplication) -> None:
-        self.folder, self.clock = folder, FakeClock()
-        SERVER.write(folder)
-        server = create_server(
-            app,
-            host="127.0.0.1",
-            port=0,
-            threads=16,
-            asyncore_use_poll=True,
-            url_scheme="https",
-            channel_request_lookahead=1,
-        )
-        assert isinstance(server, BaseWSGIServer)
-        self.server, self.port = server, int(server.getsockname()[1])
-        tls.install(server, Certificate(folder / "cert.pem", folder / "key.pem", self.clock), self.clock)
-        self._thread = threading.Thread(target=server.run)
-        self._thread.start()
-
-    @property
-    def open(self) -> int:
-        """Connections that the server holds."""
-        channels: Any = self.server.active_channels
-        return len(channels)
-
-    def trust(self) -> ssl.SSLContext:
-        return ssl.create_default_context(cadata=CA.pem.decode())
-
-    def connect(self) -> ssl.SSLSocket:
-        plain = socket.create_connection(("127.0.0.1", self.port), PATIENCE)
-        return self.trust().wrap_socket(plain, server_hostname="127.0.0.1", suppress_ragged_eofs=False)
-
-    def https(self) -> http.client.HTTPSConnection:
-        return http.client.HTTPSConnection("127.0.0.1", self.port, timeout=PATIENCE, context=self.trust())
-
-    def works(self) -> None:
-        """Whoever comes now is served."""
-        connection = self.https()
-        connection.request("POST", "/", b"hello")
-        assert connection.getresponse().read() == b"hello"
-        connection.close()
-
-    def close(self) -> None:
-        trigger: Any = self.server.trigger
-        trigger.pull_trigger(lambda: [channel.handle_close() for channel in _channels(self.server)])
-        trigger.pull_trigger(self.server.close)
-        self._thread.join(PATIENCE)
-        assert not self._thread.is_alive()
-        self.server.task_dispatcher.shutdown()
-
-
-def _channels(server: BaseWSGIServer) -> list[tls.TlsChannel]:
-    channels: Any = server.active_channels
-    return list(channels.values())
 
 
 @pytest.fixture
@@ -196,23 +104,25 @@ def test_ciphertext_that_comes_octet_by_octet(served: Served) -> None:
     with socket.create_connection(("127.0.0.1", served.port), PATIENCE) as sock:
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
 
+        def trickle(octets: bytes) -> None:
+            for octet in octets[:-1]:
+                sock.sendall(bytes([octet]))
+            if octets:
+                served.works()  # so the server has looked at what is there meanwhile
+                sock.sendall(octets[-1:])
+
         def pump(step: Callable[[], Any]) -> Any:
             while True:
                 try:
                     return step()
                 except ssl.SSLWantReadError:
-                    trickle(sock, outgoing.read())
+                    trickle(outgoing.read())
                     incoming.write(sock.recv(7))
 
         pump(client.do_handshake)
         client.write(HELLO)
-        trickle(sock, outgoing.read())
+        trickle(outgoing.read())
         assert pump(lambda: client.read(12)) == b"HTTP/1.1 200"
-
-
-def trickle(sock: socket.socket, octets: bytes) -> None:
-    for octet in octets:
-        sock.sendall(bytes([octet]))
 
 
 def read_to_end(client: ssl.SSLSocket) -> bytes:
@@ -230,7 +140,7 @@ def test_a_slow_reader_gets_a_large_answer_whole(served: Served) -> None:
     plain.connect(("127.0.0.1", served.port))
     with served.trust().wrap_socket(plain, server_hostname="127.0.0.1", suppress_ragged_eofs=False) as client:
         client.sendall(HELLO.replace(b"/hello", b"/big").replace(b"\r\n\r\n", b"\r\nConnection: close\r\n\r\n"))
-        until(lambda: any(channel.total_outbufs_len for channel in _channels(served.server)))
+        until(lambda: any(channel.total_outbufs_len for channel in served.channels))
         served.works()
         found = read_to_end(client)
     body = found.partition(b"\r\n\r\n")[2]
@@ -253,7 +163,7 @@ def test_a_client_that_does_not_finish_its_handshake_is_hung_up_on(served: Serve
 
 def test_a_finished_handshake_has_no_end(served: Served) -> None:
     with served.connect() as client:
-        until(lambda: all(not channel._shaking for channel in _channels(served.server)))
+        until(lambda: all(not channel._shaking for channel in served.channels))
         served.clock.advance(tls.HANDSHAKE_TIME * 2)
         served.works()
         client.sendall(HELLO)
