@@ -80,16 +80,19 @@ ALLOWED: dict[str, frozenset[str]] = {
     "gateway.logs": frozenset({"gateway.messages"}),
     "gateway.numbers": VALUES,
     "gateway.otp": VALUES,
+    "gateway.peers": frozenset(),
+    "gateway.certificates": frozenset({"hardware.clock"}),
+    "gateway.tls": frozenset({"gateway.certificates", "hardware.clock"}),
     "gateway.retry": VALUES | {"gateway.directory"},
     "gateway.reports": VALUES,
     "gateway.limits": VALUES | {"gateway.numbers"},
     "gateway.texts": VALUES | PURE | {"gateway.templates"},
-    "gateway.config": VALUES | {"gateway.templates"},
     "gateway.policy": VALUES | {"gateway.config"},
     "gateway.content": VALUES | PURE | {"gateway.requests", "gateway.texts"},
     "gateway.admission": VALUES
     | {"gateway.config", "gateway.limits", "gateway.numbers", "gateway.policy", "gateway.store", "hardware.clock"},
     "gateway.text_warnings": VALUES | PURE | {"gateway.config", "gateway.templates", "gateway.texts"},
+    "gateway.config": VALUES | {"gateway.certificates", "gateway.peers", "gateway.templates", "hardware.clock"},
     "gateway.requests": VALUES | {"gateway.config", "gateway.otp"},
     "gateway.once": VALUES | {"gateway.store", "hardware.clock"},
     "gateway.store": VALUES
@@ -135,6 +138,7 @@ ALLOWED: dict[str, frozenset[str]] = {
         "gateway.numbers",
         "gateway.once",
         "gateway.policy",
+        "gateway.peers",
         "gateway.requests",
         "gateway.store",
         "gateway.verify",
@@ -154,6 +158,7 @@ ALLOWED: dict[str, frozenset[str]] = {
     "gateway.cli": VALUES
     | TO_MODEMS
     | {
+        "gateway.certificates",
         "gateway.config",
         "gateway.logs",
         "gateway.service",
@@ -168,7 +173,7 @@ OWNERS: dict[str, frozenset[str]] = {
     "apscheduler": frozenset({"gateway.scheduler"}),
     "babel": frozenset({"gateway.texts", "gateway.templates", "gateway.requests"}),
     "click": frozenset({"gateway.cli"}),
-    "cryptography": frozenset({"gateway.store.cipher"}),
+    "cryptography": frozenset({"gateway.store.cipher", "gateway.certificates"}),
     "fcntl": frozenset({"gateway.store.database", "hardware.serial_port", "hardware.simulator"}),
     "flask": frozenset({"gateway.api"}),
     "gsmmodem": frozenset({"hardware.errors", "hardware.pdu"}),
@@ -177,12 +182,13 @@ OWNERS: dict[str, frozenset[str]] = {
     "rich": frozenset({"gateway.cli"}),
     "selectors": frozenset({"hardware.serial_port", "hardware.simulator"}),
     "serial": frozenset({"hardware.serial_port", "hardware.discovery"}),
-    "socket": frozenset({"hardware.serial_port", "gateway.service"}),
+    "socket": frozenset({"hardware.serial_port", "gateway.service", "gateway.tls"}),
     "sqlite_utils": frozenset({"gateway.store.database", "gateway.store.migrations"}),
+    "ssl": frozenset({"gateway.certificates", "gateway.cli.client", "gateway.tls"}),
     "subprocess": frozenset(),
     "termios": frozenset({"hardware.serial_port", "hardware.simulator"}),
     "urllib.request": frozenset(),
-    "waitress": frozenset({"gateway.service"}),
+    "waitress": frozenset({"gateway.service", "gateway.tls"}),
     "werkzeug": frozenset({"gateway.api"}),
 }
 """Who alone may import a library or a way out of the process."""
