@@ -51,12 +51,17 @@ class Composed:
     warnings: tuple[str, ...] = ()
 
 
+def zone_of(name: str | None) -> tzinfo:
+    """The time zone of that IANA name; the system's for None."""
+    return ZoneInfo(name) if name else get_timezone()
+
+
 class Texts:
     """Composes the texts of one organisation."""
 
     def __init__(self, organisation: str, country: str, zone: str | None, locale: str) -> None:
         self._organisation, self._country = organisation, country
-        self._zone: tzinfo = ZoneInfo(zone) if zone else get_timezone()
+        self._zone = zone_of(zone)
         self._locales = load_all()
         self._default = locale
         self._fallback = self._locales[_language_of(locale)]

@@ -23,6 +23,7 @@ from pydantic import (
 
 from gateway.messages import Secret
 from gateway.quantities import Rate, octets, rate, seconds, written
+from gateway.quiet import QuietHours, quiet_hours
 from gateway.templates import languages
 
 DAY = 86_400.0
@@ -104,6 +105,9 @@ CountryRule = Annotated[str, AfterValidator(_country_rule)]
 Tuple = BeforeValidator(lambda value: tuple(value) if isinstance(value, list) else value)
 OnUnknown = Literal["resend", "hold"]
 RateField = Annotated[Rate, PlainValidator(rate), PlainSerializer(str), WithJsonSchema({"type": "string"})]
+QuietField = Annotated[
+    QuietHours, PlainValidator(quiet_hours), PlainSerializer(str), WithJsonSchema({"type": "string"})
+]
 Rates = Annotated[tuple[RateField, ...], Tuple]
 
 

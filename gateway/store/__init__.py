@@ -25,6 +25,7 @@ from gateway.store.outbox import Outbox
 from gateway.store.pins import PinAttempts
 from gateway.store.queries import MessageFilter
 from gateway.store.store import Store
+from gateway.store.usage import Usage
 
 __all__ = [
     "Challenge",
@@ -56,4 +57,5 @@ __all__ = [
     "StoreFull",
     "StoreLocked",
     "StoreNewer",
+    "Usage",
 ]

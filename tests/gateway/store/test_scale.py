@@ -11,6 +11,7 @@ from dataclasses import replace
 import pytest
 
 from gateway.messages import Lane, MessageState
+from gateway.quota import Bounds
 from gateway.store import MessageFilter
 
 from .bench import ANY, CODE, ONE, PLANNED, TWO, Bench, slot
@@ -95,7 +96,7 @@ def _statements(bench: Bench, action: Callable[[], object]) -> set[str]:
 
 HOT = {
     "claim": lambda bench: bench.store.outbox.claim(ONE, bench.now),
-    "claim codes": lambda bench: bench.store.outbox.claim(ONE, bench.now, otp_only=True),
+    "claim codes": lambda bench: bench.store.outbox.claim(ONE, bench.now, Bounds(least=Lane.OTP)),
     "send": lambda bench: bench.send(1),
     "report": lambda bench: bench.report(1),
     "wake": lambda bench: bench.store.outbox.wake_due(bench.now.after(5000)),
