@@ -97,6 +97,12 @@ def _statements(bench: Bench, action: Callable[[], object]) -> set[str]:
 HOT = {
     "claim": lambda bench: bench.store.outbox.claim(ONE, bench.now),
     "claim codes": lambda bench: bench.store.outbox.claim(ONE, bench.now, Bounds(least=Lane.OTP)),
+    "claim in quiet hours": lambda bench: bench.store.outbox.claim(ONE, bench.now, Bounds(Lane.NORMAL, finish=True)),
+    "claim for known numbers": lambda bench: bench.store.outbox.claim(
+        ONE, bench.now, Bounds(finish=True, known_from=Lane.HIGH)
+    ),
+    "count what a SIM sent": lambda bench: bench.store.usage.sent("1", 3600.0, bench.now),
+    "count its numbers": lambda bench: bench.store.usage.recipients("1", 0),
     "send": lambda bench: bench.send(1),
     "report": lambda bench: bench.report(1),
     "wake": lambda bench: bench.store.outbox.wake_due(bench.now.after(5000)),
