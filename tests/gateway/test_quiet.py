@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -95,9 +95,9 @@ def test_a_moment_is_the_first_at_which_the_clock_shows_that_time_or_more(
 ) -> None:
     day = date(2020, 1, 1) + timedelta(days)
     found = moment(day, minute, zone)
-    midnight = datetime(day.year, day.month, day.day) + timedelta(minutes=minute)
-    assert datetime.fromtimestamp(found, zone).replace(tzinfo=None) >= midnight
-    assert datetime.fromtimestamp(found - 1, zone).replace(tzinfo=None) < midnight
+    shown = datetime.combine(day, time(minute // 60, minute % 60))
+    assert datetime.fromtimestamp(found, zone).replace(tzinfo=None) >= shown
+    assert datetime.fromtimestamp(found - 1, zone).replace(tzinfo=None) < shown
     assert found <= moment(day, minute, zone, last=True) <= found + 3 * 3600
 
 
