@@ -15,6 +15,7 @@ from waitress.server import create_server
 
 from gateway import tls
 from gateway.admission import Admission
+from gateway.allowance import Allowance
 from gateway.api import create_app
 from gateway.api.view import ModemAction
 from gateway.certificates import Certificate
@@ -28,6 +29,7 @@ from gateway.refusals import Unavailable
 from gateway.retry import RetryPolicy
 from gateway.scheduler import Scheduler, Timing
 from gateway.store import Settings, Store
+from gateway.texts import zone_of
 from gateway.verify import Verify
 from hardware.clock import Clock
 from hardware.discovery import open_port
@@ -185,7 +187,9 @@ class Service:
             modem.name, "absent", port=modem.port, prefixes=modem.prefixes, reserve_for_otp=modem.reserve_for_otp
         )
         retries = RetryPolicy(self.config.retries.schedule, self.config.retries.max_attempts)
-        return ModemWorker(view, opener, make, self.store, self.fleet, self.clock, retries)
+        quiet, zone = self.config.messages.quiet_hours, zone_of(self.config.gateway.timezone)
+        allowance = Allowance(modem.quotas, quiet, zone, self.store.sim_usage, self.clock)
+        return ModemWorker(view, opener, make, self.store, self.fleet, self.clock, retries, allowance)
 
     def _simulate(self, modems: list[ModemConfig]) -> dict[str, Path]:
         """Virtual modems for `port = "simulator"`: real pseudo-terminals, nobody's phone."""

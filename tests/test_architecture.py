@@ -76,7 +76,10 @@ ALLOWED: dict[str, frozenset[str]] = {
     "gateway.refusals": frozenset(),
     "gateway.scopes": frozenset(),
     "gateway.templates": frozenset(),
-    "gateway.directory": VALUES,
+    "gateway.quiet": frozenset(),
+    "gateway.quota": VALUES | {"gateway.quiet", "hardware.clock"},
+    "gateway.allowance": VALUES | {"gateway.quiet", "gateway.quota", "gateway.store", "hardware.clock"},
+    "gateway.directory": VALUES | {"gateway.quota"},
     "gateway.logs": frozenset({"gateway.messages"}),
     "gateway.numbers": VALUES,
     "gateway.otp": VALUES,
@@ -92,12 +95,28 @@ ALLOWED: dict[str, frozenset[str]] = {
     "gateway.admission": VALUES
     | {"gateway.config", "gateway.limits", "gateway.numbers", "gateway.policy", "gateway.store", "hardware.clock"},
     "gateway.text_warnings": VALUES | PURE | {"gateway.config", "gateway.templates", "gateway.texts"},
-    "gateway.config": VALUES | {"gateway.certificates", "gateway.peers", "gateway.templates", "hardware.clock"},
+    "gateway.config": VALUES
+    | {
+        "gateway.certificates",
+        "gateway.peers",
+        "gateway.quiet",
+        "gateway.quota",
+        "gateway.templates",
+        "hardware.clock",
+    },
     "gateway.requests": VALUES | {"gateway.config", "gateway.otp"},
     "gateway.once": VALUES | {"gateway.store", "hardware.clock"},
     "gateway.store": VALUES
     | PURE
-    | {"gateway.policy", "gateway.retry", "gateway.reports", "gateway.otp", "hardware.clock", "hardware.modem"},
+    | {
+        "gateway.policy",
+        "gateway.quota",
+        "gateway.retry",
+        "gateway.reports",
+        "gateway.otp",
+        "hardware.clock",
+        "hardware.modem",
+    },
     "gateway.intake": VALUES
     | PURE
     | {
@@ -148,10 +167,24 @@ ALLOWED: dict[str, frozenset[str]] = {
     "gateway.incoming": VALUES | TO_MODEMS | {"gateway.store"},
     "gateway.sending": VALUES
     | TO_MODEMS
-    | {"gateway.directory", "gateway.incoming", "gateway.retry", "gateway.store", "gateway.submission"},
+    | {
+        "gateway.allowance",
+        "gateway.directory",
+        "gateway.incoming",
+        "gateway.retry",
+        "gateway.store",
+        "gateway.submission",
+    },
     "gateway.dispatcher": VALUES
     | TO_MODEMS
-    | {"gateway.directory", "gateway.incoming", "gateway.retry", "gateway.sending", "gateway.store"},
+    | {
+        "gateway.allowance",
+        "gateway.directory",
+        "gateway.incoming",
+        "gateway.retry",
+        "gateway.sending",
+        "gateway.store",
+    },
     "gateway.fleet": VALUES | {"gateway.directory", "gateway.dispatcher", "hardware.modem"},
     "gateway.scheduler": VALUES | {"gateway.directory", "gateway.store", "hardware.clock"},
     "gateway.service": frozenset({"gateway", "hardware"}),

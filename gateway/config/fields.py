@@ -24,6 +24,7 @@ from pydantic import (
 from gateway.messages import Secret
 from gateway.peers import Network, network_of
 from gateway.quantities import Rate, octets, rate, seconds, written
+from gateway.quiet import QuietHours, quiet_hours
 from gateway.templates import languages, load_all
 
 DAY = 86_400.0
@@ -121,6 +122,9 @@ Tuple = BeforeValidator(lambda value: tuple(value) if isinstance(value, list) el
 Networks = Annotated[tuple[Annotated[Network, BeforeValidator(_network)], ...], Tuple]
 OnUnknown = Literal["resend", "hold"]
 RateField = Annotated[Rate, PlainValidator(rate), PlainSerializer(str), WithJsonSchema({"type": "string"})]
+QuietField = Annotated[
+    QuietHours, PlainValidator(quiet_hours), PlainSerializer(str), WithJsonSchema({"type": "string"})
+]
 Rates = Annotated[tuple[RateField, ...], Tuple]
 
 

@@ -16,6 +16,7 @@ from gateway.config.fields import (
     FilePath,
     Networks,
     OnUnknown,
+    QuietField,
     Region,
     Section,
     Steps,
@@ -29,6 +30,7 @@ from gateway.config.fields import (
     read_pin,
 )
 from gateway.messages import Secret
+from gateway.quota import QuotaRules
 from hardware.clock import SystemClock
 
 
@@ -97,6 +99,26 @@ class ModemConfig(Section):
     ] = ()
     reports: bool = True
     reserve_for_otp: bool = False
+    per_hour: int | None = Field(default=None, ge=1)
+    per_day: int | None = Field(default=None, ge=1)
+    per_month: int | None = Field(default=None, ge=1)
+    recipients_per_month: int | None = Field(default=None, ge=1)
+    month_starts: int = Field(default=1, ge=1, le=31)
+    otp_share: float = Field(default=0.2, ge=0, le=1)
+    every: Annotated[Duration, AfterValidator(between(0.0, DAY))] = 0.0
+
+    @property
+    def quotas(self) -> QuotaRules:
+        """What its SIM may send."""
+        return QuotaRules(
+            self.per_hour,
+            self.per_day,
+            self.per_month,
+            self.recipients_per_month,
+            self.month_starts,
+            self.otp_share,
+            self.every,
+        )
 
     @field_validator("pin_file", mode="after")
     @classmethod
@@ -116,6 +138,7 @@ class MessagesConfig(Section):
     lifetime: Annotated[Duration, AfterValidator(between(*MESSAGE_LIFETIME))] = DAY
     on_unknown: OnUnknown = "hold"
     max_parts: int = Field(default=10, ge=1, le=255)
+    quiet_hours: QuietField | None = None
 
 
 class OtpConfig(Section):

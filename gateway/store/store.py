@@ -14,6 +14,7 @@ from gateway.store.inbox import InboxStore
 from gateway.store.keys import Keys
 from gateway.store.outbox import Outbox
 from gateway.store.pins import PinAttempts
+from gateway.store.sim_usage import SimUsage
 from hardware.clock import Clock
 
 
@@ -31,6 +32,7 @@ class Store:
         self.keys = Keys(database)
         self.pins = PinAttempts(database)
         self.idempotency = Idempotency(database)
+        self.sim_usage = SimUsage(database)
 
     @classmethod
     def open(
