@@ -13,6 +13,7 @@ from typing import Any, TypeVar
 
 from waitress.server import create_server
 
+from gateway import journal
 from gateway.admission import Admission
 from gateway.api import create_app
 from gateway.api.view import ModemAction
@@ -25,7 +26,7 @@ from gateway.intake import Intake
 from gateway.refusals import Unavailable
 from gateway.retry import RetryPolicy
 from gateway.scheduler import Scheduler, Timing
-from gateway.store import Settings, Store
+from gateway.store import Keep, Settings, Store
 from gateway.verify import Verify
 from hardware.clock import Clock
 from hardware.discovery import open_port
@@ -54,6 +55,7 @@ class Service:
             config.gateway.database, config.gateway.key_file, clock, Settings(min_remaining=config.otp.min_remaining)
         )
         self.store.database.reserve = config.limits.disk_reserve
+        self.store.retention.keep = Keep(**config.retention.model_dump())
         self._links: TemporaryDirectory[str] | None = None
         self._simulator: SimulatorServer | None = None
         try:
@@ -104,6 +106,7 @@ class Service:
         recovered = self.store.outbox.recover(now)
         self.store.outbox.reroute(self.fleet.prefixes())
         log.info("recovered %s", recovered)
+        journal.started(self.store.audit, self.config, now)
         self.fleet.start()
         self.scheduler.start()
         threading.Thread(target=self._server.run, name="web", daemon=True).start()
@@ -118,6 +121,7 @@ class Service:
         if self._simulator is not None and self._links is not None:
             self._simulator.stop()
             self._links.cleanup()
+        journal.stopped(self.store.audit, self.clock.now())
         if finished:  # a worker that is stuck still writes to the store: the process ends under it, as after a crash
             self.store.close()
         return finished

@@ -78,6 +78,7 @@ ALLOWED: dict[str, frozenset[str]] = {
     "gateway.templates": frozenset(),
     "gateway.directory": VALUES,
     "gateway.logs": frozenset({"gateway.messages"}),
+    "gateway.journal": VALUES | {"gateway.config", "gateway.logs", "gateway.store", "hardware.clock"},
     "gateway.numbers": VALUES,
     "gateway.otp": VALUES,
     "gateway.retry": VALUES | {"gateway.directory"},

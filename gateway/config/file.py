@@ -12,6 +12,7 @@ from pydantic_core import ErrorDetails
 
 from gateway.config.fields import Section, Tuple
 from gateway.config.limits import LimitsConfig
+from gateway.config.retention import RetentionConfig
 from gateway.config.sections import ApiConfig, GatewayConfig, MessagesConfig, ModemConfig, OtpConfig, RetriesConfig
 
 
@@ -33,6 +34,7 @@ class Config(Section):
     otp: OtpConfig = Field(default_factory=lambda: OtpConfig())
     retries: RetriesConfig = Field(default_factory=lambda: RetriesConfig())
     limits: LimitsConfig = Field(default_factory=lambda: LimitsConfig())
+    retention: RetentionConfig = Field(default_factory=lambda: RetentionConfig())
 
     @field_validator("modem", mode="after")
     @classmethod

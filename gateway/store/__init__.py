@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from gateway.store.audit import GATEWAY, Audit, AuditRow, Verdict
 from gateway.store.case import Settings, Slot
 from gateway.store.challenges import Challenge, Challenges, ChallengeState, CheckResult, NewChallenge
 from gateway.store.database import Database
+from gateway.store.dossier import PAGE, Page
+from gateway.store.erasure import Erased
 from gateway.store.errors import (
     Conflict,
     KeyFileError,
@@ -24,23 +27,31 @@ from gateway.store.matching import ReportOutcome
 from gateway.store.outbox import Outbox
 from gateway.store.pins import PinAttempts
 from gateway.store.queries import MessageFilter
+from gateway.store.retention import Keep
 from gateway.store.store import Store
 
 __all__ = [
+    "GATEWAY",
+    "PAGE",
+    "Audit",
+    "AuditRow",
     "Challenge",
     "ChallengeState",
     "Challenges",
     "CheckResult",
     "Conflict",
     "Database",
+    "Erased",
     "Idempotency",
     "InboxStore",
+    "Keep",
     "KeyFileError",
     "KeyInfo",
     "Keys",
     "MessageFilter",
     "NewChallenge",
     "Outbox",
+    "Page",
     "PinAttempts",
     "Received",
     "Remembered",
@@ -56,4 +67,5 @@ __all__ = [
     "StoreFull",
     "StoreLocked",
     "StoreNewer",
+    "Verdict",
 ]

@@ -12,7 +12,7 @@ from pydantic import TypeAdapter
 from werkzeug.test import TestResponse
 
 from gateway.admission import Admission
-from gateway.api import create_app, inbox, messages, modems, otp, preview
+from gateway.api import audit, create_app, inbox, messages, modems, otp, preview, privacy
 from gateway.api.operations import Operation
 from gateway.api.shapes import ProblemShape
 from gateway.api.view import ModemAction
@@ -73,6 +73,8 @@ class World:
             *preview.operations(self),
             *inbox.operations(self, waiting),
             *modems.operations(self),
+            *privacy.operations(self),
+            *audit.operations(self),
         )
         self.document: dict[str, Any] = self.app.test_client().get("/openapi.json").get_json()
         self.keys: dict[tuple[str, tuple[str, ...]], str] = {}
