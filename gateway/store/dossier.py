@@ -23,8 +23,8 @@ _KEYS = {
     " ORDER BY seq LIMIT :limit",
     "challenges": "SELECT rowid AS key, id FROM challenges WHERE recipient = :number AND rowid > :after"
     " ORDER BY rowid LIMIT :limit",
-    "received": "SELECT seq AS key, id FROM inbox WHERE sender IN (SELECT value FROM json_each(:forms)) AND seq > :after"
-    " ORDER BY seq LIMIT :limit",
+    "received": "SELECT seq AS key, id FROM inbox WHERE sender IN (SELECT value FROM json_each(:forms))"
+    " AND seq > :after ORDER BY seq LIMIT :limit",
     "caught": "SELECT seq AS key, id FROM caught WHERE recipient = :number AND seq > :after ORDER BY seq LIMIT :limit",
 }
 _SECTIONS = tuple(_KEYS)

@@ -24,7 +24,7 @@ _MESSAGES = (
 )
 _INBOX = (
     (
-        f"INSERT INTO meta SELECT '{INBOX_FLOOR}', max(seq) FROM inbox WHERE true"  # noqa: S608 - no input in it
+        f"INSERT INTO meta SELECT '{INBOX_FLOOR}', max(seq) FROM inbox HAVING max(seq) IS NOT NULL"  # noqa: S608 - no input in it
         " ON CONFLICT (name) DO UPDATE SET value = excluded.value"
     ),
     "DELETE FROM inbox_parts WHERE message IN (SELECT id FROM inbox WHERE seq IN (SELECT value FROM json_each(:keys)))",

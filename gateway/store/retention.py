@@ -97,7 +97,7 @@ _WALKED = {
     ),
     "codes": _Class(
         "SELECT c.rowid AS key, c.created_at AS stored_at, c.id AS name, c.state <> 'pending'"
-        " AND coalesce(c.closed_at, c.created_at) <= :until AND NOT EXISTS"
+        " AND coalesce(min(c.closed_at, c.expires_at), c.created_at) <= :until AND NOT EXISTS"
         " (SELECT 1 FROM messages WHERE challenge_id = c.id AND final = 0) AS ripe, 1 AS later"
         " FROM challenges AS c WHERE c.rowid > :cursor ORDER BY c.rowid LIMIT :limit",
         remove_challenges,  # type: ignore[arg-type]
