@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import AbstractContextManager
 from pathlib import Path
 
 import click
@@ -10,6 +11,8 @@ from gateway.cli import output
 from gateway.cli.failure import Failure, Group
 from gateway.cli.keys import moment, opened
 from gateway.cli.options import config_option, json_option
+from gateway.config import load
+from gateway.store import Store
 
 
 @click.group(cls=Group)
@@ -24,7 +27,7 @@ def audit() -> None:
 @json_option
 def list_rows(config: Path, limit: int, cursor: str | None, as_json: bool) -> None:
     """What was done, the newest first."""
-    with opened(config) as store:
+    with _database(config) as store:
         try:
             rows, more = store.audit.list(limit, cursor)
         except ValueError as error:
@@ -56,7 +59,7 @@ def list_rows(config: Path, limit: int, cursor: str | None, as_json: bool) -> No
 @json_option
 def verify(config: Path, as_json: bool) -> None:
     """Check that no row was changed, removed, moved or added by others; exit status 1 where one was."""
-    with opened(config) as store:
+    with _database(config) as store:
         verdict = store.audit.verify()
     document = {"rows": verdict.rows, "ok": verdict.broken is None, "broken": verdict.broken, "why": verdict.why}
     if verdict.broken is not None:
@@ -65,6 +68,14 @@ def verify(config: Path, as_json: bool) -> None:
         output.document(document)
     else:
         output.console().print(f"good: {verdict.rows} rows, each as it was written", soft_wrap=True)
+
+
+def _database(config: Path) -> AbstractContextManager[Store]:
+    """The database of a configuration, which is not made where there is none; raises Failure."""
+    path = load(config).gateway.database
+    if not path.exists():
+        raise Failure(f"there is no database {path} yet, and so no audit log")
+    return opened(config)
 
 
 def _words(details: object) -> str:
