@@ -19,7 +19,7 @@ from hardware.clock import Instant
 
 CHUNK = 100  # messages that one transaction erases at most, with some ten rows each
 LOOKED_AT = 500  # rows that one look reads at most
-LOOKS = 10  # looks at one class in one round at most: the rest waits for the next round
+LOOKS = 4  # looks at one class in one round at most: the rest waits for the next round
 LOOK_EVERY = 3600.0  # seconds between two walks that begin anew
 CLOCK_WRONG = 86_400.0  # seconds: a row that much in the future was stored by a wrong clock, and says nothing
 
