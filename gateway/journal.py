@@ -7,6 +7,7 @@ import json
 import logging
 import re
 from collections.abc import Iterator
+from contextlib import contextmanager
 from importlib import metadata
 
 from gateway.config import Config
@@ -23,7 +24,27 @@ HIDDEN = "hidden"
 
 def started(audit: Audit, config: Config, now: Instant) -> None:
     """Record that the gateway starts and, where it is not the one that was recorded last, its configuration."""
-    audit.record(GATEWAY, "serve.start", "gateway", {"version": metadata.version("simwire")}, now)
+    with _going_on("start"):
+        audit.record(GATEWAY, "serve.start", "gateway", {"version": metadata.version("simwire")}, now)
+        _configured(audit, config, now)
+
+
+def stopped(audit: Audit, now: Instant) -> None:
+    """Record that the gateway stops in good order."""
+    with _going_on("stop"):
+        audit.record(GATEWAY, "serve.stop", "gateway", {"version": metadata.version("simwire")}, now)
+
+
+@contextmanager
+def _going_on(what: str) -> Iterator[None]:
+    """A disk that is full keeps the gateway neither from starting nor from stopping."""
+    try:
+        yield
+    except StoreError as error:
+        log.error("the %s is not in the audit log: %s", what, error)
+
+
+def _configured(audit: Audit, config: Config, now: Instant) -> None:
     values = {
         path: audit.hidden(value) if _SECRET.search(path) else value
         for path, value in flattened(config.model_dump(mode="json"))
@@ -32,18 +53,10 @@ def started(audit: Audit, config: Config, now: Instant) -> None:
     if values == before:
         return
     digest = hashlib.sha256(json.dumps(values, sort_keys=True).encode()).hexdigest()
-    changed = {} if before is None else {path: [_shown(path, before), _shown(path, values)] for path in sorted(
-        path for path in before.keys() | values.keys() if before.get(path) != values.get(path)
-    )}  # fmt: skip
+    known = values if before is None else before
+    paths = sorted(path for path in known.keys() | values.keys() if known.get(path) != values.get(path))
+    changed = {path: [_shown(path, known), _shown(path, values)] for path in paths}
     audit.record_configuration(values, "configuration", "gateway", {"sha256": digest, "changed": changed}, now)
-
-
-def stopped(audit: Audit, now: Instant) -> None:
-    """Record that the gateway stops in good order; a disk that is full does not keep it from stopping."""
-    try:
-        audit.record(GATEWAY, "serve.stop", "gateway", {"version": metadata.version("simwire")}, now)
-    except StoreError as error:
-        log.error("the stop is not in the audit log: %s", error)
 
 
 def flattened(value: object, path: str = "") -> Iterator[tuple[str, str]]:

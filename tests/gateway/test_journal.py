@@ -103,11 +103,18 @@ def test_secrets_of_a_configuration_are_hidden(store: Store, name: str) -> None:
     assert "words" not in str(store.audit.configuration())
 
 
-def test_a_disk_that_is_full_does_not_keep_the_gateway_from_stopping(store: Store, tmp_path: Path) -> None:
+@pytest.mark.parametrize("what", ["start", "stop"])
+def test_a_disk_that_is_full_does_not_keep_the_gateway_from_it(
+    store: Store, tmp_path: Path, what: str, caplog: pytest.LogCaptureFixture
+) -> None:
     with store.database.mark() as cx:
         pages = cx.execute("PRAGMA page_count").fetchone()[0]
         cx.execute(f"PRAGMA max_page_count = {pages}")
     for _ in range(200):
-        journal.stopped(store.audit, store.database.clock.now())
+        if what == "start":
+            journal.started(store.audit, config(tmp_path, BASE), store.database.clock.now())
+        else:
+            journal.stopped(store.audit, store.database.clock.now())
     assert store.audit.verify().broken is None
     assert store.audit.verify().rows < 200
+    assert f"the {what} is not in the audit log" in caplog.text
