@@ -19,6 +19,8 @@ log = logging.getLogger("simwire.journal")
 
 _SECRET = re.compile(r"(?:^|[._])(?:secret|password|token|pin|api_?key)$")
 """Keys whose value is a secret itself; a key that ends in `_file` only says where one is."""
+_LOGIN = re.compile(r"//[^/@\s]+@")
+"""Name and password in a URL."""
 HIDDEN = "hidden"
 
 
@@ -78,4 +80,4 @@ def _shown(path: str, values: dict[str, str]) -> object:
     if _SECRET.search(path):
         return HIDDEN
     value = json.loads(values[path])
-    return redacted(value) if isinstance(value, str) else value
+    return redacted(_LOGIN.sub(f"//{HIDDEN}@", value)) if isinstance(value, str) else value

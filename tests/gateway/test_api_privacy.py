@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import sqlite3
 from collections.abc import Callable
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -239,6 +241,17 @@ def test_ids_of_events_and_deliveries_are_never_given_again(full: World, open_ch
     send(full, OTHER)
     claim(full)
     assert all(now > then for now, then in zip(newest_ids(full), between, strict=True))
+
+
+def test_a_reader_that_keeps_the_log_from_being_emptied_is_told(full: World) -> None:
+    full.clock.advance(IN_HAND + 1)
+    with closing(sqlite3.connect(full.config.gateway.database, isolation_level=None)) as other:
+        other.execute("BEGIN")
+        other.execute("SELECT count(*) FROM messages").fetchone()
+        assert not erase(full)["files_clean"]
+        assert found_in_files(full, NUMBER)
+    assert erase(full, forget_block=True)["files_clean"]
+    assert found_in_files(full, *FORMS) == set()
 
 
 def test_a_block_stays_unless_it_is_to_be_forgotten(full: World) -> None:

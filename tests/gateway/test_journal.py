@@ -80,6 +80,12 @@ def test_a_modem_that_is_added_is_told_by_its_keys(store: Store, tmp_path: Path)
     assert row.details["changed"]["modem[1].port"] == [None, "/dev/ttyUSB9"]
 
 
+def test_a_login_in_a_url_is_hidden(store: Store, tmp_path: Path) -> None:
+    start(store, tmp_path, BASE)
+    row = start(store, tmp_path, BASE.replace('"simulator"', '"rfc2217://ann:sesame@rack:7001"'))[1]
+    assert row.details["changed"] == {"modem[0].port": ["simulator", "rfc2217://hidden@rack:7001"]}
+
+
 def test_what_a_file_holds_is_not_recorded(store: Store, tmp_path: Path) -> None:
     start(store, tmp_path, BASE)
     assert PIN not in str(store.audit.list(limit=1000)[0])
