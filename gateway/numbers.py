@@ -107,3 +107,13 @@ def _parsed(bare: str, home: str) -> phonenumbers.PhoneNumber:
         if error.error_type == phonenumbers.NumberParseException.INVALID_COUNTRY_CODE:
             raise NotANumber(_REASONS[ValidationResult.INVALID_COUNTRY_CODE]) from None
         raise NotANumber("not a phone number; write it like +447700900123") from None
+
+
+def written_forms(number: str) -> tuple[str, ...]:
+    """The forms in which networks and people give a number that is stored as E.164; a short code only as it is."""
+    if not _PLAIN.fullmatch(number):
+        return (number,)
+    parsed = phonenumbers.parse(number)
+    national = phonenumbers.format_number(parsed, phonenumbers.PhoneNumberFormat.NATIONAL)
+    digits = "".join(char for char in national if char.isdigit())
+    return tuple(dict.fromkeys((number, number[1:], f"00{number[1:]}", digits)))

@@ -115,6 +115,7 @@ class Scheduler:
             rules.append(lambda: outbox.hedge_due(now, timing.hedge_after, slots))
         if timing.resend_unconfirmed_after:
             rules.append(lambda: outbox.unconfirmed_due(now, timing.resend_unconfirmed_after, slots))
+        rules.append(lambda: self._store.retention.purge(now))  # last: nothing else waits for it
         return sum(_tried(rule) for rule in rules)
 
     def _slots(self) -> list[Slot]:

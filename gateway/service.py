@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 
 from waitress.server import create_server
 
-from gateway import tls
+from gateway import journal, tls
 from gateway.admission import Admission
 from gateway.allowance import Allowance
 from gateway.api import create_app
@@ -28,7 +28,7 @@ from gateway.intake import Intake
 from gateway.refusals import Unavailable
 from gateway.retry import RetryPolicy
 from gateway.scheduler import Scheduler, Timing
-from gateway.store import Settings, Store
+from gateway.store import Keep, Settings, Store
 from gateway.texts import zone_of
 from gateway.verify import Verify
 from hardware.clock import Clock
@@ -56,6 +56,7 @@ class Service:
         self.config, self.clock = config, clock
         self.store = Store.open(config.gateway.database, config.gateway.key_file, clock, settings_of(config.otp))
         self.store.database.reserve = config.limits.disk_reserve
+        self.store.retention.keep = Keep(**config.retention.model_dump())
         self._links: TemporaryDirectory[str] | None = None
         self._simulator: SimulatorServer | None = None
         try:
@@ -112,6 +113,7 @@ class Service:
         recovered = self.store.outbox.recover(now)
         self.store.outbox.reroute(self.fleet.prefixes())
         log.info("recovered %s", recovered)
+        journal.started(self.store.audit, self.config, now)
         self.fleet.start()
         self.scheduler.start()
         threading.Thread(target=self._server.run, name="web", daemon=True).start()
@@ -126,6 +128,7 @@ class Service:
         if self._simulator is not None and self._links is not None:
             self._simulator.stop()
             self._links.cleanup()
+        journal.stopped(self.store.audit, self.clock.now())
         if finished:  # a worker that is stuck still writes to the store: the process ends under it, as after a crash
             self.store.close()
         return finished

@@ -81,6 +81,7 @@ ALLOWED: dict[str, frozenset[str]] = {
     "gateway.allowance": VALUES | {"gateway.quiet", "gateway.quota", "gateway.store", "hardware.clock"},
     "gateway.directory": VALUES | {"gateway.quota"},
     "gateway.logs": frozenset({"gateway.messages"}),
+    "gateway.journal": VALUES | {"gateway.config", "gateway.logs", "gateway.store", "hardware.clock"},
     "gateway.numbers": VALUES,
     "gateway.otp": VALUES,
     "gateway.peers": frozenset(),

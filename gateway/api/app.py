@@ -4,7 +4,20 @@ from __future__ import annotations
 
 from flask import Flask, Response
 
-from gateway.api import docs, health, inbox, locks, messages, modems, openapi, otp, preview, problems
+from gateway.api import (
+    audit,
+    docs,
+    health,
+    inbox,
+    locks,
+    messages,
+    modems,
+    openapi,
+    otp,
+    preview,
+    privacy,
+    problems,
+)
 from gateway.api.auth import Authenticator
 from gateway.api.operations import BODY_LIMIT, JSON, Operation, encode, register
 from gateway.api.view import ServiceView
@@ -12,7 +25,9 @@ from gateway.api.waiting import WaitRoom
 
 
 def create_app(service: ServiceView) -> Flask:
-    """The WSGI application; `app.extensions["simwire.waiting"].close()` ends its long polls."""
+    """The WSGI application; `app.extensions["simwire.waiting"].close()` ends its long polls, and
+    `app.extensions["simwire.operations"]` is everything that the OpenAPI document describes.
+    """
     app = Flask("simwire", static_folder=None, template_folder=None)
     app.config["MAX_CONTENT_LENGTH"] = BODY_LIMIT
     waiting = app.extensions["simwire.waiting"] = WaitRoom(service.config.api.threads)
@@ -24,9 +39,12 @@ def create_app(service: ServiceView) -> Flask:
         *inbox.operations(service, waiting),
         *modems.operations(service),
         *locks.operations(service),
+        *privacy.operations(service),
+        *audit.operations(service),
     )
+    app.extensions["simwire.operations"] = operations
     for operation in operations:
-        register(app, operation, authenticator)
+        register(app, operation, authenticator, audit.recorder(service))
     health.install(app, service, authenticator)
     problems.install(app)
     _describe(app, operations)

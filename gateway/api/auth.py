@@ -20,6 +20,13 @@ class Principal:
 
     caller: Caller
     scopes: frozenset[str]
+    name: str
+    """The key's."""
+
+    @property
+    def actor(self) -> str:
+        """As the audit log names it."""
+        return f"key:{self.caller.key_id} ({self.name})"
 
     @property
     def client(self) -> str:
@@ -58,7 +65,7 @@ class Authenticator:
         found = self._keys.authenticate(key.strip())
         if found is None:
             raise _unauthorized("this key is not known, was revoked or has expired")
-        return Principal(Caller(client=found.client, key_id=found.id, policy=found.policy), found.scopes)
+        return Principal(Caller(client=found.client, key_id=found.id, policy=found.policy), found.scopes, found.name)
 
     def admit_to_health(self, request: Request) -> None:
         """Let a loopback peer look without a key, unless a proxy stands in between; others need any key."""

@@ -6,7 +6,7 @@ from gateway.api.operations import Answer, Call, Operation, Parameter
 from gateway.api.render import moment, moment_or_none
 from gateway.api.shapes import Cleared, LockList
 from gateway.api.view import ServiceView
-from gateway.messages import Json
+from gateway.messages import Json, masked
 from gateway.store import Guesses
 
 _CLIENT = Parameter("client", {"type": "string"}, "Only for this client; without: for every one")
@@ -33,6 +33,7 @@ def operations(service: ServiceView) -> tuple[Operation, ...]:
 
     def clear(call: Call, number: str) -> Answer:
         to = service.intake.admission.number(number, "number")
+        call.audit("locks.clear", masked(to), {"client": call.query.get("client")})
         with service.store.database.mark() as cx:
             cleared = ledger.clear(cx, to, call.query.get("client"))
         return 200, {"number": to, "cleared": cleared}

@@ -19,9 +19,11 @@ MODULES = {
     "messages": "messages",
     "inbox": "inbox",
     "keys": "keys",
+    "numbers": "numbers",
     "modems": "modems",
     "simulate": "simulate",
     "config": "checking",
+    "audit": "audit",
 }
 """The module of this package that holds each command, under the command's name."""
 

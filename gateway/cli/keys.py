@@ -12,7 +12,7 @@ import click
 from gateway import scopes
 from gateway.cli import output
 from gateway.cli.failure import Failure, Group
-from gateway.cli.options import config_option, json_option
+from gateway.cli.options import actor, config_option, json_option
 from gateway.config import load
 from gateway.messages import Json, Secret
 from gateway.store import KeyInfo, Store
@@ -39,8 +39,8 @@ def keys() -> None:
 @json_option
 def create(name: str, config: Path, given: tuple[str, ...], client: str | None, as_json: bool) -> None:
     """Make a key called NAME and print it: the only time that it is shown."""
-    with _store(config) as store:
-        info, key = store.keys.create(name, given or scopes.APPLICATION, SystemClock().now(), client)
+    with opened(config) as store:
+        info, key = store.keys.create(name, given or scopes.APPLICATION, SystemClock().now(), client, actor=actor())
     _made(info, key, as_json=as_json)
 
 
@@ -49,7 +49,7 @@ def create(name: str, config: Path, given: tuple[str, ...], client: str | None, 
 @json_option
 def list_keys(config: Path, as_json: bool) -> None:
     """All keys, never the keys themselves."""
-    with _store(config) as store:
+    with opened(config) as store:
         found = store.keys.list()
     if as_json:
         output.document({"items": [_document(info) for info in found]})
@@ -60,7 +60,7 @@ def list_keys(config: Path, as_json: bool) -> None:
             info.name,
             info.client,
             "revoked" if info.revoked_at else "in force",
-            output.when(_moment(info.last_used_at)) or "never used",
+            output.when(moment(info.last_used_at)) or "never used",
             " ".join(sorted(info.scopes)),
         )
         for info in found
@@ -74,9 +74,9 @@ def list_keys(config: Path, as_json: bool) -> None:
 @json_option
 def rotate(identity: str, config: Path, as_json: bool) -> None:
     """Replace a key: prints the new one, which keeps client, name and scopes; the old one ends."""
-    with _store(config) as store:
+    with opened(config) as store:
         try:
-            info, key = store.keys.rotate(identity, SystemClock().now())
+            info, key = store.keys.rotate(identity, SystemClock().now(), actor=actor())
         except KeyError:
             raise _unknown(identity) from None
     _made(info, key, as_json=as_json)
@@ -88,8 +88,8 @@ def rotate(identity: str, config: Path, as_json: bool) -> None:
 @json_option
 def revoke(identity: str, config: Path, as_json: bool) -> None:
     """End a key."""
-    with _store(config) as store:
-        if not store.keys.revoke(identity, SystemClock().now()):
+    with opened(config) as store:
+        if not store.keys.revoke(identity, SystemClock().now(), actor=actor()):
             raise _unknown(identity)
     if as_json:
         output.document({"id": identity, "revoked": True})
@@ -98,7 +98,8 @@ def revoke(identity: str, config: Path, as_json: bool) -> None:
 
 
 @contextmanager
-def _store(config: Path) -> Iterator[Store]:
+def opened(config: Path) -> Iterator[Store]:
+    """The database of a configuration, beside a gateway that serves it."""
     gateway = load(config).gateway
     with closing(Store.open(gateway.database, gateway.key_file, SystemClock())) as store:
         yield store
@@ -120,13 +121,14 @@ def _document(info: KeyInfo) -> Json:
         "client": info.client,
         "name": info.name,
         "scopes": sorted(info.scopes),
-        "created_at": _moment(info.created_at),
-        "last_used_at": _moment(info.last_used_at),
-        "revoked_at": _moment(info.revoked_at),
+        "created_at": moment(info.created_at),
+        "last_used_at": moment(info.last_used_at),
+        "revoked_at": moment(info.revoked_at),
     }
 
 
-def _moment(milliseconds: int | None) -> str | None:
+def moment(milliseconds: int | None) -> str | None:
+    """A time as the API writes it."""
     if milliseconds is None:
         return None
     return datetime.fromtimestamp(milliseconds / 1000, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")

@@ -14,6 +14,7 @@ from gateway.config.fields import (
 )
 from gateway.config.file import Config, ConfigError, load
 from gateway.config.limits import LimitsConfig
+from gateway.config.retention import RetentionConfig
 from gateway.config.sections import ApiConfig, GatewayConfig, MessagesConfig, ModemConfig, OtpConfig, RetriesConfig
 
 __all__ = [
@@ -32,6 +33,7 @@ __all__ = [
     "ModemConfig",
     "OtpConfig",
     "RateField",
+    "RetentionConfig",
     "RetriesConfig",
     "Tuple",
     "load",

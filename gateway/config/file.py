@@ -12,6 +12,7 @@ from pydantic_core import ErrorDetails
 
 from gateway.config.fields import Section, Tuple
 from gateway.config.limits import LimitsConfig
+from gateway.config.retention import RetentionConfig
 from gateway.config.sections import ApiConfig, GatewayConfig, MessagesConfig, ModemConfig, OtpConfig, RetriesConfig
 from gateway.templates import TemplateError
 
@@ -34,6 +35,7 @@ class Config(Section):
     otp: OtpConfig = Field(default_factory=lambda: OtpConfig())
     retries: RetriesConfig = Field(default_factory=lambda: RetriesConfig())
     limits: LimitsConfig = Field(default_factory=lambda: LimitsConfig())
+    retention: RetentionConfig = Field(default_factory=lambda: RetentionConfig())
 
     @field_validator("modem", mode="after")
     @classmethod
@@ -109,6 +111,7 @@ def _keys_at(loc: tuple[str | int, ...]) -> list[str]:
 
 
 def model_in(annotation: object) -> type[BaseModel] | None:
+    """The section that a field of a configuration holds, None where it holds none."""
     if isinstance(annotation, type) and issubclass(annotation, BaseModel):
         return annotation
     return next((found for part in get_args(annotation) if (found := model_in(part))), None)

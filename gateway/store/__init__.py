@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from gateway.store.audit import GATEWAY, Audit, AuditRow, Verdict
 from gateway.store.case import Settings, Slot
 from gateway.store.challenge import Challenge, ChallengeState, CheckResult, NewChallenge
 from gateway.store.challenges import Challenges
 from gateway.store.claims import queue_of
 from gateway.store.database import Database
+from gateway.store.dossier import PAGE, Page
+from gateway.store.erasure import Erased
 from gateway.store.errors import (
     Conflict,
     KeyFileError,
@@ -28,10 +31,15 @@ from gateway.store.outbox import Outbox
 from gateway.store.pins import PinAttempts
 from gateway.store.queries import MessageFilter
 from gateway.store.replacing import last_sim, type_for
+from gateway.store.retention import Keep
 from gateway.store.sim_usage import SimUsage
 from gateway.store.store import Store
 
 __all__ = [
+    "GATEWAY",
+    "PAGE",
+    "Audit",
+    "AuditRow",
     "Challenge",
     "ChallengeState",
     "Challenges",
@@ -39,14 +47,17 @@ __all__ = [
     "Conflict",
     "Database",
     "Guesses",
+    "Erased",
     "Idempotency",
     "InboxStore",
+    "Keep",
     "KeyFileError",
     "KeyInfo",
     "Keys",
     "MessageFilter",
     "NewChallenge",
     "Outbox",
+    "Page",
     "PinAttempts",
     "Received",
     "Remembered",
@@ -66,4 +77,5 @@ __all__ = [
     "queue_of",
     "type_for",
     "SimUsage",
+    "Verdict",
 ]

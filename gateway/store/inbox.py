@@ -17,6 +17,7 @@ from gateway.store.cipher import Cipher
 from gateway.store.common import Waiters, ms, new_id, wall_ms
 from gateway.store.database import Database
 from gateway.store.events import Events
+from gateway.store.removal import INBOX_FLOOR
 from hardware.clock import Instant
 from hardware.pdu import DeliverPdu, join_user_data
 
@@ -186,6 +187,17 @@ class InboxStore:
         finally:
             self._waiters.remove(_NEXT, event)
 
+    def forget_waiting(self, cx: sqlite3.Connection, senders: Sequence[str]) -> int:
+        """Delete the parts of a sender that wait for others; returns how many messages they would have become."""
+        query = "SELECT joins FROM inbox_parts WHERE message IS NULL AND joins IS NOT NULL GROUP BY joins"
+        gone = 0
+        for (joins,) in cx.execute(query).fetchall():
+            first = self._waiting(cx, joins)[0].message
+            if first is not None and first.originator.number in senders:
+                cx.execute("DELETE FROM inbox_parts WHERE joins = ? AND message IS NULL", (joins,))
+                gone += 1
+        return gone
+
     # -- parts --------------------------------------------------------------------------------------------------------
 
     def _make_room(self, cx: sqlite3.Connection, joins: bytes, part: _Part, now: Instant) -> bool:
@@ -227,10 +239,12 @@ class InboxStore:
         content = _content(parts)
         body = self._cipher.seal(json.dumps(content).encode(), f"inbox.body {message_id}")
         cx.execute(
-            "INSERT INTO inbox (id, sender, body, parts, missing, readable, modem, imsi, sent_at, received_at)"
-            " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            "INSERT INTO inbox (seq, id, sender, body, parts, missing, readable, modem, imsi, sent_at, received_at)"
+            # Behind everything that there ever was: whoever waits for the next one knows the last by its number.
+            " VALUES (1 + max(coalesce((SELECT max(seq) FROM inbox), 0),"
+            " coalesce((SELECT CAST(value AS INTEGER) FROM meta WHERE name = ?), 0)), ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
             (
-                *(message_id, first.originator.number if first else "", body, total, total - len(parts)),
+                *(INBOX_FLOOR, message_id, first.originator.number if first else "", body, total, total - len(parts)),
                 *(int(first is not None), parts[-1].modem, parts[-1].imsi),
                 ms(first.timestamp.timestamp()) if first and first.timestamp else None,
                 max(part.received_at for part in parts),

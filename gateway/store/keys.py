@@ -9,8 +9,9 @@ import threading
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
-from gateway.messages import Secret
+from gateway.messages import Secret, masked
 from gateway.policy import KeyPolicy
+from gateway.store.audit import GATEWAY, Audit
 from gateway.store.common import new_id, wall_ms
 from gateway.store.database import Database
 from hardware.clock import Instant
@@ -44,8 +45,8 @@ class KeyInfo:
 class Keys:
     """The table of keys. `authenticate` is on the path of every request: a short-lived cache, and hardly a write."""
 
-    def __init__(self, database: Database) -> None:
-        self._database, self._cipher = database, database.cipher
+    def __init__(self, database: Database, audit: Audit) -> None:
+        self._database, self._cipher, self._audit = database, database.cipher, audit
         self._lock = threading.Lock()
         self._cache: dict[bytes, tuple[float, KeyInfo]] = {}
 
@@ -58,6 +59,7 @@ class Keys:
         *,
         expires_at: int | None = None,
         policy: KeyPolicy | None = None,
+        actor: str = GATEWAY,
     ) -> tuple[KeyInfo, Secret]:
         """Make a key for `client` (by default its name); the second value is the key itself, which is not kept."""
         now = now or self._database.clock.now()
@@ -73,6 +75,7 @@ class Keys:
             policy=policy or KeyPolicy(),
         )
         with self._database.mark() as cx:
+            self._note(cx, actor, "keys.create", info, now)
             return info, self._insert(cx, info)
 
     def authenticate(self, token: str, now: Instant | None = None) -> KeyInfo | None:
@@ -101,16 +104,17 @@ class Keys:
         with self._database.read() as cx:
             return [_info(row) for row in cx.execute("SELECT * FROM keys ORDER BY created_at, id")]
 
-    def revoke(self, key_id: str, now: Instant | None = None) -> bool:
+    def revoke(self, key_id: str, now: Instant | None = None, *, actor: str = GATEWAY) -> bool:
         """End a key; False where there is none by that id or it was revoked before."""
         now = now or self._database.clock.now()
         with self._database.mark() as cx:
-            changed = self._revoke(cx, key_id, now)
+            if changed := self._revoke(cx, key_id, now):
+                self._audit.append(cx, actor, "keys.revoke", key_id, {}, now)
         with self._lock:
             self._cache.clear()
         return changed
 
-    def rotate(self, key_id: str, now: Instant | None = None) -> tuple[KeyInfo, Secret]:
+    def rotate(self, key_id: str, now: Instant | None = None, *, actor: str = GATEWAY) -> tuple[KeyInfo, Secret]:
         """A new key with everything that the old one had but its id, and the old one revoked; raises KeyError."""
         now = now or self._database.clock.now()
         with self._database.mark() as cx:
@@ -121,9 +125,18 @@ class Keys:
             self._revoke(cx, key_id, now)
             info = replace(old, id=new_id(now), created_at=wall_ms(now), last_used_at=None)
             token = self._insert(cx, info)
+            self._note(cx, actor, "keys.rotate", info, now, replaces=key_id)
         with self._lock:
             self._cache.clear()
         return info, token
+
+    def _note(self, cx: sqlite3.Connection, actor: str, action: str, info: KeyInfo, now: Instant, **more: str) -> None:
+        """Tell the audit log what a key is from now on; never the key, nor the handset that it redirects to."""
+        policy = info.policy.model_dump(mode="json", exclude_defaults=True)
+        if info.policy.redirect_to is not None:
+            policy["redirect_to"] = masked(info.policy.redirect_to)
+        told = {"client": info.client, "name": info.name, "scopes": sorted(info.scopes), "policy": policy}
+        self._audit.append(cx, actor, action, info.id, {**told, "expires_at": info.expires_at, **more}, now)
 
     def _insert(self, cx: sqlite3.Connection, info: KeyInfo) -> Secret:
         token = Secret(PREFIX + secrets.token_urlsafe(32))

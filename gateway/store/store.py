@@ -4,16 +4,20 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from gateway.store.audit import Audit
 from gateway.store.case import Settings
 from gateway.store.challenges import Challenges
 from gateway.store.cipher import Cipher
 from gateway.store.database import RESERVE, Database
+from gateway.store.dossier import Dossier
+from gateway.store.erasure import Erasure
 from gateway.store.events import Events
 from gateway.store.idempotency import Idempotency
 from gateway.store.inbox import InboxStore
 from gateway.store.keys import Keys
 from gateway.store.outbox import Outbox
 from gateway.store.pins import PinAttempts
+from gateway.store.retention import Retention
 from gateway.store.sim_usage import SimUsage
 from hardware.clock import Clock
 
@@ -29,10 +33,14 @@ class Store:
         self.challenges = Challenges(database, self.outbox, self.events, settings)
         self.outbox.also_expires.append(self.challenges.expire_due)
         self.inbox = InboxStore(database, self.events)
-        self.keys = Keys(database)
+        self.audit = Audit(database)
+        self.keys = Keys(database, self.audit)
         self.pins = PinAttempts(database)
         self.idempotency = Idempotency(database)
         self.sim_usage = SimUsage(database)
+        self.retention = Retention(database)
+        self.dossier = Dossier(database, self.outbox, self.challenges, self.inbox)
+        self.erasure = Erasure(database, self.outbox, self.challenges, self.inbox)
 
     @classmethod
     def open(

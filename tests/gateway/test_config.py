@@ -30,7 +30,7 @@ def problems(tmp_path: Path, text: str) -> list[str]:
 
 def test_the_example_loads_and_shows_every_key_with_its_default(tmp_path: Path) -> None:
     shown, least = load(EXAMPLE), read(tmp_path, LEAST)
-    for section in ("api", "messages", "otp", "retries", "limits"):
+    for section in ("api", "messages", "otp", "retries", "limits", "retention"):
         assert getattr(shown, section) == getattr(least, section)
     assert shown.modem == least.modem
     assert shown.gateway.log_format == least.gateway.log_format
@@ -133,6 +133,13 @@ def test_every_problem_at_once_with_its_key_path(tmp_path: Path) -> None:
         (f"{LEAST}every = '25h'\n", "modem[0].every"),
         (f"{LEAST}[retries]\nschedule = []\n", "retries.schedule"),
         (f"{LEAST}[limits]\nallowed_countries = []\n", "limits.allowed_countries"),
+        *(
+            (f"{LEAST}[retention]\n{key} = {value}\n", f"retention.{key}")
+            for key, value in (
+                *(("texts", "0"), ("texts", "'59m'"), ("messages", "'2d'"), ("codes", "'47h'"), ("inbox", "'1d'")),
+                *(("events", "'1d'"), ("events", "'never'"), ("caught", "'0'"), ("caught", "true")),
+            )
+        ),
         (f"{LEAST}[[modem]]\nport = 'x'\nname = 'sim1'\n", "modem"),
         (f"{LEAST}[[modem]]\nport = '/dev/a'\n[[modem]]\nport = '/dev/a'\n", "modem"),
     ],
@@ -186,3 +193,14 @@ def test_quotas_are_off_until_set_and_belong_to_their_modem(tmp_path: Path) -> N
     assert read(tmp_path, LEAST).messages.quiet_hours is None
     quiet = read(tmp_path, f"{LEAST}[messages]\nquiet_hours = '21:00 - 08:00'\n").messages.quiet_hours
     assert str(quiet) == "21:00-08:00"
+
+
+def test_what_is_kept_for_ever_and_for_how_long_the_rest(tmp_path: Path) -> None:
+    config = read(tmp_path, f"{LEAST}[retention]\ntexts = '1h'\nmessages = 259200\ncodes = 'forever'\n").retention
+    assert (config.texts, config.messages, config.codes) == (3600.0, 259_200.0, None)
+    assert (config.inbox, config.events, config.caught) == (90 * 86_400.0, 7 * 86_400.0, 7 * 86_400.0)
+
+
+def test_what_is_too_short_to_be_kept_says_what_can_be(tmp_path: Path) -> None:
+    (problem,) = problems(tmp_path, f"{LEAST}[retention]\ncodes = '0'\n")
+    assert problem == 'retention.codes: at least 2 days, or "forever"'

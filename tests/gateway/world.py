@@ -12,11 +12,10 @@ from pydantic import TypeAdapter
 from werkzeug.test import TestResponse
 
 from gateway.admission import Admission
-from gateway.api import create_app, inbox, locks, messages, modems, otp, preview
+from gateway.api import create_app
 from gateway.api.operations import Operation
 from gateway.api.shapes import ProblemShape
 from gateway.api.view import ModemAction
-from gateway.api.waiting import WaitRoom
 from gateway.config import Config, load
 from gateway.directory import ModemView
 from gateway.intake import Intake
@@ -68,15 +67,7 @@ class World:
         self.actions: list[tuple[str, ModemAction, str | None]] = []
         self.fails: Exception | None = None
         self.app: Flask = create_app(self)
-        waiting = WaitRoom(2)
-        self.operations: tuple[Operation, ...] = (
-            *messages.operations(self, waiting),
-            *otp.operations(self),
-            *preview.operations(self),
-            *inbox.operations(self, waiting),
-            *modems.operations(self),
-            *locks.operations(self),
-        )
+        self.operations: tuple[Operation, ...] = self.app.extensions["simwire.operations"]
         self.document: dict[str, Any] = self.app.test_client().get("/openapi.json").get_json()
         self.keys: dict[tuple[str, tuple[str, ...]], str] = {}
 
