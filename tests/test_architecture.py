@@ -83,12 +83,26 @@ ALLOWED: dict[str, frozenset[str]] = {
     "gateway.retry": VALUES | {"gateway.directory"},
     "gateway.reports": VALUES,
     "gateway.limits": VALUES | {"gateway.numbers"},
+    "gateway.windows": VALUES,
     "gateway.texts": VALUES | PURE | {"gateway.templates"},
     "gateway.config": VALUES | {"gateway.templates"},
     "gateway.policy": VALUES | {"gateway.config"},
     "gateway.content": VALUES | PURE | {"gateway.requests", "gateway.texts"},
+    "gateway.backlog": VALUES | {"gateway.directory", "gateway.store", "hardware.clock"},
+    "gateway.guard": VALUES
+    | {"gateway.config", "gateway.numbers", "gateway.policy", "gateway.store", "gateway.windows", "hardware.clock"},
+    "gateway.optout": VALUES | {"gateway.config", "gateway.numbers", "gateway.store", "hardware.clock"},
     "gateway.admission": VALUES
-    | {"gateway.config", "gateway.limits", "gateway.numbers", "gateway.policy", "gateway.store", "hardware.clock"},
+    | {
+        "gateway.backlog",
+        "gateway.config",
+        "gateway.guard",
+        "gateway.limits",
+        "gateway.numbers",
+        "gateway.policy",
+        "gateway.store",
+        "hardware.clock",
+    },
     "gateway.requests": VALUES | {"gateway.config", "gateway.otp"},
     "gateway.once": VALUES | {"gateway.store", "hardware.clock"},
     "gateway.store": VALUES

@@ -19,6 +19,7 @@ MODULES = {
     "messages": "messages",
     "inbox": "inbox",
     "keys": "keys",
+    "numbers": "numbers",
     "modems": "modems",
     "simulate": "simulate",
     "config": "checking",

@@ -11,7 +11,7 @@ from pydantic import BaseModel, Field, ValidationError, field_validator
 from pydantic_core import ErrorDetails
 
 from gateway.config.fields import Section, Tuple
-from gateway.config.limits import LimitsConfig
+from gateway.config.limits import LimitsConfig, OptOutConfig
 from gateway.config.sections import ApiConfig, GatewayConfig, MessagesConfig, ModemConfig, OtpConfig, RetriesConfig
 
 
@@ -33,6 +33,7 @@ class Config(Section):
     otp: OtpConfig = Field(default_factory=lambda: OtpConfig())
     retries: RetriesConfig = Field(default_factory=lambda: RetriesConfig())
     limits: LimitsConfig = Field(default_factory=lambda: LimitsConfig())
+    opt_out: OptOutConfig = Field(default_factory=lambda: OptOutConfig())
 
     @field_validator("modem", mode="after")
     @classmethod

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from gateway.store.blocked import Block, BlockedNumber, BlockedNumbers
 from gateway.store.case import Settings, Slot
 from gateway.store.challenge import Challenge, ChallengeState, CheckResult, NewChallenge
 from gateway.store.challenges import Challenges
@@ -31,6 +32,9 @@ from gateway.store.replacing import last_sim, type_for
 from gateway.store.store import Store
 
 __all__ = [
+    "Block",
+    "BlockedNumber",
+    "BlockedNumbers",
     "Challenge",
     "ChallengeState",
     "Challenges",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from gateway.store.blocked import BlockedNumbers
 from gateway.store.case import Settings
 from gateway.store.challenges import Challenges
 from gateway.store.cipher import Cipher
@@ -14,6 +15,7 @@ from gateway.store.inbox import InboxStore
 from gateway.store.keys import Keys
 from gateway.store.outbox import Outbox
 from gateway.store.pins import PinAttempts
+from gateway.store.usage import Usage
 from hardware.clock import Clock
 
 
@@ -29,6 +31,8 @@ class Store:
         self.outbox.also_expires.append(self.challenges.expire_due)
         self.inbox = InboxStore(database, self.events)
         self.keys = Keys(database)
+        self.blocked = BlockedNumbers(database, self.outbox, self.events)
+        self.usage = Usage(database)
         self.pins = PinAttempts(database)
         self.idempotency = Idempotency(database)
 
