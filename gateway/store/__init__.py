@@ -30,6 +30,7 @@ from gateway.store.pins import PinAttempts
 from gateway.store.queries import MessageFilter
 from gateway.store.replacing import last_sim, type_for
 from gateway.store.store import Store
+from gateway.store.usage import Usage, Used
 
 __all__ = [
     "Block",
@@ -65,6 +66,8 @@ __all__ = [
     "StoreFull",
     "StoreLocked",
     "StoreNewer",
+    "Usage",
+    "Used",
     "last_sim",
     "queue_of",
     "type_for",
