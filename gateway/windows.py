@@ -205,13 +205,11 @@ class Shares:
             return self._counts(self._subjects.get(subject, {}), _ms(now))
 
     def wait(self, subject: Hashable, now: float, enough: int, least: float) -> float:
-        """Seconds until fewer than `enough` were made or `least` of them were good, if nothing more is made; 0 = now.
-
-        Something that turns out well meanwhile makes it shorter.
-        """
+        """Seconds until fewer than `enough` were made or `least` of them were good, as far as is known; 0 = now."""
         with self._lock:
             buckets, at = self._subjects.get(subject, {}), _ms(now)
-            for moment in (at, *sorted(self._left(number) for number in buckets if self._left(number) > at)):
+            changes = {moment for number in buckets for moment in (self._left(number), self._judged(number))}
+            for moment in (at, *sorted(moment for moment in changes if moment > at)):
                 made, good = self._counts(buckets, moment)
                 if made < enough or good >= least * made:
                     return (moment - at) / 1000
@@ -221,10 +219,14 @@ class Shares:
         """When a bucket has left the window."""
         return (number + 1) * self._width + self._span
 
+    def _judged(self, number: int) -> int:
+        """From when on a bucket counts."""
+        return (number + 1) * self._width + self._matures
+
     def _counts(self, buckets: dict[int, list[int]], now: int) -> tuple[int, int]:
         counted = [
             bucket
             for number, bucket in buckets.items()
-            if self._left(number) > now and (number + 1) * self._width + self._matures <= now
+            if self._judged(number) <= now < self._left(number)
         ]
         return sum(made for made, _ in counted), sum(good for _, good in counted)
