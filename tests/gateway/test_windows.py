@@ -155,9 +155,7 @@ SENT = st.lists(st.tuples(st.floats(0, 300), st.booleans()), min_size=1, max_siz
 
 
 @given(SENT, st.integers(1, 8), st.floats(0.1, 1.0))
-def test_a_share_recovers_exactly_when_it_is_told(
-    sent: list[tuple[float, bool]], enough: int, least: float
-) -> None:
+def test_a_share_recovers_exactly_when_it_is_told(sent: list[tuple[float, bool]], enough: int, least: float) -> None:
     shares = Shares(3600.0, 300.0)
     at = START
     for step, good in sent:
