@@ -72,6 +72,7 @@ def order_of(request: OtpRequest | PreviewRequest) -> Order:
         reference=context.reference if context else None,
         webotp_domain=request.webotp_domain,
         app_hash=request.app_hash,
+        transaction=request.purpose == "transaction",
     )
 
 

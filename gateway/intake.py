@@ -56,7 +56,9 @@ class Intake:
         self._modems = frozenset(modem.name for modem in config.modem)
         self._prefixes = tuple({prefix for modem in config.modem for prefix in modem.prefixes})
         self._references = itertools.count(secrets.randbelow(256))
-        self.texts = Texts(gateway.organisation, gateway.country, gateway.timezone, config.otp.locale)
+        self.texts = Texts(
+            gateway.organisation, gateway.country, gateway.timezone, config.otp.locale, config.otp.templates
+        )
         self.warm_up()
 
     def warm_up(self) -> None:

@@ -224,9 +224,5 @@ class Shares:
         return (number + 1) * self._width + self._matures
 
     def _counts(self, buckets: dict[int, list[int]], now: int) -> tuple[int, int]:
-        counted = [
-            bucket
-            for number, bucket in buckets.items()
-            if self._judged(number) <= now < self._left(number)
-        ]
+        counted = [bucket for number, bucket in buckets.items() if self._judged(number) <= now < self._left(number)]
         return sum(made for made, _ in counted), sum(good for _, good in counted)

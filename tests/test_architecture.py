@@ -103,6 +103,7 @@ ALLOWED: dict[str, frozenset[str]] = {
         "gateway.store",
         "hardware.clock",
     },
+    "gateway.text_warnings": VALUES | PURE | {"gateway.config", "gateway.templates", "gateway.texts"},
     "gateway.requests": VALUES | {"gateway.config", "gateway.otp"},
     "gateway.once": VALUES | {"gateway.store", "hardware.clock"},
     "gateway.store": VALUES
@@ -166,13 +167,20 @@ ALLOWED: dict[str, frozenset[str]] = {
     "gateway.service": frozenset({"gateway", "hardware"}),
     "gateway.cli": VALUES
     | TO_MODEMS
-    | {"gateway.config", "gateway.logs", "gateway.service", "gateway.store", "hardware.simulator"},
+    | {
+        "gateway.config",
+        "gateway.logs",
+        "gateway.service",
+        "gateway.store",
+        "gateway.text_warnings",
+        "hardware.simulator",
+    },
 }
 """Which of our own modules a module may import, besides those of its own room."""
 
 OWNERS: dict[str, frozenset[str]] = {
     "apscheduler": frozenset({"gateway.scheduler"}),
-    "babel": frozenset({"gateway.texts", "gateway.requests"}),
+    "babel": frozenset({"gateway.texts", "gateway.templates", "gateway.requests"}),
     "click": frozenset({"gateway.cli"}),
     "cryptography": frozenset({"gateway.store.cipher"}),
     "fcntl": frozenset({"gateway.store.database", "hardware.serial_port", "hardware.simulator"}),

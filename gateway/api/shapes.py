@@ -168,6 +168,33 @@ class BlockedList(Shape):
     next_cursor: str | None
 
 
+class LockShape(Shape):
+    """A number at which too many wrong codes were tried."""
+
+    number: str
+    client: str
+    failures: int
+    """Wrong codes in a row."""
+    locked_until: AwareDatetime | None
+    stopped: bool
+    """Nothing is sent or judged until an operator clears it."""
+    newest_at: AwareDatetime
+
+
+class LockList(Shape):
+    """Locked and stopped numbers, newest first, 1,000 at most."""
+
+    items: list[LockShape]
+
+
+class Cleared(Shape):
+    """A number that was forgiven its wrong codes."""
+
+    number: str
+    cleared: int
+    """For how many clients there were any."""
+
+
 class ModemShape(Shape):
     """A modem as it is now."""
 

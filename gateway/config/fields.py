@@ -23,7 +23,7 @@ from pydantic import (
 
 from gateway.messages import Secret
 from gateway.quantities import Rate, octets, rate, seconds, written
-from gateway.templates import languages
+from gateway.templates import languages, load_all
 
 DAY = 86_400.0
 MESSAGE_LIFETIME = (10.0, 63 * DAY)
@@ -77,10 +77,19 @@ def check_zone(value: str) -> str:
     return value
 
 
-def check_locale(value: str) -> str:
+def check_templates(folder: Path) -> Path:
+    """A folder of texts that may all be used; raises TemplateError with every problem of every file."""
+    load_all(folder)
+    return folder
+
+
+def check_locale(value: str, info: ValidationInfo) -> str:
     """A locale with texts, `en` or `en-GB`; raises ValueError."""
-    if not re.fullmatch(r"[a-z]{2,3}([-_][A-Z]{2})?", value) or re.split("[-_]", value)[0] not in languages():
-        raise ValueError(f"{value!r} is no locale with texts; there are {', '.join(languages())}, also as en-GB")
+    if "templates" not in info.data:
+        return value  # what the folder adds is not known while something is wrong with it
+    known = languages(info.data["templates"])
+    if not re.fullmatch(r"[a-z]{2,3}([-_][A-Z]{2})?", value) or re.split("[-_]", value)[0] not in known:
+        raise ValueError(f"{value!r} is no locale with texts; there are {', '.join(known)}, also as en-GB")
     return value
 
 

@@ -13,6 +13,7 @@ from pydantic_core import ErrorDetails
 from gateway.config.fields import Section, Tuple
 from gateway.config.limits import LimitsConfig, OptOutConfig
 from gateway.config.sections import ApiConfig, GatewayConfig, MessagesConfig, ModemConfig, OtpConfig, RetriesConfig
+from gateway.templates import TemplateError
 
 
 class ConfigError(Exception):
@@ -69,13 +70,22 @@ def load(path: Path) -> Config:
     try:
         return Config.model_validate(document, context={"base": path.resolve().parent})
     except ValidationError as error:
-        raise ConfigError(path, [_problem(detail) for detail in error.errors(include_url=False)]) from None
+        raise ConfigError(
+            path, [line for detail in error.errors(include_url=False) for line in _problems(detail)]
+        ) from None
 
 
 _HINTS = {
     "gateway": ": add [gateway] with organisation and country",
     "modem": ": add a [[modem]] with a port",
 }
+
+
+def _problems(detail: ErrorDetails) -> list[str]:
+    reason = detail.get("ctx", {}).get("error")
+    if isinstance(reason, TemplateError):
+        return [f"{_problem(detail).split(': ')[0]}: {problem}" for problem in reason.problems]
+    return [_problem(detail)]
 
 
 def _problem(detail: ErrorDetails) -> str:

@@ -21,6 +21,7 @@ from gateway.config.fields import (
     Tuple,
     between,
     check_locale,
+    check_templates,
     check_zone,
     is_loopback,
     pattern,
@@ -105,6 +106,7 @@ class OtpConfig(Section):
     max_sends: int = Field(default=5, ge=1, le=100)
     resend: Literal["new", "same"] = "new"
     explain: bool = False
+    templates: Annotated[FilePath, AfterValidator(check_templates)] | None = None
     locale: Annotated[str, AfterValidator(check_locale)] = "en"
     on_unknown: OnUnknown = "resend"
     resend_unconfirmed_after: Duration = 45.0

@@ -25,6 +25,8 @@ class Guesses:
     """Seconds from now during which no code is judged or sent; 0 where it is not locked."""
     locked_until: int | None
     """Unix milliseconds; None where it is not locked."""
+    newest_at: int
+    """Unix milliseconds of the newest wrong code; 0 where there is none."""
     stopped: bool
     """Too many: nothing more until an operator clears it."""
 
@@ -43,7 +45,7 @@ class GuessLedger:
     def look(self, cx: sqlite3.Connection, client: str, to: str, now: Instant) -> Guesses:
         """Where a number stands with a client."""
         row = cx.execute("SELECT * FROM guesses WHERE client = ? AND recipient = ?", (client, to)).fetchone()
-        return Guesses(client, to, 0, 0.0, None, stopped=False) if row is None else _guesses(row, now)
+        return Guesses(client, to, 0, 0.0, None, 0, stopped=False) if row is None else _guesses(row, now)
 
     def left(self, guesses: Guesses) -> int:
         """Wrong codes that are allowed until the next lock."""
@@ -105,5 +107,6 @@ def _guesses(row: sqlite3.Row, now: Instant) -> Guesses:
         failures=row["failures"],
         locked_for=locked,
         locked_until=row["locked_until"] if locked else None,
+        newest_at=row["newest_at"],
         stopped=row["stopped_at"] is not None,
     )

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import (
@@ -113,16 +114,17 @@ class ChallengeLife(RuleBasedStateMachine):
     def begin(self) -> None:
         assert self.world.get("/v1/modems").status_code == 200
 
-    @rule(seconds=st.sampled_from([0.0, 1.0, 29.0, 30.0, 60.0, 121.0, 299.0, 300.0, 1800.0]))
+    @rule(seconds=st.sampled_from([0.0, 29.0, 30.0, 30.0, 60.0, 60.0, 121.0, 300.0, 1800.0]))
     def time_passes(self, seconds: float) -> None:
         self.world.clock.advance(seconds)
         self.world.store.outbox.expire_due(self.world.clock.now())
 
     @rule(
         target=challenges,
-        client=st.sampled_from(["shop", "bank"]),
-        to=st.sampled_from([NUMBER, OTHER]),
-        purpose=st.sampled_from(["login", "signup"]),
+        # Mostly the same subject, so that what is carried from one challenge to the next is met often.
+        client=st.sampled_from(["shop"] * 4 + ["bank"]),
+        to=st.sampled_from([NUMBER] * 4 + [OTHER]),
+        purpose=st.sampled_from(["login"] * 4 + ["signup"]),
     )
     def start(self, client: str, to: str, purpose: str) -> Any:
         number, before = self.number(client, to), self.counts_on(client, to, purpose)
@@ -150,7 +152,7 @@ class ChallengeLife(RuleBasedStateMachine):
         assert body["attempts_left"] == min(MOST_FAILURES - made.failures, number.left())
         return made
 
-    @rule(model=challenges, kind=st.sampled_from(["right", "wrong", "old"]))
+    @rule(model=challenges, kind=st.sampled_from(["right", "wrong", "wrong", "wrong", "old"]))
     def check(self, model: Model, kind: str) -> None:
         number = self.number(model.client, model.to)
         codes = {"right": model.code, "wrong": self._wrong(model), "old": next(iter(model.dead), self._wrong(model))}
@@ -246,7 +248,8 @@ class ChallengeLife(RuleBasedStateMachine):
                 assert answer["resend_after"] is None
 
 
+@pytest.mark.timeout(600)  # a failure is made as short as it can be first
 def test_challenges_follow_the_rules_in_any_order() -> None:
     run_state_machine_as_test(  # type: ignore[no-untyped-call]
-        ChallengeLife, settings=settings(max_examples=40, stateful_step_count=40, deadline=None)
+        ChallengeLife, settings=settings(max_examples=60, stateful_step_count=40, deadline=None)
     )

@@ -98,11 +98,12 @@ def test_after_a_hundred_only_an_operator_helps(make_world: Callable[..., World]
     refused = world.post("/v1/otp", LOGIN)
     assert (refused.status_code, refused.get_json()["code"]) == (403, "number_stopped")
     assert "operator" in refused.get_json()["detail"]
-    guesses = world.store.challenges.guesses
-    (shut,) = guesses.shut(world.clock.now())
-    assert (shut.recipient, shut.failures, shut.stopped) == (NUMBER, 6, True)
-    with world.store.database.mark() as cx:
-        assert guesses.clear(cx, NUMBER) == 1
+    (shut,) = world.get("/v1/locks", scopes=("admin",)).get_json()["items"]
+    assert (shut["number"], shut["client"], shut["failures"], shut["stopped"]) == (NUMBER, "shop", 6, True)
+    path = f"/v1/locks/{NUMBER}"
+    assert world.delete(path).status_code == 403
+    assert world.delete(f"{path}?client=bank", scopes=("admin",)).get_json()["cleared"] == 0
+    assert world.delete(path, scopes=("admin",)).get_json() == {"number": NUMBER, "cleared": 1}
     assert start(world)["attempts_left"] == 3
 
 

@@ -12,7 +12,7 @@ from pydantic import TypeAdapter
 from werkzeug.test import TestResponse
 
 from gateway.admission import Admission
-from gateway.api import blocked, create_app, inbox, messages, modems, otp, preview
+from gateway.api import blocked, create_app, inbox, locks, messages, modems, otp, preview
 from gateway.api.operations import Operation
 from gateway.api.shapes import ProblemShape
 from gateway.api.view import ModemAction
@@ -78,6 +78,7 @@ class World:
             *inbox.operations(self, waiting),
             *modems.operations(self),
             *blocked.operations(self),
+            *locks.operations(self),
         )
         self.document: dict[str, Any] = self.app.test_client().get("/openapi.json").get_json()
         self.keys: dict[tuple[str, tuple[str, ...]], str] = {}
