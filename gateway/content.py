@@ -100,6 +100,8 @@ def content_errors(request: SendRequest) -> list[FieldError]:
             wrong.append(FieldError("port", "is missing: data goes to a port"))
         if request.encoding != "auto":
             wrong.append(FieldError("encoding", "belongs to text, not to data"))
+    if request.flash and request.priority == "otp":
+        wrong.append(FieldError("flash", "a handset does not keep a flash message, nor fill a code in from it"))
     if request.silent and request.replace is not None:
         wrong.append(FieldError("replace", "a silent message replaces nothing"))
     return wrong

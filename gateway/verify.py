@@ -22,6 +22,8 @@ from gateway.texts import Order
 from hardware.clock import Clock, Instant
 from hardware.pdu import segment
 
+VOIP = "a number of internet telephony: NIST SP 800-63B rules those out for codes"
+
 Step = Callable[[sqlite3.Connection], Challenge]
 """What a transaction does to the challenge before its message is queued."""
 
@@ -72,6 +74,8 @@ class Verify:
             once.replay(self._clock.now())
         self._intake.admission.must_accept()
         (to,) = self._intake.admission.destinations(request.to, caller)
+        if to.voip and self._otp.refuse_voip:
+            raise Forbidden("to: a number of internet telephony: no codes are sent to those", "voip_not_allowed")
         self._intake.check_code_text(request, caller)
         now = self._clock.now()
         lifetime = lifetime_of(request.lifetime, self._otp.lifetime, caller)
@@ -106,7 +110,8 @@ class Verify:
             counted = replace(new, failures=before.failures, sends=before.sends + 1)
             return self._store.challenges.create(cx, counted, now)
 
-        body = replace(body, warnings=(*to.warnings, *body.warnings))
+        voip = (f"to: {VOIP}",) if to.voip else ()
+        body = replace(body, warnings=(*to.warnings, *voip, *body.warnings))
         message = self._intake.in_time(self._message(new, challenge_id, body, lifetime, caller), now)
         with admission.guard.code(to, caller, request.end_user_ip, now):
             return self._commit(create, message, now, once)

@@ -113,6 +113,7 @@ class OtpConfig(Section):
     hedge_after: Duration = 15.0
     min_remaining: Duration = 30.0
     replace: bool = False
+    refuse_voip: bool = False
     lock_after: int = Field(default=10, ge=1, le=100)
     lock_for: Annotated[Duration, AfterValidator(between(60.0, DAY))] = 1800.0
     stop_after: int = Field(default=100, ge=1, le=100)
