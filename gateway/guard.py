@@ -131,13 +131,12 @@ class Guard:
     def _take(self, asks: list[_Ask], held: list[Reservation], caller: Caller, now: Instant) -> None:
         refused: list[tuple[_Ask, Exceeded]] = []
         for ask in asks:
-            enforced = ask.rule.mode == "enforce"
-            reservation = ask.rule.windows.reserve(ask.subject, now.boot, ask.n, anyway=not enforced)
+            reservation = ask.rule.windows.reserve(ask.subject, now.boot, ask.n)
             held.append(reservation)
             if (exceeded := reservation.exceeded) is None:
                 continue
             self._exceeded(ask, exceeded.rate, caller, now)
-            if enforced:
+            if ask.rule.mode == "enforce":
                 refused.append((ask, exceeded))
         if refused:
             raise _refusal(*max(refused, key=lambda one: one[1].retry_after))

@@ -135,15 +135,15 @@ class Windows:
         """Seconds that the shortest window has; 0 without rates."""
         return min((window.rate.window for window in self._windows), default=0.0)
 
-    def reserve(self, subject: Hashable, now: float, n: int = 1, *, anyway: bool = False) -> Reservation:
-        """Take `n` places under every rate at once, or none of them; `anyway` takes them also where there are none."""
+    def reserve(self, subject: Hashable, now: float, n: int = 1) -> Reservation:
+        """Take `n` places under every rate at once, or none of them."""
         at, made = _ms(now), Reservation(self, subject, n)
         with self._lock:
             waits = [(window.wait(subject, at, n), window.rate) for window in self._windows]
             wait, rate = max(waits, key=lambda one: one[0], default=(0, None))
             if wait and rate is not None:
                 made.exceeded = Exceeded(rate, wait / 1000)
-            if anyway or not wait:
+            else:
                 made.ends = [window.take(subject, at, n) for window in self._windows]
         return made
 

@@ -76,6 +76,16 @@ def test_the_rule_with_the_longest_wait_is_named(make_world: MakeWorld) -> None:
     assert wait > 85_000
 
 
+def test_of_two_rules_the_one_with_the_longer_wait_is_named(make_world: MakeWorld) -> None:
+    world = make_world(QUICK + '[limits.number]\nrates = ["1/10m"]\nmode = "enforce"\n')
+    give_policy(world, rates=["1/1h"])
+    assert start(world).status_code == 202
+    assert refusal(start(world))[1] == "the rates of this key 1/1h"
+    give_policy(world, rates=["1/1m"])
+    assert start(world, OTHER).status_code == 202
+    assert refusal(start(world))[1] == "[limits.number] 1/10m"
+
+
 def test_codes_for_one_address_are_counted_where_it_is_told(make_world: MakeWorld) -> None:
     world = make_world('[limits.ip]\nrates = ["2/1h"]\nmode = "enforce"\n')
     for place, address in enumerate(("203.0.113.7", "203.0.113.7")):

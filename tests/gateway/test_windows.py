@@ -11,10 +11,14 @@ from hypothesis import strategies as st
 from gateway.quantities import Rate
 from gateway.windows import BUCKETS, Shares, Windows
 
-RATES = st.lists(
-    st.builds(Rate, st.integers(1, 6), st.sampled_from([1.0, 1.5, 7.0, 60.0, 601.3])), min_size=1, max_size=3
+LENGTHS = st.sampled_from([1.0, 1.5, 7.0, 60.0, 601.3])
+RATES = st.lists(st.builds(Rate, st.integers(1, 6), LENGTHS), min_size=1, max_size=3)
+STEPS = st.one_of(
+    st.just(0.0),
+    st.floats(0, 2),
+    st.floats(0, 100),
+    st.builds(lambda length, share: length * share, LENGTHS, st.floats(0.985, 1.015)),
 )
-STEPS = st.one_of(st.floats(0, 2), st.floats(0, 100), st.sampled_from([0.0, 1.0, 7.0, 60.0, 0.001]))
 EVENTS = st.lists(st.tuples(STEPS, st.sampled_from("ab"), st.integers(1, 3)), max_size=60)
 START = 1234.5678
 
@@ -70,14 +74,14 @@ def test_whoever_waits_as_long_as_told_is_let_in_and_nobody_before(
     assert windows.reserve("a", now + exceeded.retry_after, n).exceeded is None
 
 
-@given(RATES, EVENTS, st.sets(st.integers(0, 59)), st.booleans())
+@given(RATES, EVENTS, st.sets(st.integers(0, 59)))
 def test_what_is_given_back_was_never_there(
-    rates: list[Rate], events: list[tuple[float, str, int]], extra: set[int], anyway: bool
+    rates: list[Rate], events: list[tuple[float, str, int]], extra: set[int]
 ) -> None:
     windows, twin = Windows(rates), Windows(rates)
     for place, (at, who, n) in enumerate(moments(events)):
         if place in extra:
-            taken = windows.reserve(who, at, 1, anyway=anyway)
+            taken = windows.reserve(who, at, 1)
             taken.refund()
             taken.refund()
         assert windows.reserve(who, at, n).exceeded == twin.reserve(who, at, n).exceeded
@@ -100,6 +104,21 @@ def test_a_request_that_is_too_large_alone_waits_until_all_is_free() -> None:
     exceeded = windows.reserve("a", 1000.0, 4).exceeded
     assert exceeded is not None
     assert exceeded.retry_after == 60.0
+    for second in range(3):
+        windows.reserve("a", 1000.0 + second)
+    exceeded = windows.reserve("a", 1010.0, 4).exceeded
+    assert exceeded is not None
+    assert windows.reserve("a", 1010.0 + exceeded.retry_after, 3).exceeded is None
+
+
+def test_the_same_places_are_given_back_once() -> None:
+    windows = Windows([Rate(2, 60.0)])
+    windows.reserve("a", 1000.0)
+    second = windows.reserve("a", 1000.0)
+    second.refund()
+    second.refund()
+    assert windows.reserve("a", 1000.0).exceeded is None
+    assert windows.reserve("a", 1000.0).exceeded is not None
 
 
 def test_places_are_taken_under_every_rate_or_under_none() -> None:
@@ -144,11 +163,11 @@ def test_memory_is_bounded_by_subjects_and_buckets() -> None:
     assert len(windows) == 10
     assert windows.reserve("one more", 1010.0 + full.retry_after).exceeded is None
     assert len(windows) == 10
-    for place in range(100_000):
-        windows.reserve("one more", 1200.0 + place / 10, anyway=True)
-    assert len(windows) == 1
-    (window,) = windows._windows
-    assert len(window._subjects["one more"]) <= 2 * (BUCKETS + 1)
+    busy = Windows([Rate(1_000_000, 100.0)])
+    for place in range(20_000):
+        assert busy.reserve("a", 1200.0 + place / 100).exceeded is None
+    (window,) = busy._windows
+    assert len(window._subjects["a"]) <= 2 * (BUCKETS + 1)
 
 
 SENT = st.lists(st.tuples(st.floats(0, 300), st.booleans()), min_size=1, max_size=40)

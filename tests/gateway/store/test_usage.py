@@ -74,7 +74,9 @@ def test_a_clock_that_is_behind_makes_nothing_older_and_nothing_long_past_young(
     code(bench, "+447700900101")
     bench.clock.advance(3 * DAY)
     code(bench, "+447700900102")
+    bench.clock.advance(30)
+    code(bench, "+447700900103")
     bench.clock.advance(60)
     bench.clock.reboot("boot-2", wall=bench.now.wall - back, synchronised=False)
     bench.crash()
-    assert by_number(bench) == [("+447700900102", 0.0, 1)]
+    assert by_number(bench) == [("+447700900102", 30.0, 1), ("+447700900103", 0.0, 1)]
