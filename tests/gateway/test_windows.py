@@ -39,6 +39,14 @@ def test_no_window_ever_holds_more_than_the_rate(rates: list[Rate], events: list
             assert inside <= rate.count
 
 
+@given(st.floats(0, 1e7), LENGTHS, st.floats(0, 0.02))
+def test_a_place_is_not_free_before_its_window_is_over(at: float, length: float, share: float) -> None:
+    windows = Windows([Rate(2, length)])
+    assert windows.reserve("a", at, 2).exceeded is None
+    assert windows.reserve("a", at + length * (1 - share)).exceeded is not None
+    assert windows.reserve("a", at + length * 1.01 + 0.002).exceeded is None
+
+
 @given(RATES, EVENTS)
 def test_what_a_window_that_is_a_hundredth_longer_allows_is_granted(
     rates: list[Rate], events: list[tuple[float, str, int]]
