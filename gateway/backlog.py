@@ -5,7 +5,8 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterable, Sequence
 
-from gateway.directory import ModemView, routes_for
+from gateway.directory import ModemView, routes_for, takes
+from gateway.messages import Lane
 from gateway.refusals import Unavailable
 from gateway.store import Store
 from hardware.clock import Instant
@@ -64,8 +65,8 @@ class Backlog:
         queues: set[str] = set()
         a_second = 0.0
         for view in views:
-            own = {f"modem:{view.name}", *routes_for(view.name, views, self._prefixes)}
-            if view.usable and route in own:
+            own = {f"modem:{view.name}", *routes_for(view.name, views, self._prefixes, Lane.OTP)}
+            if view.usable and takes(view, Lane.OTP) and route in own:
                 queues |= own | {f"sim:{view.imsi}"}
                 a_second += 1 / view.seconds_per_part
         if not a_second:

@@ -16,7 +16,7 @@ def create_app(service: ServiceView) -> Flask:
     app = Flask("simwire", static_folder=None, template_folder=None)
     app.config["MAX_CONTENT_LENGTH"] = BODY_LIMIT
     waiting = app.extensions["simwire.waiting"] = WaitRoom(service.config.api.threads)
-    authenticator = Authenticator(service.store.keys)
+    authenticator = Authenticator(service.store.keys, service.config.api.trusted_proxies)
     operations = (
         *messages.operations(service, waiting),
         *otp.operations(service),

@@ -195,6 +195,19 @@ class Cleared(Shape):
     """For how many clients there were any."""
 
 
+class QuotaShape(Shape):
+    """Use of one quota of a SIM."""
+
+    rule: Literal["per_hour", "per_day", "per_month", "recipients_per_month"]
+    used: int
+    """Parts, or different numbers, that the network took or may have taken."""
+    limit: int
+    otp_kept: int
+    """Of the limit, kept for codes."""
+    renews_at: AwareDatetime | None
+    """When more may be sent than now; null while nothing is used."""
+
+
 class ModemShape(Shape):
     """A modem as it is now."""
 
@@ -218,6 +231,8 @@ class ModemShape(Shape):
     last_error: str | None
     prefixes: list[str]
     reserve_for_otp: bool
+    quota: list[QuotaShape]
+    """Empty where no quota is set."""
 
 
 class ModemList(Shape):

@@ -29,6 +29,7 @@ from gateway.store.outbox import Outbox
 from gateway.store.pins import PinAttempts
 from gateway.store.queries import MessageFilter
 from gateway.store.replacing import last_sim, type_for
+from gateway.store.sim_usage import SimUsage
 from gateway.store.store import Store
 from gateway.store.usage import Usage, Used
 
@@ -71,4 +72,5 @@ __all__ = [
     "last_sim",
     "queue_of",
     "type_for",
+    "SimUsage",
 ]

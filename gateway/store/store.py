@@ -15,6 +15,7 @@ from gateway.store.inbox import InboxStore
 from gateway.store.keys import Keys
 from gateway.store.outbox import Outbox
 from gateway.store.pins import PinAttempts
+from gateway.store.sim_usage import SimUsage
 from gateway.store.usage import Usage
 from hardware.clock import Clock
 
@@ -35,6 +36,7 @@ class Store:
         self.usage = Usage(database)
         self.pins = PinAttempts(database)
         self.idempotency = Idempotency(database)
+        self.sim_usage = SimUsage(database)
 
     @classmethod
     def open(
