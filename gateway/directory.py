@@ -10,6 +10,8 @@ from gateway.quota import RECIPIENTS, QuotaUse
 
 READY = "ready"
 PAUSED = "paused"
+SECONDS_PER_PART = 4.0
+"""Until it is measured: a network takes two to five."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +43,8 @@ class ModemView:
     """Boot-clock seconds of the last status report through this modem."""
     prefixes: tuple[str, ...] = ()
     reserve_for_otp: bool = False
+    seconds_per_part: float = SECONDS_PER_PART
+    """How long it takes to hand over a part, lately."""
     quota: tuple[QuotaUse, ...] = ()
     """Use of each quota that is set for its SIM."""
 

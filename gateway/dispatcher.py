@@ -29,6 +29,7 @@ IDLE_WAIT = 30.0  # seconds between looks at registration and signal while nothi
 SWEEP_EVERY = 60.0  # seconds between sweeps of the storages: indications get lost
 NOT_READY_WAIT = 5.0  # seconds between looks at a modem that waits for its SIM, the network or a person
 RECOVERIES_BEFORE_RADIO, RECOVERIES_BEFORE_RESET = 3, 6  # in a row, before the radio and then the modem are restarted
+SHORTEST_PART = 0.01  # seconds: a simulated modem may take no time at all
 REOPEN_WAITS = (0.25, 0.5, 1.0, 2.0, 5.0)  # seconds before the port is opened again; the last one repeats
 
 
@@ -301,6 +302,7 @@ class ModemWorker:
             received=self._sink.received,
             last_error=counts.last_error,
             last_report_boot=self._sink.last_report_boot,
+            seconds_per_part=max(SHORTEST_PART, counts.seconds_per_part),
             quota=quota,
         )
 

@@ -6,7 +6,7 @@ import itertools
 import secrets
 import sqlite3
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from gateway.admission import Admission
 from gateway.config import MESSAGE_LIFETIME, OTP_LIFETIME, Config
@@ -83,15 +83,21 @@ class Intake:
         to = self._checked(request, caller, lane, now)
         body = body_of(request, self._config.messages.max_parts)
         messages = [self._new_message(request, caller, lane, one, body, now) for one in to]
-        return self.queue(messages, now, once)
+        if lane is Lane.OTP:
+            messages = [self.in_time(message, now) for message in messages]
+        with self.admission.guard.messages(len(messages), caller, now):
+            return self.queue(messages, now, once, many=not isinstance(request.to, str))
 
-    def queue(self, new: list[NewMessage], now: Instant, once: Once[list[Message]] | None) -> list[Message]:
-        """Store messages in one transaction, then wake the modems for them."""
+    def queue(
+        self, new: list[NewMessage], now: Instant, once: Once[list[Message]] | None, *, many: bool
+    ) -> list[Message]:
+        """Store messages in one transaction, then wake the modems for them; `many`: how errors name the recipients."""
         outbox = self._store.outbox
 
         def transaction(cx: sqlite3.Connection) -> list[Message]:
             if once is not None:
                 once.before(cx, now)
+            self.admission.must_be_wanted(cx, new, many=many)
             queued = [outbox.enqueue(cx, message, now) for message in new]
             if once is not None:
                 once.after(cx, queued, now)
@@ -113,6 +119,13 @@ class Intake:
     def body(self, text: Secret, segmentation: Segmentation, warnings: tuple[str, ...]) -> Body:
         """Text that is segmented already, ready to be queued; raises InvalidInput where it has too many parts."""
         return fitting(text, segmentation, "text", self._config.messages.max_parts, warnings)
+
+    def in_time(self, message: NewMessage, now: Instant) -> NewMessage:
+        """A code, with a warning while no modem can send; raises Unavailable where it would leave too late."""
+        if message.not_before is not None:
+            return message
+        warnings = self.admission.backlog.check(message.route, message.lifetime, now)
+        return replace(message, warnings=(*message.warnings, *warnings)) if warnings else message
 
     def reference(self) -> int:
         """A concatenation reference (23.040 9.2.3.24.1); they follow each other, so that no two near ones are equal."""

@@ -38,6 +38,7 @@ class Reason(StrEnum):
     UNKNOWN_OUTCOME = "unknown_outcome"
     BY_CLIENT = "by_client"
     CHALLENGE_CLOSED = "challenge_closed"
+    OPTED_OUT = "opted_out"
 
 
 _M = MessageState

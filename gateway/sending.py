@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from gateway.allowance import Allowance
-from gateway.directory import ModemView, others_usable, routes_for
+from gateway.directory import SECONDS_PER_PART, ModemView, others_usable, routes_for
 from gateway.incoming import ModemInbox
 from gateway.messages import ClaimedAttempt, Lane, Refusal
 from gateway.retry import RetryPolicy, decide
@@ -27,6 +27,7 @@ log = logging.getLogger("simwire.sending")
 
 ASIDE_WAITS = (60.0, 120.0, 300.0, 600.0)  # seconds a SIM stays aside after refusals in a row
 REFUSALS_BEFORE_ASIDE = 3
+NEWEST_WEIGHS = 0.2  # share by which a submit moves the average of how long one takes
 
 
 class Others(Protocol):
@@ -56,6 +57,12 @@ class Counts:
     sent: int = 0
     failed: int = 0
     last_error: str | None = None
+    seconds_per_part: float = SECONDS_PER_PART
+    """Moving average over the submits that were accepted."""
+
+    def took(self, seconds: float) -> None:
+        """A part was handed over within that time."""
+        self.seconds_per_part += NEWEST_WEIGHS * (seconds - self.seconds_per_part)
 
 
 @dataclass(slots=True)
@@ -173,8 +180,10 @@ class Sender:
         hooks = _Hooks(self, attempt)
         outcome = _Outcome(attempt, handed_back=True)
         self.needs_help = False
+        begun = self._clock.boot()
         try:
-            reference = modem.submit(submit_pdu(attempt, self._clock.boot()), hooks)
+            reference = modem.submit(submit_pdu(attempt, begun), hooks)
+            self.counts.took(self._clock.boot() - begun)
             outcome = _Outcome(attempt, reference)
         except WithdrawnError:
             pass

@@ -25,6 +25,7 @@ from gateway.dispatcher import ModemWorker
 from gateway.fleet import Fleet
 from gateway.incoming import ModemInbox
 from gateway.intake import Intake
+from gateway.optout import OptOut
 from gateway.refusals import Unavailable
 from gateway.retry import RetryPolicy
 from gateway.scheduler import Scheduler, Timing
@@ -76,7 +77,9 @@ class Service:
             self.fleet,
         )
         self.fleet.on_planned, self.fleet.on_stored = self.scheduler.planned, self.scheduler.stored
-        self.intake = Intake(self.store, config, self.clock, Admission(self.store, config), self.fleet.wake)
+        admission = Admission(self.store, config, self.clock, self.fleet.views)
+        self.intake = Intake(self.store, config, self.clock, admission, self.fleet.wake)
+        self.store.inbox.listeners.append(OptOut(self.store, config).heard)
         self.verify = Verify(self.store, self.intake, config, self.clock)
         links = self._simulate([modem for modem in config.modem if modem.port == "simulator"])
         for modem in config.modem:

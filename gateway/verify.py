@@ -83,6 +83,7 @@ class Verify:
         body = self._body(order_of(request), code, now, lifetime)
         context = request.context.canonical() if request.context else {}
         challenge_id = self._store.challenges.new_id(now)
+        admission = self._intake.admission
         new = NewChallenge(
             id=challenge_id,
             client=caller.client,
@@ -93,6 +94,8 @@ class Verify:
             max_failures=self._otp.max_failures,
             client_ref=request.client_ref,
             details=_details(request, len(code.reveal()), lifetime, context, to.region),
+            key_id=caller.key_id,
+            peer=admission.guard.peer(request.end_user_ip),
         )
 
         def create(cx: sqlite3.Connection) -> Challenge:
@@ -109,7 +112,9 @@ class Verify:
 
         voip = (f"to: {VOIP}",) if to.voip else ()
         body = replace(body, warnings=(*to.warnings, *voip, *body.warnings))
-        return self._commit(create, self._message(new, challenge_id, body, lifetime, caller), now, once)
+        message = self._intake.in_time(self._message(new, challenge_id, body, lifetime, caller), now)
+        with admission.guard.code(to, caller, request.end_user_ip, now):
+            return self._commit(create, message, now, once)
 
     def _code(self, request: OtpRequest) -> Secret:
         length = request.length or self._otp.length
@@ -141,6 +146,9 @@ class Verify:
         if judged is None:
             raise _not_found(challenge_id)
         result, challenge = judged
+        if result is CheckResult.APPROVED:
+            age = max(0.0, now.wall - challenge.created_at / 1000)
+            self._intake.admission.guard.approved(challenge.to, now.boot - age)
         if result is CheckResult.TOO_MANY_ATTEMPTS and now.boot >= challenge.expires_boot:
             result = CheckResult.EXPIRED
         return Checked(result, challenge.attempts_left, differs[0] if differs and self._otp.explain else None)
@@ -178,7 +186,9 @@ class Verify:
             self._must_allow_send(current, now)
             return step(cx)
 
-        return self._commit(send_again, self._message(before, before.id, body, lifetime, caller), now, once)
+        message = self._intake.in_time(self._message(before, before.id, body, lifetime, caller), now)
+        with self._intake.admission.guard.messages(1, caller, now):
+            return self._commit(send_again, message, now, once)
 
     def _another_code(self, before: Challenge, now: Instant) -> tuple[Body, float, Step]:
         details = before.details
@@ -259,6 +269,7 @@ class Verify:
         def transaction(cx: sqlite3.Connection) -> ChallengeView:
             if once is not None:
                 once.before(cx, now)
+            self._intake.admission.must_be_wanted(cx, (message,))
             challenge = step(cx)
             ready = self._replacing(cx, message, challenge) if self._otp.replace else message
             queued = self._store.outbox.enqueue(cx, ready, now)

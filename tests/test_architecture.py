@@ -90,11 +90,25 @@ ALLOWED: dict[str, frozenset[str]] = {
     "gateway.retry": VALUES | {"gateway.directory"},
     "gateway.reports": VALUES,
     "gateway.limits": VALUES | {"gateway.numbers"},
+    "gateway.windows": VALUES,
     "gateway.texts": VALUES | PURE | {"gateway.templates"},
     "gateway.policy": VALUES | {"gateway.config"},
     "gateway.content": VALUES | PURE | {"gateway.requests", "gateway.texts"},
+    "gateway.backlog": VALUES | {"gateway.directory", "gateway.store", "hardware.clock"},
+    "gateway.guard": VALUES
+    | {"gateway.config", "gateway.numbers", "gateway.policy", "gateway.store", "gateway.windows", "hardware.clock"},
+    "gateway.optout": VALUES | {"gateway.config", "gateway.numbers", "gateway.store", "hardware.clock"},
     "gateway.admission": VALUES
-    | {"gateway.config", "gateway.limits", "gateway.numbers", "gateway.policy", "gateway.store", "hardware.clock"},
+    | {
+        "gateway.backlog",
+        "gateway.config",
+        "gateway.guard",
+        "gateway.limits",
+        "gateway.numbers",
+        "gateway.policy",
+        "gateway.store",
+        "hardware.clock",
+    },
     "gateway.text_warnings": VALUES | PURE | {"gateway.config", "gateway.templates", "gateway.texts"},
     "gateway.config": VALUES
     | {

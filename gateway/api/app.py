@@ -6,6 +6,7 @@ from flask import Flask, Response
 
 from gateway.api import (
     audit,
+    blocked,
     docs,
     health,
     inbox,
@@ -38,6 +39,7 @@ def create_app(service: ServiceView) -> Flask:
         *preview.operations(service),
         *inbox.operations(service, waiting),
         *modems.operations(service),
+        *blocked.operations(service),
         *locks.operations(service),
         *privacy.operations(service),
         *audit.operations(service),

@@ -33,7 +33,7 @@ def operations(service: ServiceView) -> tuple[Operation, ...]:
 
     def clear(call: Call, number: str) -> Answer:
         to = service.intake.admission.number(number, "number")
-        call.audit("locks.clear", masked(to), {"client": call.query.get("client")})
+        call.audit("numbers.unlock", masked(to), {"client": call.query.get("client")})
         with service.store.database.mark() as cx:
             cleared = ledger.clear(cx, to, call.query.get("client"))
         return 200, {"number": to, "cleared": cleared}

@@ -13,7 +13,7 @@ from gateway.config.fields import (
     Tuple,
 )
 from gateway.config.file import Config, ConfigError, load
-from gateway.config.limits import LimitsConfig
+from gateway.config.limits import LimitsConfig, Mode, OptOutConfig
 from gateway.config.retention import RetentionConfig
 from gateway.config.sections import ApiConfig, GatewayConfig, MessagesConfig, ModemConfig, OtpConfig, RetriesConfig
 
@@ -30,7 +30,9 @@ __all__ = [
     "GatewayConfig",
     "LimitsConfig",
     "MessagesConfig",
+    "Mode",
     "ModemConfig",
+    "OptOutConfig",
     "OtpConfig",
     "RateField",
     "RetentionConfig",

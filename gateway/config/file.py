@@ -11,7 +11,7 @@ from pydantic import BaseModel, Field, ValidationError, field_validator
 from pydantic_core import ErrorDetails
 
 from gateway.config.fields import Section, Tuple
-from gateway.config.limits import LimitsConfig
+from gateway.config.limits import LimitsConfig, OptOutConfig
 from gateway.config.retention import RetentionConfig
 from gateway.config.sections import ApiConfig, GatewayConfig, MessagesConfig, ModemConfig, OtpConfig, RetriesConfig
 from gateway.templates import TemplateError
@@ -36,6 +36,7 @@ class Config(Section):
     retries: RetriesConfig = Field(default_factory=lambda: RetriesConfig())
     limits: LimitsConfig = Field(default_factory=lambda: LimitsConfig())
     retention: RetentionConfig = Field(default_factory=lambda: RetentionConfig())
+    opt_out: OptOutConfig = Field(default_factory=lambda: OptOutConfig())
 
     @field_validator("modem", mode="after")
     @classmethod

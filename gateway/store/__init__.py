@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from gateway.store.audit import GATEWAY, Audit, AuditRow, Verdict
+from gateway.store.blocked import Block, BlockedNumber, BlockedNumbers
 from gateway.store.case import Settings, Slot
 from gateway.store.challenge import Challenge, ChallengeState, CheckResult, NewChallenge
 from gateway.store.challenges import Challenges
@@ -34,12 +35,16 @@ from gateway.store.replacing import last_sim, type_for
 from gateway.store.retention import Keep
 from gateway.store.sim_usage import SimUsage
 from gateway.store.store import Store
+from gateway.store.usage import Usage, Used
 
 __all__ = [
     "GATEWAY",
     "PAGE",
     "Audit",
     "AuditRow",
+    "Block",
+    "BlockedNumber",
+    "BlockedNumbers",
     "Challenge",
     "ChallengeState",
     "Challenges",
@@ -73,6 +78,8 @@ __all__ = [
     "StoreFull",
     "StoreLocked",
     "StoreNewer",
+    "Usage",
+    "Used",
     "last_sim",
     "queue_of",
     "type_for",

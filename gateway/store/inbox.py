@@ -7,9 +7,10 @@ same octets of the same SIM are one part. Parts of a long message wait for each 
 from __future__ import annotations
 
 import json
+import logging
 import sqlite3
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from gateway.messages import Secret
@@ -23,6 +24,10 @@ from hardware.pdu import DeliverPdu, join_user_data
 
 WAIT_FOR_PARTS = 86_400.0  # seconds after the newest part until a long message is shown without what is missing
 _NEXT = "next"
+log = logging.getLogger("simwire.store")
+
+Listener = Callable[[sqlite3.Connection, str, Secret, Instant], None]
+"""Hears sender and text of a message, inside the transaction that shows it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +97,8 @@ class InboxStore:
     def __init__(self, database: Database, events: Events) -> None:
         self._database, self._cipher, self._events = database, database.cipher, events
         self._waiters = Waiters()
+        self.listeners: list[Listener] = []
+        """Told of every text that came in whole; set before anything is received."""
 
     def receive(self, raw_hex: str, message: DeliverPdu | None, modem: str, imsi: str, now: Instant) -> str | None:
         """Take in one part; durable when this returns. The id of the message that it completes, if it does.
@@ -261,7 +268,20 @@ class InboxStore:
             "modem": parts[-1].modem,
         }
         self._events.emit(cx, "inbox.received", None, message_id, told, now)
+        if first is not None and content["text"] is not None and len(parts) == total:
+            self._let_hear(cx, first.originator.number, Secret(str(content["text"])), now)
         return message_id
+
+    def _let_hear(self, cx: sqlite3.Connection, sender: str, text: Secret, now: Instant) -> None:
+        """Each listener by itself: what one cannot deal with must not lose the message."""
+        for listener in self.listeners:
+            try:
+                with self._database.alone():
+                    listener(cx, sender, text, now)
+            except Exception as error:
+                if not cx.in_transaction:
+                    raise  # a full disk, say: there is nothing left to go on with
+                log.error("a received message is kept, and not acted on: %s", type(error).__name__, exc_info=True)
 
     def _received(self, row: sqlite3.Row) -> Received:
         body = json.loads(self._cipher.unseal(row["body"], f"inbox.body {row['id']}"))

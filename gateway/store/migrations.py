@@ -323,7 +323,8 @@ CREATE TABLE replace_types (
 _BLOCKED = """
 CREATE TABLE blocked_numbers (
     recipient TEXT PRIMARY KEY,
-    reason TEXT NOT NULL,             -- opted_out, blocked
+    reason TEXT NOT NULL,             -- opted_out, blocked, blocked_all
+    note BLOB,                        -- sealed: what the operator wrote about it
     by TEXT,                          -- the operator; NULL: the person, by an incoming word
     at INTEGER NOT NULL
 ) STRICT, WITHOUT ROWID

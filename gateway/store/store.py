@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from gateway.store.audit import Audit
+from gateway.store.blocked import BlockedNumbers
 from gateway.store.case import Settings
 from gateway.store.challenges import Challenges
 from gateway.store.cipher import Cipher
@@ -19,6 +20,7 @@ from gateway.store.outbox import Outbox
 from gateway.store.pins import PinAttempts
 from gateway.store.retention import Retention
 from gateway.store.sim_usage import SimUsage
+from gateway.store.usage import Usage
 from hardware.clock import Clock
 
 
@@ -35,6 +37,8 @@ class Store:
         self.inbox = InboxStore(database, self.events)
         self.audit = Audit(database)
         self.keys = Keys(database, self.audit)
+        self.blocked = BlockedNumbers(database, self.outbox, self.events)
+        self.usage = Usage(database)
         self.pins = PinAttempts(database)
         self.idempotency = Idempotency(database)
         self.sim_usage = SimUsage(database)

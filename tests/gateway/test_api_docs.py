@@ -82,7 +82,8 @@ def test_the_error_table_lists_the_codes_of_the_sources() -> None:
     folder = Path(problems.__file__).parents[1]
     files = [path for path in folder.rglob("*.py") if "store" not in path.parts and "cli" not in path.parts]
     raised = re.compile(
-        r'(?:roblem\(\d+,|Denial\()\s*"(\w+)"|(?:TooMany|Conflict|Unavailable|Forbidden)\([^)]*"(\w+)",?\s*\)'
+        r'(?:roblem\(\d+,|Denial\(|_Rule\(|Block\.\w+: \()\s*"(\w+)"'
+        r'|(?:TooMany|Conflict|Unavailable|Forbidden)\([^)]*"(\w+)",?\s*\)'
     )
     made = {"".join(found) for file in files for found in raised.findall(file.read_text(encoding="utf-8"))}
     assert len(made) > 10, made

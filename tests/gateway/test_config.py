@@ -30,7 +30,7 @@ def problems(tmp_path: Path, text: str) -> list[str]:
 
 def test_the_example_loads_and_shows_every_key_with_its_default(tmp_path: Path) -> None:
     shown, least = load(EXAMPLE), read(tmp_path, LEAST)
-    for section in ("api", "messages", "otp", "retries", "limits", "retention"):
+    for section in ("api", "messages", "otp", "retries", "limits", "retention", "opt_out"):
         assert getattr(shown, section) == getattr(least, section)
     assert shown.modem == least.modem
     assert shown.gateway.log_format == least.gateway.log_format
@@ -140,6 +140,13 @@ def test_every_problem_at_once_with_its_key_path(tmp_path: Path) -> None:
                 *(("events", "'1d'"), ("events", "'never'"), ("caught", "'0'"), ("caught", "true")),
             )
         ),
+        (f"{LEAST}[limits.number]\nrates = ['0/10m']\n", "limits.number.rates[0]"),
+        (f"{LEAST}[limits.ip]\nmode = 'on'\n", "limits.ip.mode"),
+        (f"{LEAST}[limits.prefix]\ndigits = 9\n", "limits.prefix.digits"),
+        (f"{LEAST}[limits.conversion]\nleast = 30.0\n", "limits.conversion.least"),
+        (f"{LEAST}[limits.conversion]\nwindow = '1s'\n", "limits.conversion.window"),
+        (f"{LEAST}[limits.number]\nrate = []\n", "limits.number.rate"),
+        (f"{LEAST}[opt_out]\nwords = ['']\n", "opt_out.words[0]"),
         (f"{LEAST}[[modem]]\nport = 'x'\nname = 'sim1'\n", "modem"),
         (f"{LEAST}[[modem]]\nport = '/dev/a'\n[[modem]]\nport = '/dev/a'\n", "modem"),
     ],

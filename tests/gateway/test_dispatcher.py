@@ -272,3 +272,19 @@ def test_a_message_wakes_a_modem_that_can_send_it(rig: Make) -> None:
     assert [worker.idle for worker in gateway.workers.values()] == [True, True, False]
     gateway.code()
     assert [worker.idle for worker in gateway.workers.values()] == [True, False, False]
+
+
+def test_how_long_a_part_takes_is_measured(rig: Make) -> None:
+    gateway = rig()
+    assert gateway.workers["sim1"].view.seconds_per_part == 4.0
+    gateway.network.submit_seconds = 1.0
+    for _ in range(30):
+        gateway.send(lane=Lane.OTP)
+        gateway.step(3)
+    quick = gateway.workers["sim1"].view.seconds_per_part
+    assert 0.9 < quick < 1.5
+    gateway.network.submit_seconds = 8.0
+    for _ in range(30):
+        gateway.send(lane=Lane.OTP)
+        gateway.step(10)
+    assert 7.5 < gateway.workers["sim1"].view.seconds_per_part < 9.0

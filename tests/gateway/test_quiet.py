@@ -6,7 +6,7 @@ from datetime import UTC, date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from gateway.quiet import QuietHours, moment, quiet_hours
@@ -84,6 +84,7 @@ def test_quiet_hours_end_when_they_said_and_not_before(
     assert wall < until <= wall + 50 * 3600
     assert hours.until(until, zone) is None
     between = wall + share * (until - wall)
+    assume(between < until)  # a share just below 1 is rounded up to it
     assert hours.until(between, zone) == until
     assert hours.cover(between, until, zone)
     assert not hours.cover(between, until + 1, zone)

@@ -20,6 +20,7 @@ from gateway.config import Config, load
 from gateway.directory import ModemView
 from gateway.intake import Intake
 from gateway.messages import Lane
+from gateway.optout import OptOut
 from gateway.refusals import Unavailable
 from gateway.service import settings_of
 from gateway.store import Store
@@ -58,12 +59,13 @@ class World:
         gateway = self.config.gateway
         self.store = Store.open(gateway.database, gateway.key_file, self.clock, settings_of(self.config.otp))
         self.woken: list[tuple[str, Lane]] = []
-        admission = Admission(self.store, self.config)
+        self.views = [ModemView("sim1", "ready", model="E1750"), ModemView("sim2", "absent", prefixes=("+33",))]
+        admission = Admission(self.store, self.config, self.clock, lambda: self.views)
+        self.store.inbox.listeners.append(OptOut(self.store, self.config).heard)
         self.intake = Intake(
             self.store, self.config, self.clock, admission, lambda queue, lane: self.woken.append((queue, lane))
         )
         self.verify = Verify(self.store, self.intake, self.config, self.clock)
-        self.views = [ModemView("sim1", "ready", model="E1750"), ModemView("sim2", "absent", prefixes=("+33",))]
         self.actions: list[tuple[str, ModemAction, str | None]] = []
         self.fails: Exception | None = None
         self.app: Flask = create_app(self)

@@ -59,7 +59,7 @@ def test_what_has_to_stay_is_said_and_ends_with_status_1(boss: Shell, world: Wor
     world.post("/v1/messages", {"to": NUMBER, "text": "hello"})
     assert world.store.outbox.begin(claim(world), world.clock.now())
     with world.store.database.mark() as cx:
-        cx.execute("INSERT INTO blocked_numbers VALUES (?, 'opted_out', NULL, 1000)", (NUMBER,))
+        cx.execute("INSERT INTO blocked_numbers (recipient, reason, at) VALUES (?, 'opted_out', 1000)", (NUMBER,))
     result = boss.run("numbers", "erase", NUMBER, "--yes")
     assert result.exit_code == 1
     assert "1 messages are on the air" in result.stderr
