@@ -6,18 +6,18 @@ import itertools
 import secrets
 import sqlite3
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from gateway.admission import Admission
 from gateway.config import MESSAGE_LIFETIME, OTP_LIFETIME, Config
-from gateway.content import Body, body_of, content_errors, fitting, forcing_warning, order_of, segmented
+from gateway.content import Body, body_of, content_errors, fitting, forcing_warning, order_of, redirected, segmented
 from gateway.directory import home_prefix
-from gateway.messages import Lane, Message, NewMessage, Secret
+from gateway.messages import CATCH, Lane, Message, NewMessage, Secret
 from gateway.numbers import Destination
 from gateway.once import Once
-from gateway.policy import Caller
+from gateway.policy import Caller, Delivery
 from gateway.quantities import written as in_words
-from gateway.refusals import FieldError, InvalidInput
+from gateway.refusals import FieldError, Forbidden, InvalidInput
 from gateway.requests import OtpRequest, PreviewRequest, SendRequest, context_errors
 from gateway.store import Store
 from gateway.texts import Order, Texts
@@ -107,6 +107,19 @@ class Intake:
         """The queue that a message to `number` waits in."""
         return f"modem:{modem}" if modem else f"route:{home_prefix(number, self._prefixes)}"
 
+    def delivered(self, new: NewMessage, caller: Caller) -> NewMessage:
+        """A message as the caller's key has it delivered: sent, caught, or sent to the key's own handset.
+
+        Raises InvalidInput where the number in front of a redirected text makes it too long.
+        """
+        policy = caller.policy
+        if policy.delivery is Delivery.CATCH:
+            return replace(new, delivery=int(Delivery.CATCH), route=CATCH, sim=None)
+        if policy.redirect_to is None:
+            return new
+        route = self.route(policy.redirect_to, new.modem)
+        return redirected(new, policy.redirect_to, route, self._config.messages.max_parts)
+
     def body(self, text: Secret, segmentation: Segmentation, warnings: tuple[str, ...]) -> Body:
         """Text that is segmented already, ready to be queued; raises InvalidInput where it has too many parts."""
         return fitting(text, segmentation, "text", self._config.messages.max_parts, warnings)
@@ -147,6 +160,13 @@ class Intake:
         if wrong:
             raise InvalidInput(wrong)
 
+    def check_again(self, to: str, template: str, caller: Caller) -> None:
+        """Whether this key may send a code again, which another key of its client may have begun; raises Forbidden."""
+        self.admission.destinations(to, caller)
+        allowed = caller.policy.templates
+        if allowed and template not in allowed:
+            raise Forbidden(f"this key may use {', '.join(allowed)}", "template_not_allowed")
+
     def _code_preview(self, request: PreviewRequest, caller: Caller) -> tuple[Secret, Segmentation, tuple[str, ...]]:
         self.check_code_text(request, caller)
         now = self._clock.now().wall
@@ -182,7 +202,7 @@ class Intake:
         otp = self._config.otp
         start = request.not_before.timestamp() if request.not_before else None
         default_lifetime = otp.lifetime if lane is Lane.OTP else self._config.messages.lifetime
-        return NewMessage(
+        new = NewMessage(
             client=caller.client,
             to=to.number,
             country=to.region,
@@ -205,6 +225,7 @@ class Intake:
             warnings=(*to.warnings, *body.warnings),
             key_id=caller.key_id,
         )
+        return self.delivered(new, caller)
 
 
 def lifetime_of(asked: float | None, default: float, caller: Caller) -> float:

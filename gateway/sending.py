@@ -204,6 +204,7 @@ class Sender:
     def begin(self, attempt: ClaimedAttempt) -> None:
         """The durable mark before the PDU's first octet; raises WithdrawnError where the part may no longer go."""
         if not self._store.outbox.begin(attempt.id, self._clock.now()):
+            self._others.planned()  # it may have been planned anew, for another modem
             raise WithdrawnError
         if attempt.lane is Lane.OTP:
             self._others.planned()  # its hedge is due some time

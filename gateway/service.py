@@ -50,9 +50,9 @@ class Service:
 
     def __init__(self, config: Config, clock: Clock) -> None:
         self.config, self.clock = config, clock
-        self.store = Store.open(
-            config.gateway.database, config.gateway.key_file, clock, Settings(min_remaining=config.otp.min_remaining)
-        )
+        prefixes = tuple(prefix for modem in config.modem for prefix in modem.prefixes)
+        settings = Settings(min_remaining=config.otp.min_remaining, prefixes=prefixes)
+        self.store = Store.open(config.gateway.database, config.gateway.key_file, clock, settings)
         self.store.database.reserve = config.limits.disk_reserve
         self._links: TemporaryDirectory[str] | None = None
         self._simulator: SimulatorServer | None = None

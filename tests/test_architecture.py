@@ -72,6 +72,7 @@ ALLOWED: dict[str, frozenset[str]] = {
     # The simulator reads and writes octets by itself: a codec checked against itself proves nothing.
     "hardware.simulator": frozenset({"hardware.errors", "hardware.clock", "hardware.transport"}),
     "gateway.messages": frozenset(),
+    "gateway.codes": frozenset(),
     "gateway.quantities": frozenset(),
     "gateway.refusals": frozenset(),
     "gateway.scopes": frozenset(),
@@ -86,14 +87,23 @@ ALLOWED: dict[str, frozenset[str]] = {
     "gateway.texts": VALUES | PURE | {"gateway.templates"},
     "gateway.config": VALUES | {"gateway.templates"},
     "gateway.policy": VALUES | {"gateway.config"},
-    "gateway.content": VALUES | PURE | {"gateway.requests", "gateway.texts"},
+    "gateway.content": VALUES | PURE | {"gateway.policy", "gateway.requests", "gateway.texts"},
     "gateway.admission": VALUES
     | {"gateway.config", "gateway.limits", "gateway.numbers", "gateway.policy", "gateway.store", "hardware.clock"},
     "gateway.requests": VALUES | {"gateway.config", "gateway.otp"},
     "gateway.once": VALUES | {"gateway.store", "hardware.clock"},
     "gateway.store": VALUES
     | PURE
-    | {"gateway.policy", "gateway.retry", "gateway.reports", "gateway.otp", "hardware.clock", "hardware.modem"},
+    | {
+        "gateway.codes",
+        "gateway.directory",
+        "gateway.otp",
+        "gateway.policy",
+        "gateway.reports",
+        "gateway.retry",
+        "hardware.clock",
+        "hardware.modem",
+    },
     "gateway.intake": VALUES
     | PURE
     | {

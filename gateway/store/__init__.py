@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from gateway.store.case import Settings, Slot
+from gateway.store.caught import Caught, CaughtFilter, CaughtStore
 from gateway.store.challenges import Challenge, Challenges, ChallengeState, CheckResult, NewChallenge
 from gateway.store.database import Database
 from gateway.store.errors import (
@@ -27,6 +28,9 @@ from gateway.store.queries import MessageFilter
 from gateway.store.store import Store
 
 __all__ = [
+    "Caught",
+    "CaughtFilter",
+    "CaughtStore",
     "Challenge",
     "ChallengeState",
     "Challenges",

@@ -44,6 +44,8 @@ class Settings:
     """A SIM has given reports lately when the last one is no older."""
     silent_after: int = 10
     """A SIM is known to give no reports after so many messages in a row without one."""
+    prefixes: tuple[str, ...] = ()
+    """Every configured prefix: what is redirected late finds its route by them."""
 
 
 class Case:

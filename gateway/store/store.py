@@ -27,6 +27,7 @@ class Store:
         self.outbox = Outbox(database, settings, self.events)
         self.challenges = Challenges(database, self.outbox, self.events)
         self.outbox.also_expires.append(self.challenges.expire_due)
+        self.caught = self.outbox.caught
         self.inbox = InboxStore(database, self.events)
         self.keys = Keys(database)
         self.pins = PinAttempts(database)

@@ -7,11 +7,12 @@ import secrets
 import sqlite3
 from collections.abc import Callable, Sequence
 
-from gateway.messages import AttemptKind, AttemptState, Lane, MessageState
+from gateway.messages import CATCH, AttemptKind, AttemptState, Lane, MessageState
 from gateway.store.case import Case, Settings, Slot
 from gateway.store.claims import Claims
 from gateway.store.common import boot_ms, ms, wall_ms
 from gateway.store.database import Database
+from gateway.store.errors import StoreDamaged
 from gateway.store.events import Events
 from gateway.store.ledger import IN_FLIGHT_LOOK, Event
 from gateway.store.states import UNLEFT, sendings
@@ -48,6 +49,14 @@ class Upkeep(Claims):
                 " state = CASE state WHEN 'waiting' THEN 'ready' ELSE state END WHERE due_boot <= ?",
                 (boot_ms(now),),
             ).rowcount
+
+    def catch_due(self, now: Instant) -> int:
+        """Catch the messages whose time for that has come; `wake_due` made them ready."""
+        query = "SELECT message, min(id) AS attempt FROM attempts WHERE queue = ? AND state = 'ready' GROUP BY message"
+        total = 0
+        while caught := self._for_each(query, (CATCH,), lambda case, row: self._catch_ready(case, row["attempt"], now)):
+            total += caught
+        return total
 
     def expire_due(self, now: Instant) -> int:
         """End messages whose lifetime is over, and those sent of which no report came."""
@@ -195,6 +204,15 @@ class Upkeep(Claims):
                 "INSERT INTO sims (imsi, silent) VALUES (?, 1) ON CONFLICT (imsi) DO UPDATE SET silent = silent + 1",
                 [(imsi,) for imsi in silent],
             )
+        return True
+
+    def _catch_ready(self, case: Case, attempt_id: int, now: Instant) -> bool:
+        if not case.sendable(now) or case.attempt(attempt_id)["state"] != AttemptState.READY:
+            return False
+        try:
+            self._catch(case, now)
+        except StoreDamaged:
+            self._fail_unreadable(case, attempt_id, now)
         return True
 
     def _hedge(self, case: Case, imsi: str, now: Instant, slots: Sequence[Slot]) -> bool:
