@@ -59,8 +59,8 @@ def _capped(value: float) -> float:
     return value
 
 
-class KeyPolicy(BaseModel):
-    """The limits of one key; the empty policy limits nothing."""
+class PolicyFields(BaseModel):
+    """The limits that a key can have."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True, use_attribute_docstrings=True)
 
@@ -84,6 +84,10 @@ class KeyPolicy(BaseModel):
     ] = Delivery.LIVE
     redirect_to: Annotated[str, Field(pattern=r"^\+[1-9][0-9]{6,14}$")] | None = None
     """The handset that gets everything where `delivery` is redirect: E.164."""
+
+
+class KeyPolicy(PolicyFields):
+    """The limits of one key; the empty policy limits nothing."""
 
     @model_validator(mode="after")
     def _redirect_has_a_target(self) -> Self:

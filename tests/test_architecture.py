@@ -91,6 +91,16 @@ ALLOWED: dict[str, frozenset[str]] = {
     "gateway.admission": VALUES
     | {"gateway.config", "gateway.limits", "gateway.numbers", "gateway.policy", "gateway.store", "hardware.clock"},
     "gateway.requests": VALUES | {"gateway.config", "gateway.otp"},
+    "gateway.keyring": VALUES
+    | {
+        "gateway.config",
+        "gateway.numbers",
+        "gateway.policy",
+        "gateway.requests",
+        "gateway.store",
+        "hardware.clock",
+    },
+    "gateway.peers": frozenset(),
     "gateway.once": VALUES | {"gateway.store", "hardware.clock"},
     "gateway.store": VALUES
     | PURE
@@ -140,9 +150,11 @@ ALLOWED: dict[str, frozenset[str]] = {
         "gateway.config",
         "gateway.directory",
         "gateway.intake",
+        "gateway.keyring",
         "gateway.limits",
         "gateway.numbers",
         "gateway.once",
+        "gateway.peers",
         "gateway.policy",
         "gateway.requests",
         "gateway.store",
@@ -162,7 +174,15 @@ ALLOWED: dict[str, frozenset[str]] = {
     "gateway.service": frozenset({"gateway", "hardware"}),
     "gateway.cli": VALUES
     | TO_MODEMS
-    | {"gateway.config", "gateway.logs", "gateway.service", "gateway.store", "hardware.simulator"},
+    | {
+        "gateway.config",
+        "gateway.keyring",
+        "gateway.logs",
+        "gateway.policy",
+        "gateway.service",
+        "gateway.store",
+        "hardware.simulator",
+    },
 }
 """Which of our own modules a module may import, besides those of its own room."""
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from flask import Flask, Response
 
-from gateway.api import docs, health, inbox, messages, modems, openapi, otp, preview, problems
+from gateway.api import caught, docs, health, inbox, keys, messages, modems, openapi, otp, preview, problems
 from gateway.api.auth import Authenticator
 from gateway.api.operations import BODY_LIMIT, JSON, Operation, encode, register
 from gateway.api.view import ServiceView
@@ -22,7 +22,9 @@ def create_app(service: ServiceView) -> Flask:
         *otp.operations(service),
         *preview.operations(service),
         *inbox.operations(service, waiting),
+        *caught.operations(service, waiting),
         *modems.operations(service),
+        *keys.operations(service),
     )
     for operation in operations:
         register(app, operation, authenticator)

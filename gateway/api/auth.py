@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from flask import Request
 
 from gateway.api.problems import Problem
+from gateway.peers import allowed_from
 from gateway.policy import Caller
 from gateway.scopes import SEE_ALL
 from gateway.store import Keys
@@ -44,14 +45,20 @@ class Authenticator:
         self._keys = keys
 
     def principal(self, request: Request) -> Principal:
-        """Who sent the request; raises Problem 401 without a key that is known and in force."""
+        """Who sent the request.
+
+        Raises Problem: 401 without a key that is known and in force, 403 for one that may not be used from there.
+        """
         scheme, _, key = request.headers.get("Authorization", "").partition(" ")
         if scheme.lower() != "bearer" or not key:
             raise _unauthorized("send your key as Authorization: Bearer KEY")
         found = self._keys.authenticate(key.strip())
         if found is None:
             raise _unauthorized("this key is not known, was revoked or has expired")
-        return Principal(Caller(client=found.client, key_id=found.id, policy=found.policy), found.scopes)
+        policy = found.policy
+        if not usable_from_here(request, policy.networks):
+            raise Problem(403, "source_not_allowed", f"this key may not be used from {request.remote_addr}")
+        return Principal(Caller(client=found.client, key_id=found.id, policy=policy), found.scopes)
 
     def admit_to_health(self, request: Request) -> None:
         """Let a loopback peer look without a key, unless a proxy stands in between; others need any key."""
@@ -62,6 +69,17 @@ class Authenticator:
 
 def _unauthorized(detail: str) -> Problem:
     return Problem(401, "unauthorized", detail, {"WWW-Authenticate": "Bearer"})
+
+
+def usable_from_here(request: Request, networks: tuple[str, ...]) -> bool:
+    """Whether a key that is bound to `networks` may be used where the request comes from."""
+    if not networks:
+        return True
+    try:
+        peer = ipaddress.ip_address((request.remote_addr or "").partition("%")[0])
+    except ValueError:
+        return False
+    return allowed_from(peer, networks)
 
 
 def _is_loopback(address: str | None) -> bool:

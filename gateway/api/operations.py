@@ -84,6 +84,8 @@ class Operation:
     """Further statuses it may answer with a problem document."""
     answers: tuple[type[BaseModel], ...] = ()
     """Other shapes that a success may have."""
+    secret: bool = False
+    """Whether its answer shows a secret: nothing on the way may keep it."""
 
 
 def register(app: Flask, operation: Operation, authenticator: Authenticator) -> None:
@@ -91,6 +93,7 @@ def register(app: Flask, operation: Operation, authenticator: Authenticator) -> 
     allowed = frozenset((*operation.scopes, "admin"))
     known = frozenset(parameter.name for parameter in operation.query)
     handler, body_of = operation.handler, _body_reader(operation)
+    kept = {"Cache-Control": "no-store"} if operation.secret else {}
 
     def view(**path: str) -> Response:
         principal = authenticator.principal(request)
@@ -106,7 +109,7 @@ def register(app: Flask, operation: Operation, authenticator: Authenticator) -> 
             status, document = handler(Call(principal, body, query), **path)
         except Replay as done:
             return Response(done.answer, done.status, content_type=JSON)
-        return Response(encode(document), status, content_type=JSON)
+        return Response(encode(document), status, kept, content_type=JSON)
 
     rule = operation.path.replace("{", "<").replace("}", ">")
     app.add_url_rule(rule, operation.name, view, methods=[operation.method])

@@ -12,7 +12,7 @@ from pydantic import TypeAdapter
 from werkzeug.test import TestResponse
 
 from gateway.admission import Admission
-from gateway.api import create_app, inbox, messages, modems, otp, preview
+from gateway.api import caught, create_app, inbox, keys, messages, modems, otp, preview
 from gateway.api.operations import Operation
 from gateway.api.shapes import ProblemShape
 from gateway.api.view import ModemAction
@@ -43,7 +43,7 @@ prefixes = ["+33"]
 """
 EVERYTHING = (
     *("messages:send", "messages:read", "messages:text", "messages:otp", "messages:raw"),
-    *("otp:send", "otp:check", "inbox:read", "modems:read", "modems:manage"),
+    *("otp:send", "otp:check", "inbox:read", "caught:read", "modems:read", "modems:manage"),
 )
 
 
@@ -72,7 +72,9 @@ class World:
             *otp.operations(self),
             *preview.operations(self),
             *inbox.operations(self, waiting),
+            *caught.operations(self, waiting),
             *modems.operations(self),
+            *keys.operations(self),
         )
         self.document: dict[str, Any] = self.app.test_client().get("/openapi.json").get_json()
         self.keys: dict[tuple[str, tuple[str, ...]], str] = {}
