@@ -26,9 +26,10 @@ def code_in(text: str) -> str | None:
     if bound:
         return str(bound[-1])
     named = [match.span() for match in _WORDS.finditer(text)]
-    best: tuple[int, str] | None = None
+    best: tuple[float, str] | None = None
     for place, end, code in _candidates(text):
-        score = _likeness(code) + (4 if any(_distance(place, end, word) <= _NEAR for word in named) else 0)
+        away = min((_distance(place, end, word) for word in named), default=_NEAR)
+        score = _likeness(code) + 8 * max(0.0, 1 - away / _NEAR)
         if best is None or score > best[0]:
             best = score, code
     return None if best is None else best[1]
@@ -56,7 +57,7 @@ def _likeness(code: str) -> int:
         return 1 if code == code.upper() else 0
     if _YEAR.fullmatch(code):
         return 0
-    return {6: 5, 7: 4, 8: 4, 5: 3, 4: 3}.get(len(code), 2)
+    return 5 if len(code) == 6 else 4 if len(code) <= 8 else 3
 
 
 def _distance(place: int, end: int, word: tuple[int, int]) -> int:
