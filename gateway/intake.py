@@ -15,7 +15,7 @@ from gateway.directory import home_prefix
 from gateway.messages import CATCH, Lane, Message, NewMessage, Secret
 from gateway.numbers import Destination
 from gateway.once import Once
-from gateway.policy import Caller, Delivery
+from gateway.policy import Caller, Delivery, number_in_front
 from gateway.quantities import written as in_words
 from gateway.refusals import FieldError, Forbidden, InvalidInput
 from gateway.requests import OtpRequest, PreviewRequest, SendRequest, context_errors
@@ -138,6 +138,9 @@ class Intake:
             text, warnings = request.text, forcing_warning(segmentation)
         else:
             text, segmentation, warnings = self._code_preview(request, caller)
+        if to is not None and caller.policy.redirect_to is not None:
+            text = Secret(number_in_front(to.number) + text.reveal())
+            segmentation = segmented(text, request.encoding)
         body = self.body(text, segmentation, warnings)
         return Preview(
             text=text,

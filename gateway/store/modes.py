@@ -47,6 +47,16 @@ class Modes(Outcomes):
         self.caught.add(case.cx, case.message, text, segments, code, now)
         self._ledger.caught(case, now, Event(why, CATCH))
 
+    def _catch_ready(self, case: Case, attempt_id: int, now: Instant) -> bool:
+        """Catch a message whose time has come; False where it may not, or not any more."""
+        if not case.sendable(now) or case.attempt(attempt_id)["state"] != AttemptState.READY:
+            return False
+        try:
+            self._catch(case, now)
+        except StoreDamaged:
+            self._fail_unreadable(case, attempt_id, now)
+        return True
+
     def _made_safer(self, case: Case, attempt: sqlite3.Row, now: Instant) -> bool:
         """Whether the key's mode is a safer one than the message's by now: then the part must not go as it is.
 

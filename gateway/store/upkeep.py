@@ -12,7 +12,6 @@ from gateway.store.case import Case, Settings, Slot
 from gateway.store.claims import Claims
 from gateway.store.common import boot_ms, ms, wall_ms
 from gateway.store.database import Database
-from gateway.store.errors import StoreDamaged
 from gateway.store.events import Events
 from gateway.store.ledger import IN_FLIGHT_LOOK, Event
 from gateway.store.states import UNLEFT, sendings
@@ -204,15 +203,6 @@ class Upkeep(Claims):
                 "INSERT INTO sims (imsi, silent) VALUES (?, 1) ON CONFLICT (imsi) DO UPDATE SET silent = silent + 1",
                 [(imsi,) for imsi in silent],
             )
-        return True
-
-    def _catch_ready(self, case: Case, attempt_id: int, now: Instant) -> bool:
-        if not case.sendable(now) or case.attempt(attempt_id)["state"] != AttemptState.READY:
-            return False
-        try:
-            self._catch(case, now)
-        except StoreDamaged:
-            self._fail_unreadable(case, attempt_id, now)
         return True
 
     def _hedge(self, case: Case, imsi: str, now: Instant, slots: Sequence[Slot]) -> bool:

@@ -208,6 +208,14 @@ def test_a_redirected_code_keeps_its_last_line_and_can_be_sent_again(world: Worl
     assert destination(world, direct["message_id"])[0] is None
 
 
+def test_a_preview_is_what_would_be_sent(world: World, redirecting: Json) -> None:
+    shown = use(world, redirecting, "POST", "/v1/preview", {"to": NUMBER, "text": "x" * 155}).get_json()
+    assert (shown["text"], shown["parts"]) == (f"[{NUMBER}] " + "x" * 155, 2)
+    code = use(world, redirecting, "POST", "/v1/preview", LOGIN).get_json()
+    assert code["text"].startswith(f"[{NUMBER}] 000000 is your")
+    assert use(world, redirecting, "POST", "/v1/preview", {"text": "x"}).get_json()["text"] == "x"
+
+
 def test_octets_and_silent_messages_are_redirected_as_they_are(world: World, redirecting: Json) -> None:
     octets = sent(use(world, redirecting, "POST", "/v1/messages", {"to": NUMBER, "data": "00FF", "port": 2948}))
     silent = sent(use(world, redirecting, "POST", "/v1/messages", {"to": NUMBER, "silent": True}))
