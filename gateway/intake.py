@@ -10,14 +10,14 @@ from dataclasses import dataclass, replace
 
 from gateway.admission import Admission
 from gateway.config import MESSAGE_LIFETIME, OTP_LIFETIME, Config
-from gateway.content import Body, body_of, content_errors, fitting, forcing_warning, order_of, segmented
+from gateway.content import Body, body_of, content_errors, fitting, forcing_warning, order_of, redirected, segmented
 from gateway.directory import home_prefix
-from gateway.messages import Lane, Message, NewMessage, Secret
+from gateway.messages import CATCH, Lane, Message, NewMessage, Secret
 from gateway.numbers import Destination
 from gateway.once import Once
-from gateway.policy import Caller
+from gateway.policy import Caller, Delivery, number_in_front
 from gateway.quantities import written as in_words
-from gateway.refusals import FieldError, InvalidInput
+from gateway.refusals import FieldError, Forbidden, InvalidInput
 from gateway.requests import OtpRequest, PreviewRequest, SendRequest, context_errors
 from gateway.store import Store
 from gateway.texts import Order, Texts, zone_of
@@ -116,6 +116,19 @@ class Intake:
         """The queue that a message to `number` waits in."""
         return f"modem:{modem}" if modem else f"route:{home_prefix(number, self._prefixes)}"
 
+    def delivered(self, new: NewMessage, caller: Caller) -> NewMessage:
+        """A message as the caller's key has it delivered: sent, caught, or sent to the key's own handset.
+
+        Raises InvalidInput where the number in front of a redirected text makes it too long.
+        """
+        policy = caller.policy
+        if policy.delivery is Delivery.CATCH:
+            return replace(new, delivery=int(Delivery.CATCH), route=CATCH, sim=None)
+        if policy.redirect_to is None:
+            return new
+        route = self.route(policy.redirect_to, new.modem)
+        return redirected(new, policy.redirect_to, route, self._config.messages.max_parts)
+
     def body(self, text: Secret, segmentation: Segmentation, warnings: tuple[str, ...]) -> Body:
         """Text that is segmented already, ready to be queued; raises InvalidInput where it has too many parts."""
         return fitting(text, segmentation, "text", self._config.messages.max_parts, warnings)
@@ -141,6 +154,9 @@ class Intake:
             text, warnings = request.text, forcing_warning(segmentation)
         else:
             text, segmentation, warnings = self._code_preview(request, caller)
+        if to is not None and caller.policy.redirect_to is not None:
+            text = Secret(number_in_front(to.number) + text.reveal())
+            segmentation = segmented(text, request.encoding)
         body = self.body(text, segmentation, warnings)
         return Preview(
             text=text,
@@ -162,6 +178,13 @@ class Intake:
             wrong.append(FieldError("template", f"this key may use {', '.join(allowed)}"))
         if wrong:
             raise InvalidInput(wrong)
+
+    def check_again(self, to: str, template: str, caller: Caller) -> None:
+        """Whether this key may send a code again, which another key of its client may have begun; raises Forbidden."""
+        self.admission.destinations(to, caller)
+        allowed = caller.policy.templates
+        if allowed and template not in allowed:
+            raise Forbidden(f"this key may use {', '.join(allowed)}", "template_not_allowed")
 
     def _code_preview(self, request: PreviewRequest, caller: Caller) -> tuple[Secret, Segmentation, tuple[str, ...]]:
         self.check_code_text(request, caller)
@@ -199,7 +222,7 @@ class Intake:
         start = request.not_before.timestamp() if request.not_before else None
         default_lifetime = otp.lifetime if lane is Lane.OTP else self._config.messages.lifetime
         lifetime = lifetime_of(request.lifetime, default_lifetime, caller)
-        return NewMessage(
+        new = NewMessage(
             client=caller.client,
             to=to.number,
             country=to.region,
@@ -222,6 +245,7 @@ class Intake:
             warnings=(*to.warnings, *body.warnings, *self._too_quiet(lane, max(start or now.wall, now.wall), lifetime)),
             key_id=caller.key_id,
         )
+        return self.delivered(new, caller)
 
     def _too_quiet(self, lane: Lane, start: float, lifetime: float) -> tuple[str, ...]:
         """A warning where a message could be sent in quiet hours only, in which it is not."""

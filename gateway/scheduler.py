@@ -106,6 +106,7 @@ class Scheduler:
         rules: list[Callable[[], int]] = [
             lambda: outbox.expire_due(now),
             lambda: outbox.wake_due(now),
+            lambda: outbox.catch_due(now),
             lambda: outbox.retry_unmatched(now),
             lambda: self._store.inbox.release_incomplete(now),
             lambda: self._store.idempotency.purge(now),

@@ -226,6 +226,7 @@ class Sender:
         """The durable mark before the PDU's first octet; raises WithdrawnError where the part may no longer go."""
         allowed = self._still_may_go(attempt)
         if not allowed or not self._store.outbox.begin(attempt.id, self._clock.now(), self.allowance.period):
+            self._others.planned()  # it may have been planned anew, for another modem
             raise WithdrawnError
         self.allowance.begun(attempt)
         if attempt.lane is Lane.OTP:

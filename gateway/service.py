@@ -19,7 +19,7 @@ from gateway.allowance import Allowance
 from gateway.api import create_app
 from gateway.api.view import ModemAction
 from gateway.certificates import Certificate
-from gateway.config import Config, ModemConfig, OtpConfig
+from gateway.config import Config, ModemConfig
 from gateway.directory import ModemView
 from gateway.dispatcher import ModemWorker
 from gateway.fleet import Fleet
@@ -55,7 +55,7 @@ class Service:
 
     def __init__(self, config: Config, clock: Clock) -> None:
         self.config, self.clock = config, clock
-        self.store = Store.open(config.gateway.database, config.gateway.key_file, clock, settings_of(config.otp))
+        self.store = Store.open(config.gateway.database, config.gateway.key_file, clock, settings_of(config))
         self.store.database.reserve = config.limits.disk_reserve
         self.store.retention.keep = Keep(**config.retention.model_dump())
         self._links: TemporaryDirectory[str] | None = None
@@ -217,13 +217,15 @@ class Service:
         return {modem.name: self._simulator.path(modem.name) for modem in modems}
 
 
-def settings_of(otp: OtpConfig) -> Settings:
+def settings_of(config: Config) -> Settings:
     """What the store is told of the configuration."""
+    otp = config.otp
     return Settings(
         min_remaining=otp.min_remaining,
         lock_after=otp.lock_after,
         lock_for=otp.lock_for,
         stop_after=otp.stop_after,
+        prefixes=tuple(prefix for modem in config.modem for prefix in modem.prefixes),
     )
 
 

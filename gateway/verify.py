@@ -6,6 +6,7 @@ import sqlite3
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from decimal import Decimal
+from functools import partial
 
 from gateway.config import CODE_LENGTH, Config
 from gateway.content import Body, order_of
@@ -14,7 +15,7 @@ from gateway.limits import SendRule, whole_seconds
 from gateway.messages import Json, Lane, Message, NewMessage, Secret, TimelineEntry
 from gateway.once import Once
 from gateway.otp import Claim, as_typed, fits, mismatch, new_code, seal
-from gateway.policy import Caller
+from gateway.policy import Caller, number_in_front
 from gateway.refusals import Conflict, Forbidden, InvalidInput, NotFound, TooMany
 from gateway.requests import CheckRequest, OtpRequest, ResendRequest
 from gateway.store import Challenge, ChallengeState, CheckResult, NewChallenge, Store, last_sim, queue_of, type_for
@@ -163,7 +164,7 @@ class Verify:
         sees: str | None,
         once: Once[ChallengeView] | None = None,
     ) -> ChallengeView:
-        """Send a new code, or the same one again. Raises NotFound, Conflict, TooMany or Unavailable.
+        """Send a new code, or the same one again. Raises NotFound, Forbidden, Conflict, TooMany or Unavailable.
 
         A code that the caller brought is sent again as it is: the gateway does not put one in its place that the
         caller does not know.
@@ -173,10 +174,12 @@ class Verify:
         self._intake.admission.must_accept()
         now = self._clock.now()
         before = self._found(challenge_id, sees)
+        self._intake.check_again(before.to, before.details["template"], caller)
         self._must_be_open(before, now)
         self._must_allow_send(before, now)
         same = self._otp.resend == "same" if request.same is None else request.same
-        again = self._same_code if same or before.details["own_code"] else self._another_code
+        another = partial(self._another_code, caller=caller)
+        again = self._same_code if same or before.details["own_code"] else another
         body, lifetime, step = again(before, now)
 
         def send_again(cx: sqlite3.Connection) -> Challenge:
@@ -190,9 +193,9 @@ class Verify:
         with self._intake.admission.guard.messages(1, caller, now):
             return self._commit(send_again, message, now, once)
 
-    def _another_code(self, before: Challenge, now: Instant) -> tuple[Body, float, Step]:
+    def _another_code(self, before: Challenge, now: Instant, caller: Caller) -> tuple[Body, float, Step]:
         details = before.details
-        code, lifetime = new_code(details["length"]), float(details["lifetime"])
+        code, lifetime = new_code(details["length"]), lifetime_of(None, float(details["lifetime"]), caller)
         body = self._body(_order(details), code, now, lifetime)
         sealed = seal(self._keyed, before.id, Claim(code, _binding(details), details["context"]))
         return body, lifetime, lambda cx: self._store.challenges.renew(cx, before.id, sealed, lifetime, now)
@@ -207,7 +210,10 @@ class Verify:
             self._store.outbox.withdraw_challenge(cx, before.id, now)
             return self._store.challenges.resent(cx, before.id, now)
 
-        return self._intake.body(text, segment(text.reveal()), ()), remaining, resent
+        text = Secret(text.reveal().removeprefix(number_in_front(before.to)))  # as it was before it was redirected
+        body = self._intake.body(text, segment(text.reveal()), ())
+        code = self._store.caught.code_of(before.message_id) if before.message_id else None
+        return replace(body, code=code), remaining, resent
 
     # -- the rest -----------------------------------------------------------------------------------------------------
 
@@ -240,12 +246,12 @@ class Verify:
 
     def _body(self, order: Order, code: Secret, now: Instant, lifetime: float) -> Body:
         composed = self._intake.texts.compose(order, code, now.wall, now.wall + lifetime)
-        return self._intake.body(composed.text, composed.segmentation, composed.warnings)
+        return replace(self._intake.body(composed.text, composed.segmentation, composed.warnings), code=code)
 
     def _message(
         self, owner: NewChallenge | Challenge, challenge_id: str, body: Body, lifetime: float, caller: Caller
     ) -> NewMessage:
-        return NewMessage(
+        new = NewMessage(
             client=owner.client,
             to=owner.to,
             country=owner.details["country"],
@@ -261,7 +267,9 @@ class Verify:
             client_ref=owner.client_ref,
             warnings=body.warnings,
             key_id=caller.key_id,
+            code=body.code,
         )
+        return self._intake.delivered(new, caller)
 
     def _commit(self, step: Step, message: NewMessage, now: Instant, once: Once[ChallengeView] | None) -> ChallengeView:
         queues: set[str] = set()

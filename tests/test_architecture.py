@@ -72,6 +72,7 @@ ALLOWED: dict[str, frozenset[str]] = {
     # The simulator reads and writes octets by itself: a codec checked against itself proves nothing.
     "hardware.simulator": frozenset({"hardware.errors", "hardware.clock", "hardware.transport"}),
     "gateway.messages": frozenset(),
+    "gateway.codes": frozenset(),
     "gateway.quantities": frozenset(),
     "gateway.refusals": frozenset(),
     "gateway.scopes": frozenset(),
@@ -93,11 +94,11 @@ ALLOWED: dict[str, frozenset[str]] = {
     "gateway.windows": VALUES,
     "gateway.texts": VALUES | PURE | {"gateway.templates"},
     "gateway.policy": VALUES | {"gateway.config"},
-    "gateway.content": VALUES | PURE | {"gateway.requests", "gateway.texts"},
     "gateway.backlog": VALUES | {"gateway.directory", "gateway.store", "hardware.clock"},
     "gateway.guard": VALUES
     | {"gateway.config", "gateway.numbers", "gateway.policy", "gateway.store", "gateway.windows", "hardware.clock"},
     "gateway.optout": VALUES | {"gateway.config", "gateway.numbers", "gateway.store", "hardware.clock"},
+    "gateway.content": VALUES | PURE | {"gateway.policy", "gateway.requests", "gateway.texts"},
     "gateway.admission": VALUES
     | {
         "gateway.backlog",
@@ -120,6 +121,15 @@ ALLOWED: dict[str, frozenset[str]] = {
         "hardware.clock",
     },
     "gateway.requests": VALUES | {"gateway.config", "gateway.otp"},
+    "gateway.keyring": VALUES
+    | {
+        "gateway.config",
+        "gateway.numbers",
+        "gateway.policy",
+        "gateway.requests",
+        "gateway.store",
+        "hardware.clock",
+    },
     "gateway.once": VALUES | {"gateway.store", "hardware.clock"},
     "gateway.store": VALUES
     | PURE
@@ -129,6 +139,8 @@ ALLOWED: dict[str, frozenset[str]] = {
         "gateway.retry",
         "gateway.reports",
         "gateway.otp",
+        "gateway.codes",
+        "gateway.directory",
         "hardware.clock",
         "hardware.modem",
     },
@@ -168,11 +180,12 @@ ALLOWED: dict[str, frozenset[str]] = {
         "gateway.config",
         "gateway.directory",
         "gateway.intake",
+        "gateway.keyring",
         "gateway.limits",
         "gateway.numbers",
         "gateway.once",
-        "gateway.policy",
         "gateway.peers",
+        "gateway.policy",
         "gateway.requests",
         "gateway.store",
         "gateway.verify",
@@ -212,6 +225,8 @@ ALLOWED: dict[str, frozenset[str]] = {
         "gateway.service",
         "gateway.store",
         "gateway.text_warnings",
+        "gateway.keyring",
+        "gateway.policy",
         "hardware.simulator",
     },
 }

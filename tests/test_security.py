@@ -24,7 +24,7 @@ ROWS = [
 
 
 @cache
-def tests_in(name: str) -> frozenset[str]:
+def defined_in(name: str) -> frozenset[str]:
     tree = ast.parse((ROOT / name).read_text(encoding="utf-8"))
     return frozenset(node.name for node in ast.walk(tree) if isinstance(node, ast.FunctionDef))
 
@@ -63,7 +63,7 @@ def test_settings_code_and_proofs_exist(row: list[str]) -> None:
     proofs = re.findall(r"`(tests/[\w/]+\.py)::(\w+)`", proof)
     assert proofs
     for path, name in proofs:
-        assert name in tests_in(path), f"{path} has no {name}"
+        assert name in defined_in(path), f"{path} has no {name}"
 
 
 @pytest.mark.parametrize("name", ["gateway.otp.no_such_thing", "gateway.nowhere"])

@@ -7,9 +7,11 @@ from flask import Flask, Response
 from gateway.api import (
     audit,
     blocked,
+    caught,
     docs,
     health,
     inbox,
+    keys,
     locks,
     messages,
     modems,
@@ -38,11 +40,13 @@ def create_app(service: ServiceView) -> Flask:
         *otp.operations(service),
         *preview.operations(service),
         *inbox.operations(service, waiting),
+        *caught.operations(service, waiting),
         *modems.operations(service),
         *blocked.operations(service),
         *locks.operations(service),
         *privacy.operations(service),
         *audit.operations(service),
+        *keys.operations(service),
     )
     app.extensions["simwire.operations"] = operations
     for operation in operations:

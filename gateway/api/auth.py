@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from flask import Request
 
 from gateway.api.problems import Problem
-from gateway.peers import FORWARDING, Address, BadForwardingHeader, Network, peer_of
+from gateway.peers import FORWARDING, Address, BadForwardingHeader, Network, allowed_from, peer_of
 from gateway.policy import Caller
 from gateway.scopes import SEE_ALL
 from gateway.store import Keys
@@ -22,6 +22,8 @@ class Principal:
     scopes: frozenset[str]
     name: str
     """The key's."""
+    peer: Address
+    """Where it is used from."""
 
     @property
     def actor(self) -> str:
@@ -57,15 +59,23 @@ class Authenticator:
             raise Problem(400, "bad_forwarding_header", str(error)) from None
 
     def principal(self, request: Request) -> Principal:
-        """Who sent the request; raises Problem 401 without a key that is known and in force, 400 as `peer` does."""
-        self.peer(request)
+        """Who sent the request.
+
+        Raises Problem: 401 without a key that is known and in force, 403 for one that may not be used from there, 400
+        as `peer` does.
+        """
+        peer = self.peer(request)
         scheme, _, key = request.headers.get("Authorization", "").partition(" ")
         if scheme.lower() != "bearer" or not key:
             raise _unauthorized("send your key as Authorization: Bearer KEY")
         found = self._keys.authenticate(key.strip())
         if found is None:
             raise _unauthorized("this key is not known, was revoked or has expired")
-        return Principal(Caller(client=found.client, key_id=found.id, policy=found.policy), found.scopes, found.name)
+        networks = found.policy.networks
+        if networks and not allowed_from(peer, networks):
+            raise Problem(403, "source_not_allowed", f"this key may not be used from {peer}")
+        caller = Caller(client=found.client, key_id=found.id, policy=found.policy)
+        return Principal(caller, found.scopes, found.name, peer)
 
     def admit_to_health(self, request: Request) -> None:
         """Let a loopback peer look without a key, unless a proxy stands in between; others need any key."""

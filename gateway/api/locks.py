@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from gateway.api.operations import Answer, Call, Operation, Parameter
 from gateway.api.render import moment, moment_or_none
-from gateway.api.shapes import Cleared, LockList
+from gateway.api.shapes import Forgiven, LockList
 from gateway.api.view import ServiceView
 from gateway.messages import Json, masked
 from gateway.store import Guesses
@@ -45,6 +45,6 @@ def operations(service: ServiceView) -> tuple[Operation, ...]:
         ),
         Operation(
             "DELETE", "/v1/locks/{number}", "clear_lock", "Forgive a number its wrong codes", ("admin",), clear, 200,
-            Cleared, query=(_CLIENT,), refusals=(422,),
+            Forgiven, query=(_CLIENT,), refusals=(422,),
         ),
     )  # fmt: skip

@@ -93,6 +93,8 @@ class Operation:
     """Further statuses it may answer with a problem document."""
     answers: tuple[type[BaseModel], ...] = ()
     """Other shapes that a success may have."""
+    secret: bool = False
+    """Whether its answer shows a secret: nothing on the way may keep it."""
 
 
 def register(app: Flask, operation: Operation, authenticator: Authenticator, recorder: Recorder) -> None:
@@ -100,6 +102,7 @@ def register(app: Flask, operation: Operation, authenticator: Authenticator, rec
     allowed = frozenset((*operation.scopes, "admin"))
     known = frozenset(parameter.name for parameter in operation.query)
     handler, body_of = operation.handler, _body_reader(operation)
+    kept = {"Cache-Control": "no-store"} if operation.secret else {}
 
     def view(**path: str) -> Response:
         principal = authenticator.principal(request)
@@ -115,7 +118,7 @@ def register(app: Flask, operation: Operation, authenticator: Authenticator, rec
             status, document = handler(Call(principal, body, query, recorder), **path)
         except Replay as done:
             return Response(done.answer, done.status, content_type=JSON)
-        return Response(encode(document), status, content_type=JSON)
+        return Response(encode(document), status, kept, content_type=JSON)
 
     rule = operation.path.replace("{", "<").replace("}", ">")
     app.add_url_rule(rule, operation.name, view, methods=[operation.method])

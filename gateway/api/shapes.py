@@ -187,7 +187,7 @@ class LockList(Shape):
     items: list[LockShape]
 
 
-class Cleared(Shape):
+class Forgiven(Shape):
     """A number that was forgiven its wrong codes."""
 
     number: str
@@ -281,3 +281,70 @@ class ProblemShape(Shape):
     code: str
     detail: str
     errors: list[FieldProblem] | None = None
+
+
+class KeyShape(Shape):
+    """An API key without the key itself. What limits nothing is empty or null."""
+
+    id: str
+    client: str
+    name: str
+    scopes: list[str]
+    state: Literal["in_force", "expired", "revoked"]
+    created_at: AwareDatetime
+    last_used_at: AwareDatetime | None
+    """To the hour."""
+    expires_at: AwareDatetime | None
+    revoked_at: AwareDatetime | None
+    networks: list[str]
+    countries: list[str]
+    templates: list[str]
+    longest_lifetime: float | None
+    """Seconds."""
+    rates: list[str]
+    short_codes: bool
+    delivery: Literal["live", "redirect", "catch"]
+    redirect_to: str | None
+
+
+class KeyMade(KeyShape):
+    """An API key that was made just now: the only time that `key` is shown."""
+
+    key: str
+
+
+class KeyList(Shape):
+    """All keys, oldest first; revoked and expired ones too."""
+
+    items: list[KeyShape]
+
+
+class CaughtMessage(Shape):
+    """A message of a key that sends nothing, as its handset would show it."""
+
+    id: str
+    message_id: str
+    to: str
+    text: str | None
+    """null for octets."""
+    data: str | None
+    """Octets in hexadecimal."""
+    port: int | None
+    code: str | None
+    """The code that it carries; null without one."""
+    parts: int
+    encoding: Literal["gsm7", "ucs2", "data"]
+    caught_at: AwareDatetime
+
+
+class CaughtList(Shape):
+    """Caught messages, newest first."""
+
+    items: list[CaughtMessage]
+    next_cursor: str | None
+
+
+class Cleared(Shape):
+    """How many were deleted."""
+
+    deleted: int

@@ -18,6 +18,7 @@ MODULES = {
     "otp": "otp",
     "messages": "messages",
     "inbox": "inbox",
+    "caught": "caught",
     "keys": "keys",
     "numbers": "numbers",
     "modems": "modems",

@@ -5,6 +5,7 @@ from __future__ import annotations
 from gateway.store.audit import GATEWAY, Audit, AuditRow, Verdict
 from gateway.store.blocked import Block, BlockedNumber, BlockedNumbers
 from gateway.store.case import Settings, Slot
+from gateway.store.caught import Caught, CaughtFilter, CaughtStore
 from gateway.store.challenge import Challenge, ChallengeState, CheckResult, NewChallenge
 from gateway.store.challenges import Challenges
 from gateway.store.claims import queue_of
@@ -45,6 +46,9 @@ __all__ = [
     "Block",
     "BlockedNumber",
     "BlockedNumbers",
+    "Caught",
+    "CaughtFilter",
+    "CaughtStore",
     "Challenge",
     "ChallengeState",
     "Challenges",

@@ -51,6 +51,8 @@ class Settings:
     lock_for: float = 1800.0
     stop_after: int = 100
     """Wrong codes in a row after which an operator must clear the number."""
+    prefixes: tuple[str, ...] = ()
+    """Every configured prefix: what is redirected late finds its route by them."""
 
 
 class Case:

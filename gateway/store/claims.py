@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import json
-import logging
 import sqlite3
-import struct
 from typing import Final
 
 from gateway.messages import (
@@ -19,25 +17,23 @@ from gateway.messages import (
     NewMessage,
     Reason,
 )
+from gateway.policy import Delivery
 from gateway.quota import Bounds
 from gateway.store.case import Case, Slot
-from gateway.store.common import boot_ms, ms, new_id, pack_body, recipient_tail, unpack_body, wall_ms
+from gateway.store.common import boot_ms, ms, new_id, pack_body, recipient_tail, wall_ms
 from gateway.store.errors import Conflict, StoreDamaged
 from gateway.store.ledger import Event
-from gateway.store.outcomes import Outcomes, options
+from gateway.store.modes import PARTS_APART, Modes
+from gateway.store.outcomes import options
 from gateway.store.ready import Wanted
 from hardware.clock import Instant
 
-log = logging.getLogger("simwire.store")
-
-PARTS_APART = 256  # positions between two messages: room for the 255 parts that a message can have (23.040 9.2.3.24.1)
 FLASH_CLASS: Final = 0  # message class 0: shown at once (23.038 4)
-UNREADABLE: Final = "not sent: its stored content cannot be read"
 NOT_BEGUN: Final = "not sent: its lifetime ended first"
 UNBOUNDED: Final = Bounds()
 
 
-class Claims(Outcomes):
+class Claims(Modes):
     """Enqueue, claim, release, begin, cancel."""
 
     def enqueue(self, cx: sqlite3.Connection, new: NewMessage, now: Instant) -> Message:
@@ -63,21 +59,11 @@ class Claims(Outcomes):
         )
         seq = int(cursor.lastrowid or 0)
         waits = start.boot > now.boot
-        tail = recipient_tail(new.sent_to or new.to)
-        queue = queue_of(new)
-        cx.executemany(
-            "INSERT INTO attempts (message, part, generation, number, kind, lane, position, state, queue, due_boot,"
-            " due_at, concat_reference, recipient_tail) VALUES (?, ?, 0, 1, 'first', ?, ?, ?, ?, ?, ?, ?, ?)",
-            [
-                (
-                    *(seq, part, int(new.lane), seq * PARTS_APART + part, "waiting" if waits else "ready", queue),
-                    *(boot_ms(start) if waits else None, wall_ms(start) if waits else None),
-                    *(new.concat_reference, tail),
-                )
-                for part in range(1, len(new.segments) + 1)
-            ],
-        )
         cx.execute("INSERT INTO timeline (message, at, state) VALUES (?, ?, 'queued')", (seq, wall_ms(now)))
+        if new.delivery == Delivery.CATCH and not waits:
+            self._catch(Case(cx, seq), now, new.code)
+        else:
+            self._plan(cx, seq, new, start if waits else None)
         cx.executemany("INSERT OR IGNORE INTO message_tags VALUES (?, ?)", [(tag, seq) for tag in new.tags])
         return Message(
             id=message_id,
@@ -154,6 +140,8 @@ class Claims(Outcomes):
             attempt = case.attempt(attempt_id)
             if attempt["state"] != AttemptState.CLAIMED or not case.sendable(now):
                 return False
+            if case.message["key_id"] is not None and self._made_safer(case, attempt, now):
+                return False
             case.change(
                 [attempt_id],
                 state=AttemptState.SUBMITTING,
@@ -210,6 +198,22 @@ class Claims(Outcomes):
 
     # -- inside -------------------------------------------------------------------------------------------------------
 
+    def _plan(self, cx: sqlite3.Connection, seq: int, new: NewMessage, start: Instant | None) -> None:
+        """The first attempts of a message, which wait until `start` where that is given."""
+        tail, queue = recipient_tail(new.sent_to or new.to), queue_of(new)
+        cx.executemany(
+            "INSERT INTO attempts (message, part, generation, number, kind, lane, position, state, queue, due_boot,"
+            " due_at, concat_reference, recipient_tail) VALUES (?, ?, 0, 1, 'first', ?, ?, ?, ?, ?, ?, ?, ?)",
+            [
+                (
+                    *(seq, part, int(new.lane), seq * PARTS_APART + part, "waiting" if start else "ready", queue),
+                    *(boot_ms(start) if start else None, wall_ms(start) if start else None),
+                    *(new.concat_reference, tail),
+                )
+                for part in range(1, len(new.segments) + 1)
+            ],
+        )
+
     def _look(self, wanted: Wanted, now: Instant) -> int | None:
         """A look that takes no lock: an idle modem must not hold up the others. None where there is nothing.
 
@@ -245,27 +249,10 @@ class Claims(Outcomes):
 
     def _segment(self, case: Case, part: int) -> bytes:
         """The octets of one part; raises StoreDamaged where the stored content cannot be read."""
-        message = case.message
-        problem = f"the content of message {message['id']} cannot be read"
-        if message["body"] is None:
-            raise StoreDamaged(problem)
-        try:
-            _, segments = unpack_body(self._cipher.unseal(message["body"], f"messages.body {message['id']}"))
-            return segments[part - 1]
-        except (struct.error, ValueError, IndexError):  # no pieces, no UTF-8, or too few of them
-            raise StoreDamaged(problem) from None
-
-    def _fail_unreadable(self, case: Case, attempt_id: int, now: Instant) -> None:
-        """Give up a message of which the stored content is damaged, so that the ones behind it go."""
-        log.error("message %s fails: its stored content cannot be read", case.message["id"])
-        waiting = (AttemptState.READY, AttemptState.WAITING)
-        case.change(
-            [row["id"] for row in case.attempts if row["state"] in waiting], state=AttemptState.WITHDRAWN, due_boot=None
-        )
-        case.change([attempt_id], state=AttemptState.REFUSED, result=UNREADABLE, result_at=wall_ms(now))
-        attempt = case.attempt(attempt_id)
-        event = Event(UNREADABLE, attempt["modem"], attempt_id, attempt["part"], refusal=Reason.REFUSED, always=True)
-        self._ledger.settle(case, now, event)
+        _, segments = self._content(case)
+        if part > len(segments):
+            raise StoreDamaged(f"the content of message {case.message['id']} cannot be read")
+        return segments[part - 1]
 
     def _not_before(self, now: Instant) -> Instant:
         """The time by the clock, if that is later than `now`."""

@@ -394,6 +394,8 @@ def _trust(db: SchemaDatabase) -> None:
         "CREATE INDEX deliveries_order ON deliveries(endpoint, subject, id) WHERE state = 'waiting'",
         "CREATE INDEX deliveries_dead ON deliveries(done_at) WHERE state = 'dead'",
         "CREATE INDEX deliveries_event ON deliveries(event)",
+        # Those that wait for their time to be caught do not count as queue.
+        "CREATE INDEX messages_caught ON messages(seq) WHERE final = 0 AND delivery = 2",
         "CREATE INDEX caught_client ON caught(client, recipient)",
         "CREATE INDEX caught_message ON caught(message_id)",
         # What is deleted is looked for by every table that points at it.

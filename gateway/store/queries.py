@@ -105,12 +105,15 @@ class Queries(Upkeep):
         return {state: found.get(state.value, 0) for state in MessageState}
 
     def queue_depth(self) -> int:
-        """How many messages are not final; one count holds for a second."""
+        """How many messages are not final and will be sent; one count holds for a second."""
         counted, depth = self._depth
         now = time.monotonic()
         if now - counted >= DEPTH_HOLDS:
             with self._database.read() as cx:
-                (depth,) = cx.execute("SELECT count(*) FROM messages WHERE final = 0").fetchone()
+                (depth,) = cx.execute(
+                    "SELECT (SELECT count(*) FROM messages WHERE final = 0)"
+                    " - (SELECT count(*) FROM messages WHERE final = 0 AND delivery = 2)"
+                ).fetchone()
             self._depth = (now, depth)
         return depth
 

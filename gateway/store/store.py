@@ -34,6 +34,7 @@ class Store:
         self.outbox = Outbox(database, settings, self.events)
         self.challenges = Challenges(database, self.outbox, self.events, settings)
         self.outbox.also_expires.append(self.challenges.expire_due)
+        self.caught = self.outbox.caught
         self.inbox = InboxStore(database, self.events)
         self.audit = Audit(database)
         self.keys = Keys(database, self.audit)

@@ -44,7 +44,7 @@ prefixes = ["+33"]
 """
 EVERYTHING = (
     *("messages:send", "messages:read", "messages:text", "messages:otp", "messages:raw"),
-    *("otp:send", "otp:check", "inbox:read", "modems:read", "modems:manage"),
+    *("otp:send", "otp:check", "inbox:read", "caught:read", "modems:read", "modems:manage"),
 )
 
 
@@ -57,7 +57,7 @@ class World:
         self.config: Config = load(path)
         self.clock = FakeClock()
         gateway = self.config.gateway
-        self.store = Store.open(gateway.database, gateway.key_file, self.clock, settings_of(self.config.otp))
+        self.store = Store.open(gateway.database, gateway.key_file, self.clock, settings_of(self.config))
         self.woken: list[tuple[str, Lane]] = []
         self.views = [ModemView("sim1", "ready", model="E1750"), ModemView("sim2", "absent", prefixes=("+33",))]
         admission = Admission(self.store, self.config, self.clock, lambda: self.views)
