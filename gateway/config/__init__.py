@@ -15,10 +15,12 @@ from gateway.config.fields import (
 from gateway.config.file import Config, ConfigError, load
 from gateway.config.limits import LimitsConfig
 from gateway.config.sections import ApiConfig, GatewayConfig, MessagesConfig, ModemConfig, OtpConfig, RetriesConfig
+from gateway.config.webhooks import KINDS, WebhookConfig
 
 __all__ = [
     "CODE_LENGTH",
     "DAY",
+    "KINDS",
     "MESSAGE_LIFETIME",
     "OTP_LIFETIME",
     "ApiConfig",
@@ -34,5 +36,6 @@ __all__ = [
     "RateField",
     "RetriesConfig",
     "Tuple",
+    "WebhookConfig",
     "load",
 ]

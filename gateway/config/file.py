@@ -7,12 +7,13 @@ import tomllib
 from pathlib import Path
 from typing import Annotated, get_args
 
-from pydantic import BaseModel, Field, ValidationError, field_validator
+from pydantic import AfterValidator, BaseModel, Field, ValidationError, field_validator
 from pydantic_core import ErrorDetails
 
 from gateway.config.fields import Section, Tuple
 from gateway.config.limits import LimitsConfig
 from gateway.config.sections import ApiConfig, GatewayConfig, MessagesConfig, ModemConfig, OtpConfig, RetriesConfig
+from gateway.config.webhooks import WebhookConfig, named
 
 
 class ConfigError(Exception):
@@ -33,6 +34,7 @@ class Config(Section):
     otp: OtpConfig = Field(default_factory=lambda: OtpConfig())
     retries: RetriesConfig = Field(default_factory=lambda: RetriesConfig())
     limits: LimitsConfig = Field(default_factory=lambda: LimitsConfig())
+    webhook: Annotated[tuple[WebhookConfig, ...], Tuple, AfterValidator(named)] = ()
 
     @field_validator("modem", mode="after")
     @classmethod

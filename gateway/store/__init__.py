@@ -5,6 +5,7 @@ from __future__ import annotations
 from gateway.store.case import Settings, Slot
 from gateway.store.challenges import Challenge, Challenges, ChallengeState, CheckResult, NewChallenge
 from gateway.store.database import Database
+from gateway.store.deliveries import DeadDelivery, Deliveries, Delivery, Ended, Waiting
 from gateway.store.errors import (
     Conflict,
     KeyFileError,
@@ -17,6 +18,7 @@ from gateway.store.errors import (
     StoreLocked,
     StoreNewer,
 )
+from gateway.store.events import Events, StoredEvent, Subscription
 from gateway.store.idempotency import Idempotency, Remembered
 from gateway.store.inbox import InboxStore, Received
 from gateway.store.keys import KeyInfo, Keys
@@ -33,6 +35,11 @@ __all__ = [
     "CheckResult",
     "Conflict",
     "Database",
+    "DeadDelivery",
+    "Deliveries",
+    "Delivery",
+    "Ended",
+    "Events",
     "Idempotency",
     "InboxStore",
     "KeyFileError",
@@ -56,4 +63,7 @@ __all__ = [
     "StoreFull",
     "StoreLocked",
     "StoreNewer",
+    "StoredEvent",
+    "Subscription",
+    "Waiting",
 ]

@@ -12,7 +12,7 @@ from pydantic import TypeAdapter
 from werkzeug.test import TestResponse
 
 from gateway.admission import Admission
-from gateway.api import create_app, inbox, messages, modems, otp, preview
+from gateway.api import create_app, inbox, messages, modems, otp, preview, webhooks
 from gateway.api.operations import Operation
 from gateway.api.shapes import ProblemShape
 from gateway.api.view import ModemAction
@@ -24,6 +24,7 @@ from gateway.messages import Lane
 from gateway.refusals import Unavailable
 from gateway.store import Store
 from gateway.verify import Verify
+from gateway.webhooks import Webhooks
 from hardware.clock import FakeClock
 
 NUMBER = "+447700900123"
@@ -56,6 +57,7 @@ class World:
         self.config: Config = load(path)
         self.clock = FakeClock()
         self.store = Store.open(self.config.gateway.database, self.config.gateway.key_file, self.clock)
+        self.webhooks = Webhooks(self.config.webhook, self.store, self.clock)
         self.woken: list[tuple[str, Lane]] = []
         admission = Admission(self.store, self.config)
         self.intake = Intake(
@@ -73,6 +75,7 @@ class World:
             *preview.operations(self),
             *inbox.operations(self, waiting),
             *modems.operations(self),
+            *webhooks.operations(self),
         )
         self.document: dict[str, Any] = self.app.test_client().get("/openapi.json").get_json()
         self.keys: dict[tuple[str, tuple[str, ...]], str] = {}
