@@ -15,14 +15,16 @@ Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 _UNICAST = ipaddress.IPv6Network("2000::/3")
 """What IANA has given out as global unicast; everything outside it has a special meaning."""
-_CARRIERS = tuple(
-    ipaddress.IPv6Network(network)
-    for network in (
-        "2002::/16",  # 6to4 (RFC 3056): an IPv4 address in the next 32 bits
-        "2001::/32",  # Teredo (RFC 4380): one at the end
+_SPECIAL = tuple(
+    ipaddress.ip_network(network)
+    for network in (  # what Python's own lists lack, in one release or another
+        "192.0.0.0/24",  # protocol assignments (RFC 6890)
+        "192.88.99.0/24",  # 6to4 relays (RFC 7526): deprecated, whoever answers there
+        "2001::/23",  # protocol assignments (RFC 2928); Teredo (RFC 4380), which carries an IPv4 address, among them
+        "2002::/16",  # 6to4 (RFC 3056), which carries one too
+        "3fff::/20",  # documentation (RFC 9637)
     )
 )
-_RELAYS = ipaddress.IPv4Network("192.88.99.0/24")  # 6to4 relays (RFC 7526): deprecated, whoever answers there
 _ISATAP = (0x0000_5EFE, 0x0200_5EFE)  # begin of an interface identifier that ends in an IPv4 address (RFC 5214 6.1)
 _NOWHERE = ipaddress.IPv4Network("0.0.0.0/8")  # Linux takes 0.0.0.0 for this machine
 
@@ -49,14 +51,15 @@ def parse(text: str) -> Address | None:
 
 def reach(address: Address) -> Reach:
     """How far an address reaches."""
+    special = any(address in network for network in _SPECIAL)
     if isinstance(address, ipaddress.IPv4Address):
         if address.is_multicast or address.is_reserved or address in _NOWHERE:
             return Reach.NEVER
-        return Reach.PUBLIC if address.is_global and address not in _RELAYS else Reach.PRIVATE
+        return Reach.PUBLIC if address.is_global and not special else Reach.PRIVATE
     if address.is_multicast or address.is_unspecified:
         return Reach.NEVER
-    carries = any(address in network for network in _CARRIERS) or (int(address) >> 32) & 0xFFFF_FFFF in _ISATAP
-    return Reach.PUBLIC if address in _UNICAST and address.is_global and not carries else Reach.PRIVATE
+    special = special or (int(address) >> 32) & 0xFFFF_FFFF in _ISATAP
+    return Reach.PUBLIC if address in _UNICAST and address.is_global and not special else Reach.PRIVATE
 
 
 def allowed_networks(names: Iterable[str]) -> tuple[Network, ...]:
