@@ -8,6 +8,9 @@ from pathlib import Path
 import pytest
 
 from gateway.config import WebhookConfig
+from gateway.store import Store, Subscription
+from gateway.webhooks import Endpoint
+from hardware.clock import FakeClock
 
 from .receiver import Receiver
 
@@ -39,3 +42,57 @@ def make_hook(tmp_path: Path) -> MakeHook:
         return WebhookConfig.model_validate(values)
 
     return make
+
+
+class Scene:
+    """A store on a fake clock whose events go to receivers, without threads."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder, self.clock = folder, FakeClock()
+        self.store = self._open()
+        self.endpoints: dict[str, Endpoint] = {}
+
+    def _open(self) -> Store:
+        return Store.open(self.folder / "hooks.db", self.folder / "hooks.key", self.clock)
+
+    def add(self, hook: WebhookConfig, *, chance: float = 0.5) -> Endpoint:
+        """An endpoint that gets everything."""
+        events = self.store.events
+        events.subscriptions = (*events.subscriptions, Subscription(hook.name, hook.events, hook.clients))
+        self.endpoints[hook.name] = Endpoint(
+            hook, hook.read_secrets(), self.store.deliveries, self.clock, chance=lambda: chance
+        )
+        return self.endpoints[hook.name]
+
+    def restart(self, *hooks: WebhookConfig) -> None:
+        """The process ends without a word and starts again."""
+        self.close()
+        self.store, self.endpoints = self._open(), {}
+        for hook in hooks:
+            self.add(hook)
+
+    def close(self) -> None:
+        for endpoint in self.endpoints.values():
+            endpoint.stop()
+            endpoint.run()  # ends at once, and closes its connection
+        self.store.close()
+
+    def emit(self, subject: str, kind: str = "message.sent", client: str | None = "shop") -> None:
+        with self.store.database.mark() as cx:
+            self.store.events.emit(cx, kind, client, subject, {"id": subject}, self.clock.now())
+
+    def run(self, seconds: float = 0.0) -> None:
+        """Let every endpoint send what falls due within that simulated time."""
+        end = self.clock.boot() + seconds
+        while True:
+            wait = min(endpoint.turn() for endpoint in self.endpoints.values())
+            if wait > 0 and self.clock.boot() >= end:
+                return
+            self.clock.advance(min(wait, max(0.0, end - self.clock.boot())))
+
+
+@pytest.fixture
+def scene(tmp_path: Path) -> Iterator[Scene]:
+    one = Scene(tmp_path)
+    yield one
+    one.close()
