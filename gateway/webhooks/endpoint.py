@@ -89,6 +89,10 @@ class Endpoint:
         self.stop()
         self._client.abort()
 
+    def close(self) -> None:
+        """Close the connection, once `run` has ended."""
+        self._client.close()
+
     def run(self) -> None:
         """Send until `stop`; survives everything the other side does, and a store that refuses for a while."""
         while not self._stopping.is_set():
@@ -103,7 +107,6 @@ class Endpoint:
                 wait = STORE_WAIT
             if wait > 0 and not self._stopping.is_set():
                 self._woken.wait(wait)
-        self._client.close()
 
     def turn(self) -> float:
         """Send what is due, at most for about a second; returns for how many seconds there is nothing to do."""

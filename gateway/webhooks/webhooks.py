@@ -77,7 +77,11 @@ class Webhooks:
         if not self._joined(grace):
             for endpoint in self.endpoints.values():
                 endpoint.abort()
-        return self._joined(ABORT_GRACE)
+        if not self._joined(ABORT_GRACE):
+            return False
+        for endpoint in self.endpoints.values():
+            endpoint.close()
+        return True
 
     def wake(self, names: Iterable[str]) -> None:
         """Something was queued for these."""

@@ -81,7 +81,8 @@ class World:
         self.keys: dict[tuple[str, tuple[str, ...]], str] = {}
 
     def close(self) -> None:
-        """Close the store."""
+        """Close the store, and connections of webhooks."""
+        self.webhooks.stop(0)
         self.store.close()
 
     # -- what the API sees --------------------------------------------------------------------------------------------

@@ -73,8 +73,7 @@ class Scene:
 
     def close(self) -> None:
         for endpoint in self.endpoints.values():
-            endpoint.stop()
-            endpoint.run()  # ends at once, and closes its connection
+            endpoint.close()
         self.store.close()
 
     def emit(self, subject: str, kind: str = "message.sent", client: str | None = "shop") -> None:

@@ -109,6 +109,16 @@ class Receiver:
         self._server.server_close()
 
 
+def read_request(connection: socket.socket) -> None:
+    """Read a request whose body is {}."""
+    octets = b""
+    while not octets.endswith(b"{}"):
+        come = connection.recv(65536)
+        if not come:
+            raise ConnectionError
+        octets += come
+
+
 class RawServer:
     """Accepts connections and leaves the rest to `serve`, for servers that do not keep to HTTP."""
 

@@ -21,7 +21,7 @@ from cryptography.x509.oid import NameOID
 from gateway.webhooks.client import ANSWER_LIMIT, Answer, Client, Found, NotSent
 
 from .conftest import MakeHook
-from .receiver import RawServer, Receiver, Reply
+from .receiver import RawServer, Receiver, Reply, read_request
 
 HEADERS = {"Content-Type": "application/json"}
 
@@ -48,7 +48,7 @@ def test_one_connection_serves_many_events(receiver: Receiver, make_hook: MakeHo
 
 def test_a_kept_connection_that_the_server_closed_is_opened_anew(make_hook: MakeHook) -> None:
     def serve(connection: socket.socket) -> None:
-        connection.recv(65536)
+        read_request(connection)
         connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok")
 
     server = RawServer(serve)
@@ -193,7 +193,7 @@ def test_a_server_that_drips_does_not_stretch_the_time_limit(make_hook: MakeHook
     ended = threading.Event()
 
     def drip(connection: socket.socket) -> None:
-        connection.recv(65536)
+        read_request(connection)
         connection.sendall(b"HTTP/1.1 200 OK\r\n")
         while not ended.wait(0.1):
             connection.sendall(b"X-Drip: 1\r\n")
@@ -225,7 +225,7 @@ def test_an_endless_answer_is_read_to_a_limit_and_its_status_counts(make_hook: M
     broken_off = threading.Semaphore(0)
 
     def flood(connection: socket.socket) -> None:
-        connection.recv(65536)
+        read_request(connection)
         connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\n\r\n")
         try:
             while True:
@@ -244,7 +244,7 @@ def test_an_endless_answer_is_read_to_a_limit_and_its_status_counts(make_hook: M
 
 def test_a_head_without_end_is_refused(make_hook: MakeHook) -> None:
     def flood(connection: socket.socket) -> None:
-        connection.recv(65536)
+        read_request(connection)
         connection.sendall(b"HTTP/1.1 200 OK\r\n")
         while True:
             connection.sendall(b"X-More: " + b"x" * 1000 + b"\r\n")
@@ -264,7 +264,7 @@ def test_a_head_without_end_is_refused(make_hook: MakeHook) -> None:
 )
 def test_what_is_no_answer_is_said_to_be_none(make_hook: MakeHook, answer: bytes, said: str) -> None:
     def serve(connection: socket.socket) -> None:
-        connection.recv(65536)
+        read_request(connection)
         connection.sendall(answer)
 
     server = RawServer(serve)
