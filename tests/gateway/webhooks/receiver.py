@@ -28,7 +28,7 @@ class Sent:
 
     @property
     def subject(self) -> str:
-        return str(self.document["data"]["id"])
+        return str(self.document["data"].get("id"))
 
 
 @dataclass
@@ -95,10 +95,14 @@ class Receiver:
     def release(self) -> None:
         self._released.set()
 
-    def wait_for(self, count: int, seconds: float = 30.0) -> None:
-        """Until so many requests have come."""
+    def wait_until(self, condition: Callable[[], bool], seconds: float = 30.0) -> None:
+        """Until what has come fulfils a condition."""
         with self._come:
-            assert self._come.wait_for(lambda: len(self.sent) >= count, seconds), f"{len(self.sent)} of {count} came"
+            assert self._come.wait_for(condition, seconds), f"not within {seconds} s; {len(self.sent)} came"
+
+    def wait_for(self, count: int) -> None:
+        """Until so many requests have come."""
+        self.wait_until(lambda: len(self.sent) >= count)
 
     def kinds(self, subject: str) -> list[str]:
         return [one.document["type"] for one in self.sent if one.subject == subject]
