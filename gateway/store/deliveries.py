@@ -110,6 +110,14 @@ class Deliveries:
                 values,
             )
 
+    def hasten(self, endpoint: str, now: Instant) -> int:
+        """An endpoint takes events again: let none wait any longer because it did not. Returns how many there were."""
+        with self._database.mark(synced=False) as cx:
+            return cx.execute(
+                "UPDATE deliveries SET next_at = ? WHERE endpoint = ? AND state = 'waiting' AND next_at > ?",
+                (wall_ms(now), endpoint, wall_ms(now)),
+            ).rowcount
+
     def give_up(self, endpoint: str, now: Instant) -> int:
         """End what waits for longer than it is tried; for an endpoint that does not answer. Returns how many."""
         query = "SELECT 1 FROM deliveries WHERE endpoint = ? AND state = 'waiting' AND until_at <= ? LIMIT 1"

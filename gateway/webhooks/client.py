@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import contextlib
 import http.client
-import io
 import queue
 import socket
 import ssl
@@ -18,16 +17,11 @@ import urllib.parse
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, cast
 
 from gateway.addresses import allowed_networks, parse, refusal
 from gateway.config import WebhookConfig
+from gateway.webhooks.wire import ANSWER_LIMIT, Connection, Wire, left
 
-if TYPE_CHECKING:
-    from _typeshed import WriteableBuffer
-
-ANSWER_LIMIT = 64 * 1024
-"""Octets that are read of an answer, its head included."""
 IDLE = 15.0
 """Seconds for which a connection is kept for the next event; many servers close theirs after 60."""
 _PORTS = {"http": 80, "https": 443}
@@ -63,7 +57,7 @@ class Client:
         self._target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
         self._networks = allowed_networks(hook.allow_private)
         self._tls = ssl.create_default_context(cafile=hook.ca_file) if self._secure else None
-        self._connection: _Connection | None = None
+        self._connection: Connection | None = None
         self._used = 0.0
         self._aborted = threading.Event()
         self._socket: socket.socket | None = None
@@ -105,7 +99,7 @@ class Client:
 
     # -- one exchange -------------------------------------------------------------------------------------------------
 
-    def _exchange(self, connection: _Connection, body: bytes, headers: Mapping[str, str]) -> Answer:
+    def _exchange(self, connection: Connection, body: bytes, headers: Mapping[str, str]) -> Answer:
         self._connection = None  # kept only once the exchange has ended well
         try:
             connection.request("POST", self._target, body, dict(headers))
@@ -122,26 +116,26 @@ class Client:
             connection.close()
         return Answer(response.status, response.headers.get("Retry-After"))
 
-    def _kept(self, deadline: float) -> _Connection | None:
+    def _kept(self, deadline: float) -> Connection | None:
         if self._connection is not None and time.monotonic() - self._used < IDLE:
             self._connection.wire.deadline = deadline
             return self._connection
         self.close()
         return None
 
-    def _open(self, deadline: float) -> _Connection:
+    def _open(self, deadline: float) -> Connection:
         found = self._addresses(deadline)
         failed: OSError = OSError("it has no address")
         for place, (family, address) in enumerate(found):
             try:
-                opened = self._connect(family, address, _left(deadline) / (len(found) - place))
+                opened = self._connect(family, address, left(deadline) / (len(found) - place))
             except ssl.SSLError:
                 raise
             except OSError as error:
                 failed = error
                 continue
-            return _Connection(
-                self._host, self._port, self._standard_port, _Wire(self._secured(opened, deadline), deadline)
+            return Connection(
+                self._host, self._port, self._standard_port, Wire(self._secured(opened, deadline), deadline)
             )
         raise failed
 
@@ -162,7 +156,7 @@ class Client:
         if self._tls is None:
             return opened
         try:
-            opened.settimeout(_left(deadline))
+            opened.settimeout(left(deadline))
             self._socket = secured = self._tls.wrap_socket(
                 opened, server_hostname=self._host.rstrip("."), do_handshake_on_connect=False
             )
@@ -208,7 +202,7 @@ class Client:
         self._go_on()
         threading.Thread(target=look_up, name=f"resolve-{self._hook.name}", daemon=True).start()
         try:
-            found = answers.get(timeout=_left(deadline))
+            found = answers.get(timeout=left(deadline))
         except queue.Empty:
             raise NotSent(f"the name {self._host} was not resolved within {self._hook.timeout:g} s") from None
         if isinstance(found, Exception):
@@ -236,88 +230,3 @@ class Client:
             raise NotSent(f"what {self._host} answered is no HTTP ({type(error).__name__})") from None
         except OSError as error:
             raise NotSent(f"{self._host} cannot be reached: {error.strerror or error}") from None
-
-
-# -- the wire ---------------------------------------------------------------------------------------------------------
-
-
-def _left(deadline: float) -> float:
-    """Seconds until the deadline; raises TimeoutError where it is past."""
-    left = deadline - time.monotonic()
-    if left <= 0:
-        raise TimeoutError
-    return left
-
-
-class _Wire:
-    """What http.client uses of a socket, each step of it within what is left of one deadline."""
-
-    def __init__(self, opened: socket.socket, deadline: float) -> None:
-        self._socket, self.deadline = opened, deadline
-        self._read = self._closing = False
-
-    def sendall(self, octets: bytes) -> None:
-        """Send all of it."""
-        rest = memoryview(octets)
-        while rest:
-            self._socket.settimeout(_left(self.deadline))
-            rest = rest[self._socket.send(rest) :]
-
-    def receive_into(self, buffer: WriteableBuffer) -> int:
-        """Receive what there is."""
-        self._socket.settimeout(_left(self.deadline))
-        return self._socket.recv_into(buffer)
-
-    def makefile(self, _: str) -> io.BufferedReader:
-        """An answer, to be read."""
-        self._read = True
-        return io.BufferedReader(_Octets(self))
-
-    def close(self) -> None:
-        """Close the socket, once the answer that is read from it is closed too."""
-        self._closing = True
-        if not self._read:
-            self._socket.close()
-
-    def answer_closed(self) -> None:
-        """The answer was read."""
-        self._read = False
-        if self._closing:
-            self._socket.close()
-
-
-class _Octets(io.RawIOBase):
-    """The octets of one answer, at most `ANSWER_LIMIT`."""
-
-    def __init__(self, wire: _Wire) -> None:
-        self._wire, self._room = wire, ANSWER_LIMIT
-
-    def close(self) -> None:
-        """Read no more."""
-        if not self.closed:
-            super().close()
-            self._wire.answer_closed()
-
-    def readable(self) -> bool:
-        """It is."""
-        return True
-
-    def readinto(self, buffer: WriteableBuffer) -> int:
-        """See io.RawIOBase; raises HTTPException where the answer is too long."""
-        if self._room <= 0:
-            raise http.client.HTTPException("the answer is too long")
-        count = self._wire.receive_into(memoryview(buffer)[: self._room])
-        self._room -= count
-        return count
-
-
-class _Connection(http.client.HTTPConnection):
-    """HTTP over a wire that is there already; never opens another one."""
-
-    auto_open = 0
-
-    def __init__(self, host: str, port: int, standard_port: int, wire: _Wire) -> None:
-        super().__init__(host, port)
-        self.default_port = standard_port  # the Host header names the port only where it is another one
-        self.wire = wire
-        self.sock = cast(socket.socket, wire)

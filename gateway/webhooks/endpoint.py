@@ -57,6 +57,7 @@ class Endpoint:
         self._client = client or Client(hook)
         self._stopping, self._woken = threading.Event(), threading.Event()
         self._paused_boot = 0.0
+        self._failed: set[int] = set()  # deliveries that failed since one was taken
         self._state = EndpointState()
 
     @property
@@ -118,6 +119,7 @@ class Endpoint:
         if not due:
             return LONGEST_WAIT if upcoming is None else min(max(upcoming / 1000 - now.wall, 0.0), LONGEST_WAIT)
         ended: list[Ended] = []
+        was_down = len(self._failed) >= rules.EVENTS_BEFORE_PAUSE
         begun = self._clock.boot()
         for delivery in due:
             outcome = self._send(delivery)
@@ -130,6 +132,8 @@ class Endpoint:
         self._deliveries.end(ended, self._clock.now())
         if self._state.failures:
             self._deliveries.give_up(self.name, self._clock.now())
+        elif was_down:
+            self._deliveries.hasten(self.name, self._clock.now())
         return 0.0
 
     def _send(self, delivery: Delivery) -> Ended | None:
@@ -148,22 +152,28 @@ class Endpoint:
             verdict = rules.judge(status, answer.retry_after, self._clock.now().wall)
         now = self._clock.now()
         verdict = rules.again(verdict, delivery.attempts, delivery.until_at / 1000 - now.wall, self._chance())
-        self._note(verdict, f"event {event.id} ({event.kind})", number)
+        self._note(verdict, delivery)
         next_at = round((now.wall + verdict.wait) * 1000)
         return Ended(delivery.id, verdict.state, next_at, status, verdict.error)
 
-    def _note(self, verdict: rules.Verdict, what: str, number: int) -> None:
+    def _note(self, verdict: rules.Verdict, delivery: Delivery) -> None:
         now = self._clock.now()
         if verdict.error is None:
+            self._failed.clear()
             if self._state.failures:
                 log.info("webhook %s takes events again", self.name)
             self._state = replace(self._state, failures=0, last_delivery_at=now.wall)
             return
         failures = self._state.failures + 1
         self._state = replace(self._state, failures=failures, last_error=verdict.error, last_error_at=now.wall)
-        pause = rules.pause(failures, verdict, self._chance())
+        self._failed.add(delivery.id)
+        pause = rules.pause(len(self._failed), verdict, self._chance())
         self._paused_boot = now.boot + pause
         after = f"nothing is sent there for {pause:.0f} s" if pause else f"tried again in {verdict.wait:.0f} s"
         if verdict.state == "dead":
             after = "given up; it can be replayed"
-        log.warning("webhook %s: %s, attempt %d: %s; %s", self.name, what, number, verdict.error, after)
+        event, number = delivery.event, delivery.attempts + 1
+        log.warning(
+            "webhook %s: event %d (%s), attempt %d: %s; %s",
+            *(self.name, event.id, event.kind, number, verdict.error, after),
+        )

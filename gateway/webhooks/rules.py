@@ -11,8 +11,9 @@ from typing import Literal
 SCHEDULE = (1.0, 5.0, 30.0, 120.0, 600.0, 1800.0, 3600.0)
 """Seconds before a delivery is tried again; the last one repeats."""
 PAUSES = (5.0, 15.0, 60.0, 300.0)
-"""Seconds for which an endpoint is left alone after failures in a row; the last one repeats."""
-FAILURES_BEFORE_PAUSE = 3
+"""Seconds for which an endpoint is left alone that takes nothing; the last one repeats."""
+EVENTS_BEFORE_PAUSE = 3
+"""Different events that fail before it is the endpoint that is at fault, and not what one of them says."""
 JITTER = 0.1
 _WAIT_IS_MEANT = frozenset({HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.SERVICE_UNAVAILABLE})
 
@@ -57,11 +58,14 @@ def again(verdict: Verdict, attempts: int, left: float, chance: float) -> Verdic
     return Verdict(state, verdict.error, wait, verdict.asked)
 
 
-def pause(failures: int, verdict: Verdict, chance: float) -> float:
-    """Seconds for which the endpoint is left alone after `failures` in a row; 0: not at all."""
+def pause(failed: int, verdict: Verdict, chance: float) -> float:
+    """Seconds for which the endpoint is left alone; 0: not at all.
+
+    `failed` is how many different events have failed since one was taken.
+    """
     wait = 0.0
-    if failures >= FAILURES_BEFORE_PAUSE:
-        step = min(failures - FAILURES_BEFORE_PAUSE, len(PAUSES) - 1)
+    if failed >= EVENTS_BEFORE_PAUSE:
+        step = min(failed - EVENTS_BEFORE_PAUSE, len(PAUSES) - 1)
         wait = PAUSES[step] * (1 + JITTER * (2 * chance - 1))
     return max(wait, verdict.asked or 0.0)
 

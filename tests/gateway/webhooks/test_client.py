@@ -18,7 +18,8 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
-from gateway.webhooks.client import ANSWER_LIMIT, Answer, Client, Found, NotSent
+from gateway.webhooks.client import Answer, Client, Found, NotSent
+from gateway.webhooks.wire import ANSWER_LIMIT
 
 from .conftest import MakeHook
 from .receiver import RawServer, Receiver, Reply, read_request

@@ -189,6 +189,34 @@ def test_an_event_that_is_refused_for_what_it_says_holds_up_nothing_else(
     assert scene.endpoints["hook1"].state.paused_until is None
 
 
+def test_one_event_that_always_fails_never_pauses_the_endpoint(
+    scene: Scene, receiver: Receiver, make_hook: MakeHook
+) -> None:
+    endpoint = scene.add(make_hook(receiver.port))
+    receiver.answer = lambda sent: Reply(500 if sent.subject == "bad" else 200)
+    scene.emit("bad")
+    scene.run(6000)
+    assert (len(receiver.sent), endpoint.state.failures, endpoint.state.paused_until) == (7, 7, None)
+    scene.emit("good")
+    scene.run()
+    assert receiver.sent[-1].subject == "good"
+
+
+def test_what_waits_is_sent_as_soon_as_an_endpoint_takes_something_again(
+    scene: Scene, receiver: Receiver, make_hook: MakeHook
+) -> None:
+    scene.add(make_hook(receiver.port))
+    receiver.answer = lambda _: Reply(500)
+    for number in range(4):
+        scene.emit(f"m{number}")
+    scene.run(20_000)  # each of them waits for an hour after its next attempt
+    receiver.answer = lambda _: Reply()
+    scene.emit("new")
+    scene.run(PAUSES[-1])
+    assert {sent.subject for sent in receiver.sent[-5:]} == {"m0", "m1", "m2", "m3", "new"}
+    assert scene.store.deliveries.counts() == {}
+
+
 def test_gone_ends_an_event_at_once_and_the_next_one_of_its_message_goes_on(
     scene: Scene, receiver: Receiver, make_hook: MakeHook
 ) -> None:
@@ -215,7 +243,7 @@ def test_a_pause_that_is_asked_for_is_kept(scene: Scene, receiver: Receiver, mak
     assert [sent.subject for sent in receiver.sent[1:]] == ["m2", "m1"]
 
 
-def test_failures_in_a_row_pause_the_endpoint_and_success_ends_that(
+def test_events_that_fail_one_after_the_other_pause_the_endpoint_and_success_ends_that(
     scene: Scene, receiver: Receiver, make_hook: MakeHook, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.INFO)

@@ -99,5 +99,5 @@ def test_a_long_retry_after_leaves_one_last_try() -> None:
     assert (verdict.state, verdict.wait) == ("waiting", 3600)
 
 
-def test_an_endpoint_is_left_alone_after_three_failures_in_a_row() -> None:
-    assert [pause(failures, FAILED, 0.5) for failures in range(1, 9)] == [0, 0, *PAUSES, PAUSES[-1], PAUSES[-1]]
+def test_an_endpoint_is_left_alone_after_three_events_that_failed() -> None:
+    assert [pause(failed, FAILED, 0.5) for failed in range(1, 9)] == [0, 0, *PAUSES, PAUSES[-1], PAUSES[-1]]
