@@ -30,6 +30,7 @@ SWEEP_EVERY = 60.0  # seconds between sweeps of the storages: indications get lo
 NOT_READY_WAIT = 5.0  # seconds between looks at a modem that waits for its SIM, the network or a person
 RECOVERIES_BEFORE_RADIO, RECOVERIES_BEFORE_RESET = 3, 6  # in a row, before the radio and then the modem are restarted
 SHORTEST_PART = 0.01  # seconds: a simulated modem may take no time at all
+ON_THE_WAY = ("opening", "configuring")  # states that lead to another one at once
 REOPEN_WAITS = (0.25, 0.5, 1.0, 2.0, 5.0)  # seconds before the port is opened again; the last one repeats
 
 
@@ -55,7 +56,8 @@ class ModemWorker:
     ) -> None:
         self.name = view.name
         self._wait = wait
-        self._view = view
+        self._view, self._store = view, store
+        self._told: str | None = None  # the state that event streams and webhooks heard of last
         self._open_port, self._make_modem, self._clock, self._others = open_port, make_modem, clock, others
         self._sink = ModemInbox(view.name, store, clock, others.planned)
         self._sender = Sender(store, others, self._sink, clock, retries, lambda: self._view, allowance)
@@ -315,6 +317,27 @@ class ModemWorker:
         if turned or before.state != self._view.state:
             why = f": {self._view.reason}" if self._view.reason else ""
             log.info("modem %s is %s%s", self.name, self._view.state, why)
+        self._tell()
+
+    def _tell(self) -> None:
+        """Event streams and webhooks hear of a state that is new and meant to last; not of a pause while stopping."""
+        view = self.view
+        if view.state in (self._told, *ON_THE_WAY) or self._stopping.is_set():
+            return
+        body = {
+            "name": view.name,
+            "state": view.state,
+            "reason": view.reason,
+            "advice": view.advice,
+            "operator": view.operator,
+            "signal_dbm": view.signal_dbm,
+        }
+        try:
+            with self._store.database.mark(synced=False) as cx:
+                self._store.events.emit(cx, f"modem.{view.state}", None, self.name, body, self._clock.now())
+            self._told = view.state
+        except StoreError as error:  # told with the next snapshot
+            log.warning("modem %s: that it is %s could not be told yet: %s", self.name, view.state, error)
 
 
 def _lanes(view: ModemView) -> tuple[bool, ...]:

@@ -32,6 +32,7 @@ from gateway.scheduler import Scheduler, Timing
 from gateway.store import Keep, Settings, Store
 from gateway.texts import zone_of
 from gateway.verify import Verify
+from gateway.webhooks import Webhooks
 from hardware.clock import Clock
 from hardware.discovery import open_port
 from hardware.errors import HardwareError
@@ -45,6 +46,7 @@ SWITCH_INTERVAL = 0.0005  # seconds; CPython's 5 ms would let one busy request h
 CONNECTION_LIMIT = 2_000
 USSD_WAIT, RESTART_WAIT = 75.0, 60.0  # seconds that an operator's request may take, the submit before it included
 ASK_AGAIN = 10.0  # seconds after which asking again makes sense
+WEBHOOK_GRACE = 2.0  # seconds for an exchange under way; what is broken off is sent again after the next start
 FIRST_NUMBER = 447_700_900_150  # the simulated SIMs' numbers follow it, in a range kept free for drama
 
 T = TypeVar("T")
@@ -69,6 +71,7 @@ class Service:
 
     def _build(self) -> None:
         config = self.config
+        self.webhooks = Webhooks(config.webhook, self.store, self.clock)
         self.fleet = Fleet(prefix for modem in config.modem for prefix in modem.prefixes)
         self.scheduler = Scheduler(
             self.store,
@@ -117,17 +120,19 @@ class Service:
         self.store.outbox.reroute(self.fleet.prefixes())
         log.info("recovered %s", recovered)
         journal.started(self.store.audit, self.config, now)
+        self.webhooks.start()
         self.fleet.start()
         self.scheduler.start()
         threading.Thread(target=self._server.run, name="web", daemon=True).start()
 
     def stop(self, grace: float = 10.0) -> bool:
-        """Stop taking requests, finish what is on the air, close; False where a modem did not finish in time."""
+        """Stop taking requests, finish what is on the air, close; False where a thread did not end in time."""
         self._end_waits()
         self._server.task_dispatcher.shutdown(timeout=int(grace))  # requests under way end before their sockets do
         self._server.close()
         self.scheduler.stop()
         finished = self.fleet.stop(grace)
+        finished = self.webhooks.stop(WEBHOOK_GRACE) and finished
         if self._simulator is not None and self._links is not None:
             self._simulator.stop()
             self._links.cleanup()

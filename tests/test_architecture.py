@@ -20,7 +20,9 @@ PACKAGES = ("hardware", "gateway")
 
 PURE = frozenset({"hardware.errors", "hardware.pdu"})
 """What rules and values of the gateway may use of the hardware side."""
-VALUES = frozenset({"gateway.messages", "gateway.quantities", "gateway.refusals", "gateway.scopes"})
+VALUES = frozenset(
+    {"gateway.addresses", "gateway.messages", "gateway.quantities", "gateway.refusals", "gateway.scopes"}
+)
 TO_MODEMS = frozenset(
     {
         "hardware.at.channel",
@@ -71,6 +73,7 @@ ALLOWED: dict[str, frozenset[str]] = {
     ),
     # The simulator reads and writes octets by itself: a codec checked against itself proves nothing.
     "hardware.simulator": frozenset({"hardware.errors", "hardware.clock", "hardware.transport"}),
+    "gateway.addresses": frozenset(),
     "gateway.messages": frozenset(),
     "gateway.codes": frozenset(),
     "gateway.quantities": frozenset(),
@@ -189,8 +192,10 @@ ALLOWED: dict[str, frozenset[str]] = {
         "gateway.requests",
         "gateway.store",
         "gateway.verify",
+        "gateway.webhooks",
         "hardware.clock",
     },
+    "gateway.webhooks": VALUES | {"gateway.config", "gateway.store", "hardware.clock"},
     "gateway.submission": VALUES | TO_MODEMS,
     "gateway.incoming": VALUES | TO_MODEMS | {"gateway.store"},
     "gateway.sending": VALUES
@@ -240,14 +245,22 @@ OWNERS: dict[str, frozenset[str]] = {
     "fcntl": frozenset({"gateway.store.database", "hardware.serial_port", "hardware.simulator"}),
     "flask": frozenset({"gateway.api"}),
     "gsmmodem": frozenset({"hardware.errors", "hardware.pdu"}),
-    "http.client": frozenset({"gateway.cli.client"}),
+    "http.client": frozenset({"gateway.cli.client", "gateway.webhooks"}),
     "phonenumbers": frozenset({"gateway.numbers", "gateway.limits", "gateway.config", "gateway.cli.demo"}),
     "rich": frozenset({"gateway.cli"}),
     "selectors": frozenset({"hardware.serial_port", "hardware.simulator"}),
     "serial": frozenset({"hardware.serial_port", "hardware.discovery"}),
-    "socket": frozenset({"hardware.serial_port", "gateway.service", "gateway.tls"}),
+    "socket": frozenset({"hardware.serial_port", "gateway.service", "gateway.tls", "gateway.webhooks"}),
     "sqlite_utils": frozenset({"gateway.store.database", "gateway.store.migrations"}),
-    "ssl": frozenset({"gateway.certificates", "gateway.cli.client", "gateway.tls"}),
+    "ssl": frozenset(
+        {
+            "gateway.certificates",
+            "gateway.cli.client",
+            "gateway.config.webhooks",
+            "gateway.tls",
+            "gateway.webhooks.client",
+        }
+    ),
     "subprocess": frozenset(),
     "termios": frozenset({"hardware.serial_port", "hardware.simulator"}),
     "urllib.request": frozenset(),
@@ -263,7 +276,9 @@ CALL_OWNERS: dict[str, frozenset[str]] = {
     "datetime.utcnow": frozenset(),
     "date.today": frozenset(),
     "time.sleep": frozenset({"gateway.cli"}),
-    "threading.Thread": frozenset({"gateway.fleet", "gateway.scheduler", "gateway.service", "hardware.simulator"}),
+    "threading.Thread": frozenset(
+        {"gateway.fleet", "gateway.scheduler", "gateway.service", "gateway.webhooks", "hardware.simulator"}
+    ),
     "os.fork": frozenset(),
     "os.system": frozenset(),
 }

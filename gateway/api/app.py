@@ -20,6 +20,7 @@ from gateway.api import (
     preview,
     privacy,
     problems,
+    webhooks,
 )
 from gateway.api.auth import Authenticator
 from gateway.api.operations import BODY_LIMIT, JSON, Operation, encode, register
@@ -47,6 +48,7 @@ def create_app(service: ServiceView) -> Flask:
         *privacy.operations(service),
         *audit.operations(service),
         *keys.operations(service),
+        *webhooks.operations(service),
     )
     app.extensions["simwire.operations"] = operations
     for operation in operations:

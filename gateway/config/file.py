@@ -7,13 +7,14 @@ import tomllib
 from pathlib import Path
 from typing import Annotated, get_args
 
-from pydantic import BaseModel, Field, ValidationError, field_validator
+from pydantic import AfterValidator, BaseModel, Field, ValidationError, field_validator
 from pydantic_core import ErrorDetails
 
 from gateway.config.fields import Section, Tuple
 from gateway.config.limits import LimitsConfig, OptOutConfig
 from gateway.config.retention import RetentionConfig
 from gateway.config.sections import ApiConfig, GatewayConfig, MessagesConfig, ModemConfig, OtpConfig, RetriesConfig
+from gateway.config.webhooks import WebhookConfig, named
 from gateway.templates import TemplateError
 
 
@@ -37,6 +38,7 @@ class Config(Section):
     limits: LimitsConfig = Field(default_factory=lambda: LimitsConfig())
     retention: RetentionConfig = Field(default_factory=lambda: RetentionConfig())
     opt_out: OptOutConfig = Field(default_factory=lambda: OptOutConfig())
+    webhook: Annotated[tuple[WebhookConfig, ...], Tuple, AfterValidator(named)] = ()
 
     @field_validator("modem", mode="after")
     @classmethod

@@ -10,6 +10,7 @@ from gateway.store.challenge import Challenge, ChallengeState, CheckResult, NewC
 from gateway.store.challenges import Challenges
 from gateway.store.claims import queue_of
 from gateway.store.database import Database
+from gateway.store.deliveries import DeadDelivery, Deliveries, Delivery, Ended, Waiting
 from gateway.store.dossier import PAGE, Page
 from gateway.store.erasure import Erased
 from gateway.store.errors import (
@@ -24,6 +25,7 @@ from gateway.store.errors import (
     StoreLocked,
     StoreNewer,
 )
+from gateway.store.events import Events, StoredEvent, Subscription
 from gateway.store.guesses import Guesses
 from gateway.store.idempotency import Idempotency, Remembered
 from gateway.store.inbox import InboxStore, Received
@@ -57,6 +59,11 @@ __all__ = [
     "Database",
     "Guesses",
     "Erased",
+    "DeadDelivery",
+    "Deliveries",
+    "Delivery",
+    "Ended",
+    "Events",
     "Idempotency",
     "InboxStore",
     "Keep",
@@ -89,4 +96,7 @@ __all__ = [
     "type_for",
     "SimUsage",
     "Verdict",
+    "StoredEvent",
+    "Subscription",
+    "Waiting",
 ]

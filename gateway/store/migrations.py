@@ -283,7 +283,7 @@ CREATE TABLE events (
 
 _DELIVERIES = """
 CREATE TABLE deliveries (
-    id INTEGER PRIMARY KEY,
+    id INTEGER PRIMARY KEY,           -- the order of one endpoint's events
     event INTEGER NOT NULL REFERENCES events(id),
     endpoint TEXT NOT NULL,           -- name of a configured webhook
     subject TEXT NOT NULL,            -- events of one subject arrive in order
@@ -392,7 +392,8 @@ def _trust(db: SchemaDatabase) -> None:
         ),
         "CREATE INDEX deliveries_due ON deliveries(endpoint, next_at) WHERE state = 'waiting'",
         "CREATE INDEX deliveries_order ON deliveries(endpoint, subject, id) WHERE state = 'waiting'",
-        "CREATE INDEX deliveries_dead ON deliveries(done_at) WHERE state = 'dead'",
+        "CREATE INDEX deliveries_dead ON deliveries(endpoint) WHERE state = 'dead'",
+        "CREATE INDEX deliveries_ended ON deliveries(done_at) WHERE done_at IS NOT NULL",
         "CREATE INDEX deliveries_event ON deliveries(event)",
         # Those that wait for their time to be caught do not count as queue.
         "CREATE INDEX messages_caught ON messages(seq) WHERE final = 0 AND delivery = 2",

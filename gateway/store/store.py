@@ -10,6 +10,7 @@ from gateway.store.case import Settings
 from gateway.store.challenges import Challenges
 from gateway.store.cipher import Cipher
 from gateway.store.database import RESERVE, Database
+from gateway.store.deliveries import Deliveries
 from gateway.store.dossier import Dossier
 from gateway.store.erasure import Erasure
 from gateway.store.events import Events
@@ -31,6 +32,7 @@ class Store:
         self.database = database
         self.cipher: Cipher = database.cipher
         self.events = Events(database)
+        self.deliveries = Deliveries(database, self.events)
         self.outbox = Outbox(database, settings, self.events)
         self.challenges = Challenges(database, self.outbox, self.events, settings)
         self.outbox.also_expires.append(self.challenges.expire_due)

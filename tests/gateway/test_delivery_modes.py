@@ -94,7 +94,8 @@ def test_a_caught_message_is_delivered_at_once_and_nothing_leaves(rig: Make) -> 
     assert (caught.to, caught.message_id, caught.code) == (ANYBODY, message.id, "482913")
     assert caught.text == "Your code is 482913"
     assert gateway.store.outbox.queue_depth() == 0
-    assert [event.kind for event in gateway.store.events.after(0)] == ["message.delivered"]
+    told = [event.kind for event in gateway.store.events.after(0) if not event.kind.startswith("modem.")]
+    assert told == ["message.delivered"]
 
 
 def test_a_caught_code_is_not_sent_again_and_its_text_is_erased_with_its_challenge(rig: Make) -> None:

@@ -25,6 +25,7 @@ from gateway.refusals import Unavailable
 from gateway.service import settings_of
 from gateway.store import Store
 from gateway.verify import Verify
+from gateway.webhooks import Webhooks
 from hardware.clock import FakeClock
 
 NUMBER = "+447700900123"
@@ -58,6 +59,7 @@ class World:
         self.clock = FakeClock()
         gateway = self.config.gateway
         self.store = Store.open(gateway.database, gateway.key_file, self.clock, settings_of(self.config))
+        self.webhooks = Webhooks(self.config.webhook, self.store, self.clock)
         self.woken: list[tuple[str, Lane]] = []
         self.views = [ModemView("sim1", "ready", model="E1750"), ModemView("sim2", "absent", prefixes=("+33",))]
         admission = Admission(self.store, self.config, self.clock, lambda: self.views)
@@ -74,7 +76,8 @@ class World:
         self.keys: dict[tuple[str, tuple[str, ...]], str] = {}
 
     def close(self) -> None:
-        """Close the store."""
+        """Close the store, and connections of webhooks."""
+        self.webhooks.stop(0)
         self.store.close()
 
     # -- what the API sees --------------------------------------------------------------------------------------------
