@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from flask import Flask, Response
 
-from gateway.api import docs, health, inbox, messages, modems, openapi, otp, preview, problems
+from gateway.api import docs, events, health, inbox, messages, modems, openapi, otp, preview, problems
 from gateway.api.auth import Authenticator
 from gateway.api.operations import BODY_LIMIT, JSON, Operation, encode, register
 from gateway.api.view import ServiceView
@@ -23,6 +23,7 @@ def create_app(service: ServiceView) -> Flask:
         *preview.operations(service),
         *inbox.operations(service, waiting),
         *modems.operations(service),
+        *events.operations(service, waiting),
     )
     for operation in operations:
         register(app, operation, authenticator)

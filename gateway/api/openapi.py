@@ -9,7 +9,7 @@ from typing import Any
 from pydantic import BaseModel
 from pydantic.json_schema import JsonSchemaMode, models_json_schema
 
-from gateway.api.operations import BODY_LIMIT, Operation
+from gateway.api.operations import BODY_LIMIT, EVENT_STREAM, Operation
 from gateway.api.problems import PROBLEM
 from gateway.api.shapes import Live, ProblemShape, Ready, Shape
 from gateway.once import LONGEST_KEY
@@ -75,6 +75,13 @@ _IDEMPOTENCY_KEY: Json = {
     "description": "The same key with the same request is done once, and answered the same way for 24 hours",
 }
 
+_LAST_EVENT_ID: Json = {
+    "name": "Last-Event-ID",
+    "in": "header",
+    "schema": {"type": "string", "pattern": "^[0-9]{1,18}$"},
+    "description": "The id of the last event that was seen; the next one after it is the first (WHATWG HTML 9.2)",
+}
+
 
 def _mode(model: type[BaseModel]) -> JsonSchemaMode:
     return "serialization" if issubclass(model, Shape) else "validation"
@@ -95,11 +102,12 @@ def _operation(operation: Operation, refs: dict[type[BaseModel], Json]) -> Json:
                 for one in operation.query
             ),
             *((_IDEMPOTENCY_KEY,) if operation.once else ()),
+            *((_LAST_EVENT_ID,) if operation.content_type == EVENT_STREAM else ()),
         ],
         "responses": {
             str(operation.status): {
                 "description": operation.answer.__doc__,
-                "content": {"application/json": {"schema": shapes[0] if len(shapes) == 1 else {"oneOf": shapes}}},
+                "content": {operation.content_type: {"schema": shapes[0] if len(shapes) == 1 else {"oneOf": shapes}}},
             },
             **{str(status): _problem(status, refs) for status in _refusals(operation)},
         },

@@ -17,6 +17,7 @@ from gateway.store.errors import (
     StoreLocked,
     StoreNewer,
 )
+from gateway.store.events import Sight, StoredEvent
 from gateway.store.idempotency import Idempotency, Remembered
 from gateway.store.inbox import InboxStore, Received
 from gateway.store.keys import KeyInfo, Keys
@@ -46,6 +47,7 @@ __all__ = [
     "Remembered",
     "ReportOutcome",
     "Settings",
+    "Sight",
     "Slot",
     "StaleAttempt",
     "Store",
@@ -56,4 +58,5 @@ __all__ = [
     "StoreFull",
     "StoreLocked",
     "StoreNewer",
+    "StoredEvent",
 ]

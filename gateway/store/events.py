@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from gateway.messages import Json
@@ -38,6 +38,19 @@ class Subscription:
 
 
 @dataclass(frozen=True, slots=True)
+class Sight:
+    """Which events a reader may see, and wants to."""
+
+    client: str | None
+    """Only this client's; None: everybody's."""
+    inbox: bool = False
+    """Whether it sees received messages, which belong to no client."""
+    modems: bool = False
+    kinds: tuple[str, ...] = ("*",)
+    """Kinds like `message.delivered`, or groups like `message.*`."""
+
+
+@dataclass(frozen=True, slots=True)
 class StoredEvent:
     """An event as it is kept."""
 
@@ -58,6 +71,8 @@ class Events:
         self._waiters = Waiters()
         self.subscriptions: tuple[Subscription, ...] = ()
         """The webhooks of the configuration; set once, before anything is stored."""
+        self.on_event: Callable[[str, Json], None] = lambda _kind, _body: None
+        """Called with each event after its commit, on the thread that made it."""
 
     def emit(
         self, cx: sqlite3.Connection, kind: str, client: str | None, subject: str, body: Json, now: Instant
@@ -78,13 +93,33 @@ class Events:
                         wall_ms(now) + ms(DELIVERED_FOR),
                     ),
                 )
-        self._database.after_commit(self._tell)
+        self._database.after_commit(lambda: self._tell(kind, body))
 
     def after(self, event_id: int, limit: int = 100) -> list[StoredEvent]:
         """The events behind that one, oldest first."""
         with self._database.read() as cx:
             rows = cx.execute("SELECT * FROM events WHERE id > ? ORDER BY id LIMIT ?", (event_id, limit)).fetchall()
         return [self.event(row) for row in rows]
+
+    def seen(self, event_id: int, sight: Sight, limit: int = 100) -> tuple[list[StoredEvent], int]:
+        """What a reader sees behind that event, oldest first, and the id up to which that is everything.
+
+        Ids are given in the order of commits, by the one connection that writes: nothing comes later with a lesser id.
+        """
+        wanted = " OR ".join("kind GLOB ?" for _ in sight.kinds)
+        query = (
+            "SELECT * FROM events WHERE id > ? AND id <= ?"  # noqa: S608 - no input in it
+            " AND CASE WHEN kind GLOB 'inbox.*' THEN ? WHEN kind GLOB 'modem.*' THEN ? ELSE ? IS NULL OR client = ? END"
+            f" AND ({wanted}) ORDER BY id LIMIT ?"
+        )
+        with self._database.read() as cx:
+            newest = cx.execute("SELECT coalesce(max(id), 0) FROM events").fetchone()[0]
+            rows = cx.execute(
+                query,
+                (event_id, newest, sight.inbox, sight.modems, sight.client, sight.client, *sight.kinds, limit),
+            ).fetchall()
+        upto = rows[-1]["id"] if len(rows) == limit else max(event_id, newest)
+        return [self.event(row) for row in rows], upto
 
     def span(self) -> tuple[int, int]:
         """The oldest and the newest id that are kept; (0, 0) where there is none."""
@@ -105,8 +140,9 @@ class Events:
         body = json.loads(self._cipher.unseal(row["body"], f"events.body {row['subject']}"))
         return StoredEvent(row["id"], row["at"], row["kind"], row["client"], row["subject"], body)
 
-    def _tell(self) -> None:
+    def _tell(self, kind: str, body: Json) -> None:
         self._waiters.tell(_TOLD)
+        self.on_event(kind, body)
 
 
 _TOLD: Sequence[str] = (_NEWS,)
