@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from flask import Flask, Response
 
-from gateway.api import docs, events, health, inbox, messages, modems, openapi, otp, preview, problems
+from gateway.api import docs, events, health, inbox, messages, modems, openapi, otp, preview, problems, stats
 from gateway.api.auth import Authenticator
 from gateway.api.operations import BODY_LIMIT, JSON, Operation, encode, register
 from gateway.api.view import ServiceView
@@ -24,6 +24,7 @@ def create_app(service: ServiceView) -> Flask:
         *inbox.operations(service, waiting),
         *modems.operations(service),
         *events.operations(service, waiting),
+        *stats.operations(service),
     )
     for operation in operations:
         register(app, operation, authenticator)

@@ -25,6 +25,7 @@ from gateway.store.matching import ReportOutcome
 from gateway.store.outbox import Outbox
 from gateway.store.pins import PinAttempts
 from gateway.store.queries import MessageFilter
+from gateway.store.stats import Group, Statistics, percentile
 from gateway.store.store import Store
 
 __all__ = [
@@ -34,6 +35,7 @@ __all__ = [
     "CheckResult",
     "Conflict",
     "Database",
+    "Group",
     "Idempotency",
     "InboxStore",
     "KeyFileError",
@@ -50,6 +52,7 @@ __all__ = [
     "Sight",
     "Slot",
     "StaleAttempt",
+    "Statistics",
     "Store",
     "StoreBusy",
     "StoreDamaged",
@@ -59,4 +62,5 @@ __all__ = [
     "StoreLocked",
     "StoreNewer",
     "StoredEvent",
+    "percentile",
 ]

@@ -35,6 +35,12 @@ def new_id(now: Instant) -> str:
     return str(uuid.UUID(int=value))
 
 
+def id_floor(moment: int) -> str:
+    """The least id that `new_id` may give at that Unix millisecond."""
+    digits = f"{max(0, moment) & (1 << 48) - 1:012x}"
+    return f"{digits[:8]}-{digits[8:]}"
+
+
 def recipient_tail(number: str) -> str:
     """The digits by which numbers are compared: the last eight, whatever form the network gives them."""
     return "".join(c for c in number if c in "0123456789*#abc")[-8:]

@@ -14,6 +14,7 @@ from gateway.store.inbox import InboxStore
 from gateway.store.keys import Keys
 from gateway.store.outbox import Outbox
 from gateway.store.pins import PinAttempts
+from gateway.store.stats import Stats
 from hardware.clock import Clock
 
 
@@ -29,6 +30,7 @@ class Store:
         self.outbox.also_expires.append(self.challenges.expire_due)
         self.inbox = InboxStore(database, self.events)
         self.keys = Keys(database)
+        self.stats = Stats(database)
         self.pins = PinAttempts(database)
         self.idempotency = Idempotency(database)
 

@@ -12,7 +12,7 @@ from pydantic import TypeAdapter
 from werkzeug.test import TestResponse
 
 from gateway.admission import Admission
-from gateway.api import create_app, events, inbox, messages, modems, otp, preview
+from gateway.api import create_app, events, inbox, messages, modems, otp, preview, stats
 from gateway.api.operations import Operation
 from gateway.api.shapes import ProblemShape
 from gateway.api.view import ModemAction
@@ -75,6 +75,7 @@ class World:
             *inbox.operations(self, waiting),
             *modems.operations(self),
             *events.operations(self, waiting),
+            *stats.operations(self),
         )
         self.document: dict[str, Any] = self.app.test_client().get("/openapi.json").get_json()
         self.keys: dict[tuple[str, tuple[str, ...]], str] = {}

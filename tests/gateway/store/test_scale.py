@@ -11,7 +11,7 @@ from dataclasses import replace
 import pytest
 
 from gateway.messages import Lane, MessageState
-from gateway.store import MessageFilter
+from gateway.store import MessageFilter, Sight
 
 from .bench import ANY, CODE, ONE, PLANNED, TWO, Bench, slot
 
@@ -112,6 +112,9 @@ HOT = {
     "list by number": lambda bench: bench.store.outbox.list(MessageFilter("shop", to="+44")),
     "list by tag": lambda bench: bench.store.outbox.list(MessageFilter("shop", tag="t")),
     "code": lambda bench: bench.add_code(),
+    "events": lambda bench: bench.store.events.seen(1, Sight("shop", kinds=("message.*",))),
+    "stats": lambda bench: bench.store.stats.window(60, bench.now),
+    "stats of a client": lambda bench: bench.store.stats.window(60, bench.now, "shop"),
     "incomplete": lambda bench: bench.store.inbox.release_incomplete(bench.now),
 }
 
