@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from gateway.messages import Lane
 
+MODEM_STATES = ("absent", "opening", "locked", "configuring", "searching", "ready", "denied", "paused", "failed")
 READY = "ready"
 PAUSED = "paused"
 
@@ -17,7 +18,7 @@ class ModemView:
 
     name: str
     state: str
-    """absent, opening, locked, configuring, searching, ready, denied, paused or failed."""
+    """One of `MODEM_STATES`."""
     reason: str | None = None
     advice: str | None = None
     """What a person can do about it."""

@@ -43,6 +43,10 @@ class Others(Protocol):
         """Attempts were planned or became ready: wake whoever can take them, re-arm the scheduler."""
         ...
 
+    def submitted(self, name: str, seconds: float) -> None:
+        """A modem's submit was accepted by the network after so many seconds."""
+        ...
+
 
 class WithdrawnError(Exception):
     """The message was withdrawn or expired between the claim and the PDU."""
@@ -163,9 +167,11 @@ class Sender:
         hooks = _Hooks(self, attempt)
         outcome = _Outcome(attempt, handed_back=True)
         self.needs_help = False
+        begun = self._clock.boot()
         try:
             reference = modem.submit(submit_pdu(attempt, self._clock.boot()), hooks)
             outcome = _Outcome(attempt, reference)
+            self._others.submitted(self._view().name, self._clock.boot() - begun)
         except WithdrawnError:
             pass
         except PduError as error:

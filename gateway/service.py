@@ -22,6 +22,7 @@ from gateway.dispatcher import ModemWorker
 from gateway.fleet import Fleet
 from gateway.incoming import ModemInbox
 from gateway.intake import Intake
+from gateway.metrics import Metrics
 from gateway.refusals import Unavailable
 from gateway.retry import RetryPolicy
 from gateway.scheduler import Scheduler, Timing
@@ -75,6 +76,8 @@ class Service:
         self.fleet.on_planned, self.fleet.on_stored = self.scheduler.planned, self.scheduler.stored
         self.intake = Intake(self.store, config, self.clock, Admission(self.store, config), self.fleet.wake)
         self.verify = Verify(self.store, self.intake, config, self.clock)
+        self.metrics = Metrics(self.store, self.clock, self.fleet.views)
+        self.fleet.on_submitted = self.metrics.submitted
         links = self._simulate([modem for modem in config.modem if modem.port == "simulator"])
         for modem in config.modem:
             self.fleet.add(self._worker(modem, links.get(modem.name)))

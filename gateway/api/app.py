@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from flask import Flask, Response
 
-from gateway.api import docs, events, health, inbox, messages, modems, openapi, otp, preview, problems, stats
+from gateway.api import docs, events, health, inbox, messages, metrics, modems, openapi, otp, preview, problems, stats
 from gateway.api.auth import Authenticator
 from gateway.api.operations import BODY_LIMIT, JSON, Operation, encode, register
 from gateway.api.view import ServiceView
@@ -29,7 +29,8 @@ def create_app(service: ServiceView) -> Flask:
     for operation in operations:
         register(app, operation, authenticator)
     health.install(app, service, authenticator)
-    problems.install(app)
+    metrics.install(app, service, authenticator)
+    problems.install(app, service.metrics.refused)
     _describe(app, operations)
     return app
 

@@ -53,11 +53,11 @@ class Authenticator:
             raise _unauthorized("this key is not known, was revoked or has expired")
         return Principal(Caller(client=found.client, key_id=found.id, policy=found.policy), found.scopes)
 
-    def admit_to_health(self, request: Request) -> None:
-        """Let a loopback peer look without a key, unless a proxy stands in between; others need any key."""
+    def admit_to_health(self, request: Request) -> Principal | None:
+        """Let a loopback peer look without a key (None), unless a proxy stands in between; others need any key."""
         if _is_loopback(request.remote_addr) and not any(name in request.headers for name in _FORWARDED):
-            return
-        self.principal(request)
+            return None
+        return self.principal(request)
 
 
 def _unauthorized(detail: str) -> Problem:

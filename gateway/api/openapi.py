@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
 from pydantic import BaseModel
 from pydantic.json_schema import JsonSchemaMode, models_json_schema
 
+from gateway import release
 from gateway.api.operations import BODY_LIMIT, EVENT_STREAM, Operation
 from gateway.api.problems import PROBLEM
 from gateway.api.shapes import Live, ProblemShape, Ready, Shape
@@ -46,9 +46,10 @@ def document(operations: Iterable[Operation]) -> Json:
         paths.setdefault(operation.path, {})[operation.method.lower()] = _operation(operation, refs)
     for path, model in (("/health/live", Live), ("/health/ready", Ready)):
         paths[path] = {"get": _health(path, refs[model])}
+    paths["/metrics"] = {"get": _metrics(refs[ProblemShape])}
     return {
         "openapi": "3.1.0",
-        "info": {"title": "Simwire", "version": _version(), "description": _INTRODUCTION},
+        "info": {"title": "Simwire", "version": release.installed(), "description": _INTRODUCTION},
         "security": [{"key": []}],
         "paths": paths,
         "components": {
@@ -150,8 +151,18 @@ def _health(path: str, shape: Json) -> Json:
     }
 
 
-def _version() -> str:
-    try:
-        return version("simwire")
-    except PackageNotFoundError:
-        return "0"
+def _metrics(problem: Json) -> Json:
+    refusals = {
+        str(status): {"description": _WORDS[status], "content": {PROBLEM: {"schema": problem}}} for status in (401, 403)
+    }
+    text = {"text/plain": {"schema": {"type": "string"}}}
+    return {
+        "operationId": "metrics",
+        "summary": "What monitoring reads, in Prometheus' text format",
+        "description": (
+            "No key is needed from a loopback peer without forwarding headers; others need the scope `stats:read`."
+        ),
+        "tags": ["health"],
+        "security": [{}, {"key": []}],
+        "responses": {"200": {"description": "Metrics", "content": text}, **refusals},
+    }

@@ -8,6 +8,7 @@ from typing import Any, Literal, Protocol
 from gateway.config import Config
 from gateway.directory import ModemView
 from gateway.intake import Intake
+from gateway.metrics import Metrics
 from gateway.store import Store
 from gateway.verify import Verify
 from hardware.clock import Clock
@@ -41,6 +42,11 @@ class ServiceView(Protocol):
     @property
     def verify(self) -> Verify:
         """Takes codes."""
+        ...
+
+    @property
+    def metrics(self) -> Metrics:
+        """What is counted."""
         ...
 
     def modems(self) -> list[ModemView]:

@@ -84,6 +84,7 @@ class Claims(Outcomes):
         )
         cx.execute("INSERT INTO timeline (message, at, state) VALUES (?, ?, 'queued')", (seq, wall_ms(now)))
         cx.executemany("INSERT OR IGNORE INTO message_tags VALUES (?, ?)", [(tag, seq) for tag in new.tags])
+        self._database.after_commit(lambda: self.on_accepted(new.lane))
         return Message(
             id=message_id,
             client=new.client,

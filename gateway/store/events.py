@@ -71,8 +71,8 @@ class Events:
         self._waiters = Waiters()
         self.subscriptions: tuple[Subscription, ...] = ()
         """The webhooks of the configuration; set once, before anything is stored."""
-        self.on_event: Callable[[str, Json], None] = lambda _kind, _body: None
-        """Called with each event after its commit, on the thread that made it."""
+        self.listeners: list[Callable[[str, Json], None]] = []
+        """Called with kind and body of each event after its commit, on the thread that made it."""
 
     def emit(
         self, cx: sqlite3.Connection, kind: str, client: str | None, subject: str, body: Json, now: Instant
@@ -142,7 +142,8 @@ class Events:
 
     def _tell(self, kind: str, body: Json) -> None:
         self._waiters.tell(_TOLD)
-        self.on_event(kind, body)
+        for listener in self.listeners:
+            listener(kind, body)
 
 
 _TOLD: Sequence[str] = (_NEWS,)

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import sqlite3
+from collections.abc import Callable
 
-from gateway.messages import AttemptState, Message
+from gateway.messages import AttemptState, Lane, Message
 from gateway.store.case import Case, Settings
 from gateway.store.common import Waiters
 from gateway.store.database import Database
@@ -20,6 +21,8 @@ class Room:
     def __init__(self, database: Database, settings: Settings, events: Events) -> None:
         self._database, self._settings, self._cipher = database, settings, database.cipher
         self.waiters = Waiters()
+        self.on_accepted: Callable[[Lane], None] = lambda _lane: None
+        """Called after the commit of each message that was taken."""
         self._ledger = Ledger(database, self.waiters.tell, settings, events)
 
     def _case(self, cx: sqlite3.Connection, attempt_id: int) -> Case:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import time
 from dataclasses import dataclass
 
-from gateway.messages import Message, MessageState, Secret, TimelineEntry
+from gateway.messages import Lane, Message, MessageState, Secret, TimelineEntry
+from gateway.store.claims import PARTS_APART
 from gateway.store.common import unpack_body
 from gateway.store.ledger import message_of
 from gateway.store.parts import MESSAGE_COLUMNS
@@ -32,6 +33,7 @@ class Queries(Upkeep):
     """The reading side."""
 
     _depth: tuple[float, int] = (float("-inf"), 0)
+    _waiting: tuple[float, dict[Lane, tuple[int, int]]] = (float("-inf"), {})
 
     def get(self, message_id: str, client: str | None = None) -> Message | None:
         """A message by id; None where there is none, or not for this client (None: any)."""
@@ -111,6 +113,27 @@ class Queries(Upkeep):
                 (depth,) = cx.execute("SELECT count(*) FROM messages WHERE final = 0").fetchone()
             self._depth = (now, depth)
         return depth
+
+    def waiting(self) -> dict[Lane, tuple[int, int]]:
+        """By lane: messages of which a part could go now, and since when the oldest could (Unix milliseconds).
+
+        Lanes where nothing waits are left out; one look holds for a second.
+        """
+        looked, waiting = self._waiting
+        now = self._database.clock.boot()
+        if now - looked >= DEPTH_HOLDS:
+            depths = (
+                "SELECT lane, count(DISTINCT position / :apart), min(position) / :apart FROM attempts"
+                " WHERE state = 'ready' GROUP BY lane"
+            )
+            start = "SELECT max(created_at, coalesce(not_before_at, 0)) FROM messages WHERE seq = ?"
+            with self._database.read() as cx:
+                waiting = {
+                    Lane(lane): (depth, cx.execute(start, (oldest,)).fetchone()[0])
+                    for lane, depth, oldest in cx.execute(depths, {"apart": PARTS_APART}).fetchall()
+                }
+            self._waiting = (now, waiting)
+        return waiting
 
     def wait_final(self, message_id: str, seconds: float, client: str | None = None) -> Message | None:
         """The message once its state is final, or as it is after that many seconds; None where there is none."""

@@ -8,7 +8,7 @@ from gateway.store import Slot
 from tests.gateway.world import NUMBER, World
 
 HELLO = {"to": NUMBER, "text": "hello"}
-SLOT = Slot("sim1", "001010000000001", ("route:", "route:+33"))
+SLOT = Slot("sim1", "001010000000001", ("sim:001010000000001", "route:"))
 NO_TIMES = {"n": 0, "p50": None, "p90": None, "p95": None, "p99": None}
 
 

@@ -21,6 +21,7 @@ from gateway.config import Config, load
 from gateway.directory import ModemView
 from gateway.intake import Intake
 from gateway.messages import Lane
+from gateway.metrics import Metrics
 from gateway.refusals import Unavailable
 from gateway.store import Store
 from gateway.verify import Verify
@@ -66,6 +67,7 @@ class World:
         self.views = [ModemView("sim1", "ready", model="E1750"), ModemView("sim2", "absent", prefixes=("+33",))]
         self.actions: list[tuple[str, ModemAction, str | None]] = []
         self.fails: Exception | None = None
+        self.metrics = Metrics(self.store, self.clock, self.modems)
         self.app: Flask = create_app(self)
         waiting = WaitRoom(2)
         self.operations: tuple[Operation, ...] = (

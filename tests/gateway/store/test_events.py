@@ -77,6 +77,6 @@ def test_what_is_not_shown_is_passed_over(bench: Bench) -> None:
 
 def test_listeners_hear_of_what_is_committed_and_of_nothing_else(bench: Bench) -> None:
     heard: list[tuple[str, Json]] = []
-    bench.store.events.on_event = lambda kind, body: heard.append((kind, body))
+    bench.store.events.listeners.append(lambda kind, body: heard.append((kind, body)))
     accepts(bench)
     assert heard == [("modem.ready", {})] * (TURNS - TURNS // UNDONE)

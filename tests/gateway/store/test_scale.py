@@ -112,6 +112,7 @@ HOT = {
     "list by number": lambda bench: bench.store.outbox.list(MessageFilter("shop", to="+44")),
     "list by tag": lambda bench: bench.store.outbox.list(MessageFilter("shop", tag="t")),
     "code": lambda bench: bench.add_code(),
+    "waiting": lambda bench: bench.store.outbox.waiting(),
     "events": lambda bench: bench.store.events.seen(1, Sight("shop", kinds=("message.*",))),
     "stats": lambda bench: bench.store.stats.window(60, bench.now),
     "stats of a client": lambda bench: bench.store.stats.window(60, bench.now, "shop"),
