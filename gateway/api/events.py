@@ -96,9 +96,9 @@ class Events:
         gap = ""
         if position > newest or 0 < position < oldest - 1:
             # Erased since, or of another database: everything that is kept follows.
-            known, position = position, max(0, oldest - 1)
+            known, position = position, oldest - 1
             told = {"id": str(position), "type": "gap", "time": None, "client": None}
-            gap = _written({**told, "data": {"after": str(known), "oldest": str(oldest) if oldest else None}})
+            gap = _written({**told, "data": {"after": str(known), "oldest": str(oldest)}})
         return (
             f"retry: {RETRY}\n: what follows comes after event {position}\nid: {position}\n\n{gap}".encode(),
             position,

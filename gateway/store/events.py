@@ -113,7 +113,7 @@ class Events:
             f" AND ({wanted}) ORDER BY id LIMIT ?"
         )
         with self._database.read() as cx:
-            newest = cx.execute("SELECT coalesce(max(id), 0) FROM events").fetchone()[0]
+            newest = _newest(cx)
             rows = cx.execute(
                 query,
                 (event_id, newest, sight.inbox, sight.modems, sight.client, sight.client, *sight.kinds, limit),
@@ -122,10 +122,11 @@ class Events:
         return [self.event(row) for row in rows], upto
 
     def span(self) -> tuple[int, int]:
-        """The oldest and the newest id that are kept; (0, 0) where there is none."""
+        """The oldest id that is kept and the newest that was given; the one after the newest is the oldest of none."""
         with self._database.read() as cx:
-            row = cx.execute("SELECT coalesce(min(id), 0), coalesce(max(id), 0) FROM events").fetchone()
-        return int(row[0]), int(row[1])
+            (oldest,) = cx.execute("SELECT min(id) FROM events").fetchone()
+            newest = _newest(cx)
+        return (newest + 1 if oldest is None else int(oldest)), newest
 
     def wait(self, event_id: int, seconds: float) -> bool:
         """Wait at most that long for an event behind that one; whether there is one."""
@@ -144,6 +145,12 @@ class Events:
         self._waiters.tell(_TOLD)
         for listener in self.listeners:
             listener(kind, body)
+
+
+def _newest(cx: sqlite3.Connection) -> int:
+    """The id that was given last, kept or not; 0 before the first."""
+    row = cx.execute("SELECT seq FROM sqlite_sequence WHERE name = 'events'").fetchone()
+    return 0 if row is None else int(row[0])
 
 
 _TOLD: Sequence[str] = (_NEWS,)

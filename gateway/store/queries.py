@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from gateway.messages import Lane, Message, MessageState, Secret, TimelineEntry
 from gateway.store.claims import PARTS_APART
-from gateway.store.common import unpack_body
+from gateway.store.common import FIRST_SINCE, LAST_BEFORE, id_floor, unpack_body
 from gateway.store.ledger import message_of
 from gateway.store.parts import MESSAGE_COLUMNS
 from gateway.store.upkeep import Upkeep
@@ -154,6 +154,8 @@ class Queries(Upkeep):
 def _conditions(filters: MessageFilter) -> tuple[list[str], list[object]]:
     where: list[str] = []
     values: list[object] = []
+    since = None if filters.since is None else id_floor(filters.since)
+    until = None if filters.until is None else id_floor(filters.until)
     for condition, value in (
         ("m.client = ?", filters.client),
         ("m.recipient = ?", filters.to),
@@ -162,6 +164,8 @@ def _conditions(filters: MessageFilter) -> tuple[list[str], list[object]]:
         ("m.seq IN (SELECT message FROM message_tags WHERE tag = ?)", filters.tag),
         ("m.created_at >= ?", filters.since),
         ("m.created_at < ?", filters.until),
+        (f"m.seq >= {FIRST_SINCE}", since),
+        (f"m.seq <= {LAST_BEFORE}", until),
     ):
         if value is not None:
             where.append(condition)

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from gateway.messages import MessageState
-from gateway.store.common import id_floor, ms, wall_ms
+from gateway.store.common import FIRST_SINCE, id_floor, ms, wall_ms
 from gateway.store.database import Database
 from hardware.clock import Instant
 
@@ -17,10 +17,6 @@ MOST_ROWS = 200_000
 """Messages that are counted at most, the newest first: so many are enough, and the answer stays quick."""
 MESSAGE = "message"
 """The purpose of what is no code."""
-_DISORDER = 1000  # rows of the window's begin among which the first one stored is looked for
-# Along the rows as they lie, newest first, and not beyond the first one of the window: what is older costs nothing.
-# Ids begin with the time, but those of one millisecond are in no order: hence the margin.
-_BEGIN = "SELECT min(seq) FROM (SELECT seq FROM messages WHERE id >= ? ORDER BY id LIMIT ?)"
 _ROWS = (
     "SELECT m.state, m.modem, m.country, c.purpose, c.id, c.state,"
     " m.created_at, m.not_before_at, m.sent_at, m.delivered_at"
@@ -85,7 +81,7 @@ class Stats:
         found = Statistics(until - ms(seconds), until)
         low, high = id_floor(found.since), id_floor(until + 1)
         with self._database.read() as cx:
-            first = cx.execute(_BEGIN, (low, _DISORDER)).fetchone()[0]
+            first = cx.execute(f"SELECT {FIRST_SINCE}", (low,)).fetchone()[0]
             values = {"begin": first, "low": low, "high": high, "client": client, "most": most + 1}
             rows = cx.execute(_MINE if client is not None else _EVERY, values).fetchall()
         if len(rows) > most:

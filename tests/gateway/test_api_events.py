@@ -7,6 +7,7 @@ import json
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -199,6 +200,18 @@ def test_a_gap_is_told(world: World) -> None:
     assert kinds(world, "?after=3") == kinds(world, "?after=0") == ["message.cancelled"] * 2
 
 
+def test_ids_are_never_given_again(world: World) -> None:
+    for _ in range(3):
+        cancelled(world)
+    with world.store.database.mark() as cx:
+        cx.execute("DELETE FROM events")
+    assert [block.event for block in known(world, "?after=3")] == [None]
+    _, gap = known(world, "?after=2")
+    assert gap.document["data"] == {"after": "2", "oldest": "4"}
+    cancelled(world)
+    assert [block.id for block in known(world, "?after=3") if block.data] == ["4"]
+
+
 def test_an_id_of_another_database_is_a_gap(world: World) -> None:
     cancelled(world)
     _, gap, event = known(world, "", headers={"Last-Event-ID": "4711"})
@@ -287,6 +300,20 @@ def test_streams_leave_half_of_the_threads_and_give_their_place_back(make_world:
             world.clock.advance(15)
             with world.app.extensions["simwire.waiting"].place() as free:
                 pass
+
+
+def test_the_python_of_the_page_follows_events(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    page = (Path(__file__).parents[2] / "docs" / "api.md").read_text(encoding="utf-8")
+    snippet = page.split("## Events")[1].split("```python\n")[1].split("```")[0]
+    monkeypatch.setenv("SIMWIRE_KEY", world.key())
+    first, second = cancelled(world), cancelled(world)
+    with served(world) as port:
+        names: dict[str, Any] = {}
+        exec(snippet.replace(":8080", f":{port}"), names)
+        with closing(names["events"]("0")) as found:
+            assert [next(found)["data"]["id"] for _ in range(2)] == [first, second]
+            third = cancelled(world)
+            assert next(found)["data"]["id"] == third
 
 
 def test_the_document_tells_of_the_stream(world: World) -> None:

@@ -109,6 +109,7 @@ HOT = {
     "get": lambda bench: bench.store.outbox.get("x"),
     "timeline": lambda bench: bench.store.outbox.timeline("x"),
     "list": lambda bench: bench.store.outbox.list(MessageFilter("shop", MessageState.QUEUED)),
+    "list of a time": lambda bench: bench.store.outbox.list(MessageFilter("shop", since=1, until=2)),
     "list by number": lambda bench: bench.store.outbox.list(MessageFilter("shop", to="+44")),
     "list by tag": lambda bench: bench.store.outbox.list(MessageFilter("shop", tag="t")),
     "code": lambda bench: bench.add_code(),
@@ -132,5 +133,6 @@ def test_nothing_hot_scans_a_table(bench: Bench, name: str) -> None:
         rows = bench.store.database._connection.execute(f"EXPLAIN QUERY PLAN {statement}").fetchall()
         plans += [f"{row['detail']} <- {statement}" for row in rows]
     scans = [plan for plan in plans if plan.startswith("SCAN") and "USING" not in plan.split(" <- ")[0]]
-    assert [plan for plan in scans if not plan.startswith(("SCAN (subquery", "SCAN CONSTANT", "SCAN (join"))] == []
+    small = ("SCAN (subquery", "SCAN CONSTANT", "SCAN (join", "SCAN sqlite_sequence")  # the last: one row a table
+    assert [plan for plan in scans if not plan.startswith(small)] == []
     assert plans
