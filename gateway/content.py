@@ -72,6 +72,7 @@ def order_of(request: OtpRequest | PreviewRequest) -> Order:
         reference=context.reference if context else None,
         webotp_domain=request.webotp_domain,
         app_hash=request.app_hash,
+        transaction=request.purpose == "transaction",
     )
 
 
@@ -99,6 +100,8 @@ def content_errors(request: SendRequest) -> list[FieldError]:
             wrong.append(FieldError("port", "is missing: data goes to a port"))
         if request.encoding != "auto":
             wrong.append(FieldError("encoding", "belongs to text, not to data"))
+    if request.flash and request.priority == "otp":
+        wrong.append(FieldError("flash", "a handset does not keep a flash message, nor fill a code in from it"))
     if request.silent and request.replace is not None:
         wrong.append(FieldError("replace", "a silent message replaces nothing"))
     return wrong

@@ -10,7 +10,8 @@ from concurrent.futures import Future
 from dataclasses import replace
 from typing import Any, TypeVar
 
-from gateway.directory import PAUSED, READY, ModemView
+from gateway.allowance import Allowance
+from gateway.directory import PAUSED, READY, ModemView, takes
 from gateway.incoming import ModemInbox
 from gateway.messages import ClaimedAttempt, Lane
 from gateway.retry import RetryPolicy
@@ -48,6 +49,7 @@ class ModemWorker:
         others: Others,
         clock: Clock,
         retries: RetryPolicy,
+        allowance: Allowance,
         wait: Callable[[threading.Event, float], object] = threading.Event.wait,
     ) -> None:
         self.name = view.name
@@ -55,7 +57,7 @@ class ModemWorker:
         self._view = view
         self._open_port, self._make_modem, self._clock, self._others = open_port, make_modem, clock, others
         self._sink = ModemInbox(view.name, store, clock, others.planned)
-        self._sender = Sender(store, others, self._sink, clock, retries, lambda: self._view)
+        self._sender = Sender(store, others, self._sink, clock, retries, lambda: self._view, allowance)
         self._transport: Transport | None = None
         self._modem: Modem | None = None
         self._requests: queue.SimpleQueue[tuple[Callable[[Modem], Any], Future[Any]]] = queue.SimpleQueue()
@@ -164,6 +166,7 @@ class ModemWorker:
         self._sender.hand_back()
         self._publish_status(modem)
         modem.bring_up()
+        self._sender.allowance.load(self._sink.imsi)
         self._publish_status(modem)
         self._next_refresh = self._clock.boot() + IDLE_WAIT
         self._next_sweep = self._clock.boot() + SWEEP_EVERY
@@ -190,7 +193,8 @@ class ModemWorker:
         try:
             attempt = self._sender.take()
             if attempt is None:
-                modem.service(min(idle, max(0.0, self._next_refresh - self._clock.boot())))
+                until_refresh = max(0.0, self._next_refresh - self._clock.boot())
+                modem.service(min(idle, until_refresh, self._sender.allowance.opens_in()))
         finally:
             self.idle = False
         if attempt is not None:
@@ -273,9 +277,12 @@ class ModemWorker:
     def _publish_status(self, modem: Modem) -> None:
         status, identity, counts = modem.status, modem.status.identity, self._sender.counts
         state, reason, advice = status.state.value, status.reason, status.advice
+        quota = self._sender.allowance.uses() if state == READY else ()
         if state == READY and self._sender.aside:
             state, reason = "denied", "the network refused this SIM three times in a row"
             advice = "check the SIM's credit and plan; it is tried again by itself"
+        elif (held_back := self._sender.allowance.explained(quota)) is not None:
+            reason, advice = held_back
         self._publish(
             state=state,
             reason=reason,
@@ -294,13 +301,20 @@ class ModemWorker:
             received=self._sink.received,
             last_error=counts.last_error,
             last_report_boot=self._sink.last_report_boot,
+            quota=quota,
         )
 
     def _publish(self, **changes: Any) -> None:  # noqa: ANN401 - fields of ModemView, checked by `replace`
         before = self._view
         self._view = replace(before, **changes)
-        if before.usable != self._view.usable:
+        turned = _lanes(before) != _lanes(self._view)
+        if turned:
             self._others.planned()  # others step in, or step back
-        if before.state != self._view.state:
+        if turned or before.state != self._view.state:
             why = f": {self._view.reason}" if self._view.reason else ""
             log.info("modem %s is %s%s", self.name, self._view.state, why)
+
+
+def _lanes(view: ModemView) -> tuple[bool, ...]:
+    """What the other modems leave to this one."""
+    return tuple(view.usable and takes(view, lane) for lane in (Lane.OTP, Lane.NORMAL))

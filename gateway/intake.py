@@ -20,7 +20,7 @@ from gateway.quantities import written as in_words
 from gateway.refusals import FieldError, InvalidInput
 from gateway.requests import OtpRequest, PreviewRequest, SendRequest, context_errors
 from gateway.store import Store
-from gateway.texts import Order, Texts
+from gateway.texts import Order, Texts, zone_of
 from hardware.clock import Clock, Instant
 from hardware.pdu import Segmentation, segment
 
@@ -56,7 +56,10 @@ class Intake:
         self._modems = frozenset(modem.name for modem in config.modem)
         self._prefixes = tuple({prefix for modem in config.modem for prefix in modem.prefixes})
         self._references = itertools.count(secrets.randbelow(256))
-        self.texts = Texts(gateway.organisation, gateway.country, gateway.timezone, config.otp.locale)
+        self.texts = Texts(
+            gateway.organisation, gateway.country, gateway.timezone, config.otp.locale, config.otp.templates
+        )
+        self._zone = zone_of(gateway.timezone)
         self.warm_up()
 
     def warm_up(self) -> None:
@@ -182,12 +185,13 @@ class Intake:
         otp = self._config.otp
         start = request.not_before.timestamp() if request.not_before else None
         default_lifetime = otp.lifetime if lane is Lane.OTP else self._config.messages.lifetime
+        lifetime = lifetime_of(request.lifetime, default_lifetime, caller)
         return NewMessage(
             client=caller.client,
             to=to.number,
             country=to.region,
             lane=lane,
-            lifetime=lifetime_of(request.lifetime, default_lifetime, caller),
+            lifetime=lifetime,
             text=body.text,
             segments=body.segments,
             encoding=body.encoding,
@@ -202,9 +206,16 @@ class Intake:
             modem=request.modem,
             client_ref=request.client_ref,
             tags=request.tags,
-            warnings=(*to.warnings, *body.warnings),
+            warnings=(*to.warnings, *body.warnings, *self._too_quiet(lane, max(start or now.wall, now.wall), lifetime)),
             key_id=caller.key_id,
         )
+
+    def _too_quiet(self, lane: Lane, start: float, lifetime: float) -> tuple[str, ...]:
+        """A warning where a message could be sent in quiet hours only, in which it is not."""
+        quiet = self._config.messages.quiet_hours
+        if lane is not Lane.BULK or quiet is None or not quiet.cover(start, start + lifetime, self._zone):
+            return ()
+        return (f"its whole lifetime lies in the quiet hours ({quiet}): unless it has a longer one, it is never sent",)
 
 
 def lifetime_of(asked: float | None, default: float, caller: Caller) -> float:

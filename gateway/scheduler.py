@@ -16,7 +16,8 @@ from typing import Protocol
 
 from apscheduler.schedulers.background import BackgroundScheduler
 
-from gateway.directory import ModemView, serves
+from gateway.directory import ModemView, serves, takes
+from gateway.messages import Lane
 from gateway.store import Slot, Store, StoreError
 from hardware.clock import Clock, Instant
 
@@ -117,6 +118,7 @@ class Scheduler:
         return sum(_tried(rule) for rule in rules)
 
     def _slots(self) -> list[Slot]:
+        """The modems that a code can be planned for."""
         prefixes = ("", *self._modems.prefixes())
         return [
             Slot(
@@ -126,7 +128,7 @@ class Scheduler:
                 view.reports,
             )
             for view in self._modems.views()
-            if view.usable
+            if view.usable and takes(view, Lane.OTP)
         ]
 
     def _tick(self) -> None:

@@ -12,6 +12,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
 
+from gateway.allowance import Allowance
 from gateway.directory import ModemView, others_usable, routes_for
 from gateway.incoming import ModemInbox
 from gateway.messages import ClaimedAttempt, Lane, Refusal
@@ -87,9 +88,10 @@ class Sender:
         clock: Clock,
         retries: RetryPolicy,
         view: Callable[[], ModemView],
+        allowance: Allowance,
     ) -> None:
         self._store, self._others, self._sink, self._clock = store, others, sink, clock
-        self._retries, self._view = retries, view
+        self._retries, self._view, self.allowance = retries, view, allowance
         self.counts = Counts()
         self.recoveries = 0
         """How often in a row the modem needed help before it could send; see `needs_help`."""
@@ -122,7 +124,7 @@ class Sender:
         """The part that goes next; the one claimed ahead, unless something more urgent came since."""
         urgent, ahead = self._urgent(), self._ahead
         if ahead is not None:
-            if urgent >= ahead.lane and self._may_send():
+            if urgent >= ahead.lane and self._may_send() and self._still_may_go(ahead):
                 self._ahead = None
                 return ahead
             self.hand_back()  # it keeps its place
@@ -150,11 +152,19 @@ class Sender:
     def _may_send(self) -> bool:
         return not (self.paused or self.aside)
 
+    def _still_may_go(self, attempt: ClaimedAttempt) -> bool:
+        return self.allowance.allows(attempt, reserved=self._view().reserve_for_otp)
+
     def _claim(self) -> ClaimedAttempt | None:
         view, imsi = self._view(), self._sink.imsi
-        routes = routes_for(view.name, self._others.views(), self._others.prefixes())
-        slot = Slot(view.name, imsi, (f"sim:{imsi}", f"modem:{view.name}", *routes), view.reports)
-        return self._store.outbox.claim(slot, self._clock.now(), otp_only=view.reserve_for_otp)
+        bounds = self.allowance.bounds(reserved=view.reserve_for_otp)
+        if bounds is None:
+            return None
+        views, prefixes = self._others.views(), self._others.prefixes()
+        routes, others = (routes_for(view.name, views, prefixes, lane) for lane in (Lane.OTP, Lane.NORMAL))
+        queues, but_codes = (f"sim:{imsi}", f"modem:{view.name}", *routes), tuple(set(others) - set(routes))
+        slot = Slot(view.name, imsi, queues, view.reports, but_codes)
+        return self._store.outbox.claim(slot, self._clock.now(), bounds)
 
     # -- one submit ---------------------------------------------------------------------------------------------------
 
@@ -205,12 +215,16 @@ class Sender:
         if late is not None:
             refusal = refusal_of(late.error, modem.classify(late.error)) if late.error is not None else None
             self._store.outbox.settle_late(attempt.id, late.reference, refusal, self._clock.now())
+            if refusal is not None and refusal.error_class != "accepted":
+                self.allowance.refused(attempt)
             self._others.planned()
 
     def begin(self, attempt: ClaimedAttempt) -> None:
         """The durable mark before the PDU's first octet; raises WithdrawnError where the part may no longer go."""
-        if not self._store.outbox.begin(attempt.id, self._clock.now()):
+        allowed = self._still_may_go(attempt)
+        if not allowed or not self._store.outbox.begin(attempt.id, self._clock.now(), self.allowance.period):
             raise WithdrawnError
+        self.allowance.begun(attempt)
         if attempt.lane is Lane.OTP:
             self._others.planned()  # its hedge is due some time
 
@@ -256,6 +270,7 @@ class Sender:
         others = others_usable(name, attempt.home, attempt.lane, self._others.views(), self._others.prefixes())
         verdict = decide(refusal, attempt, self._retries, others_usable=others)
         self._store.outbox.refused(attempt.id, refusal, verdict, now)
+        self.allowance.refused(attempt)
         self.counts.failed += 1
         self.counts.last_error = refusal.result
         self._count_refusal(refusal)

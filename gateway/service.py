@@ -13,10 +13,13 @@ from typing import Any, TypeVar
 
 from waitress.server import create_server
 
+from gateway import tls
 from gateway.admission import Admission
+from gateway.allowance import Allowance
 from gateway.api import create_app
 from gateway.api.view import ModemAction
-from gateway.config import Config, ModemConfig
+from gateway.certificates import Certificate
+from gateway.config import Config, ModemConfig, OtpConfig
 from gateway.directory import ModemView
 from gateway.dispatcher import ModemWorker
 from gateway.fleet import Fleet
@@ -27,6 +30,7 @@ from gateway.refusals import Unavailable
 from gateway.retry import RetryPolicy
 from gateway.scheduler import Scheduler, Timing
 from gateway.store import Settings, Store
+from gateway.texts import zone_of
 from gateway.verify import Verify
 from hardware.clock import Clock
 from hardware.discovery import open_port
@@ -51,9 +55,7 @@ class Service:
 
     def __init__(self, config: Config, clock: Clock) -> None:
         self.config, self.clock = config, clock
-        self.store = Store.open(
-            config.gateway.database, config.gateway.key_file, clock, Settings(min_remaining=config.otp.min_remaining)
-        )
+        self.store = Store.open(config.gateway.database, config.gateway.key_file, clock, settings_of(config.otp))
         self.store.database.reserve = config.limits.disk_reserve
         self._links: TemporaryDirectory[str] | None = None
         self._simulator: SimulatorServer | None = None
@@ -92,13 +94,19 @@ class Service:
             asyncore_use_poll=True,
             max_request_body_size=1024 * 1024,  # the API itself refuses bodies over 256 KiB in its own words
             ident=None,
+            url_scheme=config.api.scheme,
+            clear_untrusted_proxy_headers=False,  # gateway.peers reads them, and health refuses where they are
+            channel_request_lookahead=1,  # else nobody sees that a client left while its request waits
         )
+        if config.api.tls_cert and config.api.tls_key:
+            certificate = Certificate(config.api.tls_cert, config.api.tls_key, self.clock)
+            tls.install(self._server, certificate, self.clock)
 
     @property
     def url(self) -> str:
         """Where the API listens."""
         host, port = self._socket.getsockname()[:2]
-        return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+        return f"{self.config.api.scheme}://" + (f"[{host}]:{port}" if ":" in host else f"{host}:{port}")
 
     def start(self) -> None:
         """Recover what the last run left, then start the modems, the clockwork and the web server."""
@@ -182,7 +190,9 @@ class Service:
             modem.name, "absent", port=modem.port, prefixes=modem.prefixes, reserve_for_otp=modem.reserve_for_otp
         )
         retries = RetryPolicy(self.config.retries.schedule, self.config.retries.max_attempts)
-        return ModemWorker(view, opener, make, self.store, self.fleet, self.clock, retries)
+        quiet, zone = self.config.messages.quiet_hours, zone_of(self.config.gateway.timezone)
+        allowance = Allowance(modem.quotas, quiet, zone, self.store.sim_usage, self.clock)
+        return ModemWorker(view, opener, make, self.store, self.fleet, self.clock, retries, allowance)
 
     def _simulate(self, modems: list[ModemConfig]) -> dict[str, Path]:
         """Virtual modems for `port = "simulator"`: real pseudo-terminals, nobody's phone."""
@@ -202,6 +212,16 @@ class Service:
         self._simulator = SimulatorServer(network, simulated, self._links.name)
         self._simulator.start()
         return {modem.name: self._simulator.path(modem.name) for modem in modems}
+
+
+def settings_of(otp: OtpConfig) -> Settings:
+    """What the store is told of the configuration."""
+    return Settings(
+        min_remaining=otp.min_remaining,
+        lock_after=otp.lock_after,
+        lock_for=otp.lock_for,
+        stop_after=otp.stop_after,
+    )
 
 
 def _listen(host: str, port: int) -> socket.socket:

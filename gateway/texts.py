@@ -4,11 +4,13 @@ where that is possible.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, tzinfo
 from decimal import Decimal
 from functools import lru_cache
+from pathlib import Path
 from zoneinfo import ZoneInfo
 
 import babel
@@ -17,13 +19,20 @@ from babel.numbers import format_currency
 
 from gateway.messages import Secret
 from gateway.refusals import InvalidInput
-from gateway.templates import Locale, Template, load_all
+from gateway.templates import TRANSACTION, Locale, Template, language_of, load_all
 from hardware.pdu import Segmentation, segment, transliterate
 
 RETRIEVER_BYTES = 140
 """Longest message that Android's SMS Retriever reads, in bytes."""
 _RETRIEVER_START = "<#> "  # wanted by older Play services, harmless to newer ones
-_PLAIN = str.maketrans({"\u00a0": " ", "\u202f": " ", "\u2009": " ", "\u2019": "'", "\u200e": None, "\u200f": None})
+ORIGIN_BOUND_CODE = (4, 10)
+"""Fewest and most characters of a code that browsers fill in; one of them is a digit."""
+_PLAIN = str.maketrans(
+    {**dict.fromkeys("\u00a0\u202f\u2009", " "), "\u2019": "'", **dict.fromkeys("\u061c\u200e\u200f")}
+)
+"""Spaces that do not break, typographic apostrophes, and marks of direction, which only cost characters."""
+_ABUTTING = re.compile(r"(?<=[^\W\d_])(?=\d)|(?<=\d)(?=[^\W\d_])")
+"""Between the letters of a currency and a digit, where locale data leaves the space to whoever writes them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +48,8 @@ class Order:
     reference: str | None = None
     webotp_domain: str | None = None
     app_hash: str | None = None
+    transaction: bool = False
+    """Whether a transaction is confirmed: its text must show it, whatever the template."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,15 +62,23 @@ class Composed:
     warnings: tuple[str, ...] = ()
 
 
+def zone_of(name: str | None) -> tzinfo:
+    """The time zone of that IANA name; the system's for None."""
+    return ZoneInfo(name) if name else get_timezone()
+
+
 class Texts:
     """Composes the texts of one organisation."""
 
-    def __init__(self, organisation: str, country: str, zone: str | None, locale: str) -> None:
+    def __init__(
+        self, organisation: str, country: str, zone: str | None, locale: str, folder: Path | None = None
+    ) -> None:
         self._organisation, self._country = organisation, country
-        self._zone: tzinfo = ZoneInfo(zone) if zone else get_timezone()
-        self._locales = load_all()
+        self._zone = zone_of(zone)
+        self.locales = load_all(folder)
+        self.beyond_gsm7 = frozenset(name for name, one in self.locales.items() if _is_beyond_gsm7(one))
+        """Names of the locales whose script forces UCS-2."""
         self._default = locale
-        self._fallback = self._locales[_language_of(locale)]
         self._written = lru_cache(maxsize=256)(self._write_moment)
         self._regional = lru_cache(maxsize=256)(self._find_regional)
 
@@ -67,32 +86,57 @@ class Texts:
         """The text for `code`, requested at `asked` and valid until `until` (Unix seconds).
 
         Of the template's texts the longest one that fits in one part is taken; where none does, the one with the
-        fewest parts. Raises InvalidInput for an unknown template, or where the SMS Retriever could not read any.
+        fewest parts. Raises InvalidInput for a template that is not there or shows what the order does not have, for
+        one that hides a transaction, and where no phone could read what is meant for it.
         """
-        warnings = []
-        wanted = order.locale or self._default
-        language = self._locales.get(_language_of(wanted))
-        if language is None:
-            warnings.append(f"locale: no texts in {wanted}; written in {self._default}")
-            language, wanted = self._fallback, self._default
-        texts = language.texts.get(order.template)
-        if texts is None:
-            raise InvalidInput.of("template", f"no such template; there are: {', '.join(language.texts)}")
+        _check_origin_bound(order, code)
+        language, wanted, warnings = self._language(order)
+        texts = language.texts[order.template]
         regional = self._regional(language.language, wanted)
         values = self._values(order, language, regional, code, asked, until)
+        _check_shown(order, texts, values)
         text, segmentation, rewritten = _choose(texts, values, order, code)
         if rewritten:
             warnings.append(f"written with look-alikes to stay in the GSM 7-bit alphabet: {rewritten}")
-        if segmentation.forcing:
+        if segmentation.forcing and language.name not in self.beyond_gsm7:
             warnings.append(f"{spelled(segmentation.forcing)} forces UCS-2: 70 characters a part instead of 160")
-        if len(segmentation.segments) > 1:
-            warnings.append(f"the text needs {len(segmentation.segments)} parts")
+        if (parts := len(segmentation.segments)) > 1:
+            warnings.append(f"the text needs {parts} parts")
+            if order.webotp_domain is not None:
+                warnings.append(f"webotp_domain: browsers may not fill in a code from a text of {parts} parts")
+            if order.app_hash is not None:
+                warnings.append(f"app_hash: the SMS Retriever may not find a text of {parts} parts")
         return Composed(Secret(text), segmentation, str(regional), tuple(warnings))
+
+    def _language(self, order: Order) -> tuple[Locale, str, list[str]]:
+        """Whose texts are taken, the locale of amounts and times, and what to tell about it; raises InvalidInput."""
+        wanted = order.locale or self._default
+        language, warnings = self._texts_of(wanted), []
+        if language is None:
+            warnings.append(f"locale: no texts in {wanted}; written in {self._default}")
+        elif order.template not in language.texts and order.template in self._fallback.texts:
+            warnings.append(f"template: none named {order.template} in {wanted}; written in {self._default}")
+            language = None
+        if language is None:
+            language, wanted = self._fallback, self._default
+        if order.template not in language.texts:
+            raise InvalidInput.of("template", f"no such template; there are: {', '.join(language.texts)}")
+        return language, wanted, warnings
+
+    @property
+    def _fallback(self) -> Locale:
+        """The texts of the configured language, which the configuration has checked to be there."""
+        return self._texts_of(self._default) or self.locales["en"]
+
+    def _texts_of(self, wanted: str) -> Locale | None:
+        """Texts for the territory asked for, else the organisation's own, else the language's; None for none."""
+        language = language_of(wanted)
+        territory = next(iter(_territories(wanted)), self._country)
+        return self.locales.get(f"{language}_{territory}") or self.locales.get(language)
 
     def _find_regional(self, language: str, wanted: str) -> babel.Locale:
         """The locale that numbers and times are written in: the territory asked for, else the organisation's own."""
-        territories = [part.upper() for part in wanted.replace("-", "_").split("_")[1:] if len(part) == 2]
-        for territory in (*territories[:1], self._country):
+        for territory in (*_territories(wanted), self._country):
             try:
                 return babel.Locale(language, territory)
             except babel.UnknownLocaleError:
@@ -104,7 +148,10 @@ class Texts:
     ) -> dict[str, str]:
         date, time = self._written(int(asked // 60), regional)
         operation = order.operation or (language.operation if order.template == "transaction" else None)
-        amount = written_amount(order.amount, order.currency, regional) if order.amount is not None else None
+        amount = None
+        if order.amount is not None:
+            any_sign = language.name in self.beyond_gsm7
+            amount = written_amount(order.amount, order.currency, regional, any_sign=any_sign)
         values = {
             "code": code.reveal(),
             "organisation": self._organisation,
@@ -124,19 +171,49 @@ class Texts:
         return date.translate(_PLAIN), format_time(moment.timetz(), "short", locale=regional).translate(_PLAIN)
 
 
-def _language_of(locale: str) -> str:
-    return locale.replace("-", "_").split("_")[0].lower()
+def _territories(locale: str) -> list[str]:
+    """The territory of a locale like `pt-BR`, in a list of one; an empty list where it names none."""
+    return [part.upper() for part in re.split("[-_]", locale)[1:] if len(part) == 2][:1]
 
 
-def written_amount(amount: Decimal, currency: str | None, locale: babel.Locale) -> str:
-    """An amount as people of `locale` write it, with the currency's code where its sign is not in GSM 7-bit."""
+def _is_beyond_gsm7(language: Locale) -> bool:
+    """Whether not even look-alikes could write the language in the GSM 7-bit alphabet, as Arabic."""
+    return any(segment(transliterate(char)).forcing for phrase in language.warning for char in phrase)
+
+
+def _check_origin_bound(order: Order, code: Secret) -> None:
+    text, (fewest, most) = code.reveal(), ORIGIN_BOUND_CODE
+    if order.webotp_domain is not None and not (
+        fewest <= len(text) <= most and text.isascii() and text.isalnum() and any(char.isdigit() for char in text)
+    ):
+        raise InvalidInput.of(
+            "code", f"browsers fill in {fewest} to {most} letters and digits, at least one of them a digit"
+        )
+
+
+def _check_shown(order: Order, texts: tuple[Template, ...], values: Mapping[str, str]) -> None:
+    for template in texts:
+        if order.transaction and (hidden := TRANSACTION - template.fields):
+            names = ", ".join(sorted(hidden))
+            raise InvalidInput.of("template", f"{order.template} does not show {names}: a transaction's text must")
+        for name in sorted(template.needed - values.keys()):
+            raise InvalidInput.of(f"context.{name}", f"is required: the template {order.template} shows it")
+
+
+def written_amount(amount: Decimal, currency: str | None, locale: babel.Locale, *, any_sign: bool = False) -> str:
+    """An amount as people of `locale` write it, in Latin digits.
+
+    The currency's code takes the place of a sign that is not in GSM 7-bit, unless `any_sign` may be written.
+    """
     if currency is None:
         return f"{amount:f}"
-    text = format_currency(amount, currency, locale=locale).translate(_PLAIN)
-    if segment(text).forcing:
-        pattern = locale.currency_formats["standard"].pattern.replace("¤", "¤¤")
-        text = format_currency(amount, currency, format=pattern, locale=locale).translate(_PLAIN)
-    return text
+    pattern = locale.currency_formats["standard"].pattern
+    text = ""
+    for form in (pattern, pattern.replace("¤", "¤¤")):
+        text = format_currency(amount, currency, form, locale, numbering_system="latn").translate(_PLAIN).strip()
+        if any_sign or not segment(text).forcing:
+            break
+    return _ABUTTING.sub(" ", text)
 
 
 def spelled(characters: tuple[str, ...], most: int = 5) -> str:

@@ -15,12 +15,14 @@ from gateway.messages import Json, Lane, Message, NewMessage, Secret, TimelineEn
 from gateway.once import Once
 from gateway.otp import Claim, as_typed, fits, mismatch, new_code, seal
 from gateway.policy import Caller
-from gateway.refusals import Conflict, InvalidInput, NotFound, TooMany
+from gateway.refusals import Conflict, Forbidden, InvalidInput, NotFound, TooMany
 from gateway.requests import CheckRequest, OtpRequest, ResendRequest
-from gateway.store import Challenge, ChallengeState, CheckResult, NewChallenge, Store
+from gateway.store import Challenge, ChallengeState, CheckResult, NewChallenge, Store, last_sim, queue_of, type_for
 from gateway.texts import Order
 from hardware.clock import Clock, Instant
 from hardware.pdu import segment
+
+VOIP = "a number of internet telephony: NIST SP 800-63B rules those out for codes"
 
 Step = Callable[[sqlite3.Connection], Challenge]
 """What a transaction does to the challenge before its message is queued."""
@@ -72,6 +74,8 @@ class Verify:
             once.replay(self._clock.now())
         self._intake.admission.must_accept()
         (to,) = self._intake.admission.destinations(request.to, caller)
+        if to.voip and self._otp.refuse_voip:
+            raise Forbidden("to: a number of internet telephony: no codes are sent to those", "voip_not_allowed")
         self._intake.check_code_text(request, caller)
         now = self._clock.now()
         lifetime = lifetime_of(request.lifetime, self._otp.lifetime, caller)
@@ -92,6 +96,7 @@ class Verify:
         )
 
         def create(cx: sqlite3.Connection) -> Challenge:
+            self._must_be_unlocked(cx, caller.client, to.number, now)
             before = self._store.challenges.before(cx, caller.client, to.number, request.purpose, now)
             if before is None:
                 return self._store.challenges.create(cx, new, now)
@@ -102,7 +107,8 @@ class Verify:
             counted = replace(new, failures=before.failures, sends=before.sends + 1)
             return self._store.challenges.create(cx, counted, now)
 
-        body = replace(body, warnings=(*to.warnings, *body.warnings))
+        voip = (f"to: {VOIP}",) if to.voip else ()
+        body = replace(body, warnings=(*to.warnings, *voip, *body.warnings))
         return self._commit(create, self._message(new, challenge_id, body, lifetime, caller), now, once)
 
     def _code(self, request: OtpRequest) -> Secret:
@@ -168,6 +174,7 @@ class Verify:
         def send_again(cx: sqlite3.Connection) -> Challenge:
             current = self._store.challenges.get_in(cx, before.id) or before
             self._must_be_open(current, now)
+            self._must_be_unlocked(cx, current.client, current.to, now)
             self._must_allow_send(current, now)
             return step(cx)
 
@@ -247,11 +254,15 @@ class Verify:
         )
 
     def _commit(self, step: Step, message: NewMessage, now: Instant, once: Once[ChallengeView] | None) -> ChallengeView:
+        queues: set[str] = set()
+
         def transaction(cx: sqlite3.Connection) -> ChallengeView:
             if once is not None:
                 once.before(cx, now)
             challenge = step(cx)
-            queued = self._store.outbox.enqueue(cx, message, now)
+            ready = self._replacing(cx, message, challenge) if self._otp.replace else message
+            queued = self._store.outbox.enqueue(cx, ready, now)
+            queues.add(queue_of(ready))
             self._store.challenges.attach(cx, challenge.id, queued.id)
             view = self._view(challenge, queued, now)
             if once is not None:
@@ -259,8 +270,16 @@ class Verify:
             return view
 
         view = self._store.database.accept(transaction)
-        self._intake.wake({message.route: message.lane})
+        self._intake.wake(dict.fromkeys(queues, message.lane))
         return view
+
+    @staticmethod
+    def _replacing(cx: sqlite3.Connection, message: NewMessage, challenge: Challenge) -> NewMessage:
+        """The message of a type that lets the handset keep the newest code only, by the SIM that sent the last one."""
+        kind = type_for(cx, challenge.client, challenge.purpose)
+        if kind is None:
+            return message
+        return replace(message, replace=kind, sim=last_sim(cx, challenge.client, challenge.to, kind))
 
     def _view(self, challenge: Challenge, message: Message | None, now: Instant) -> ChallengeView:
         state = challenge.state
@@ -292,6 +311,17 @@ class Verify:
             state = ChallengeState.EXPIRED
         if state is not ChallengeState.PENDING:
             raise Conflict(f"this challenge is {state.value}; start a new one", "challenge_closed")
+
+    def _must_be_unlocked(self, cx: sqlite3.Connection, client: str, to: str, now: Instant) -> None:
+        guesses = self._store.challenges.guesses.look(cx, client, to, now)
+        if guesses.stopped:
+            raise Forbidden(
+                f"{guesses.failures} wrong codes in a row were given for this number: nothing is sent to it until an"
+                " operator clears it (simwire numbers unlock)",
+                "number_stopped",
+            )
+        if guesses.locked_for:
+            raise TooMany("too many wrong codes were given for this number", guesses.locked_for, "number_locked")
 
     def _must_allow_send(self, challenge: Challenge, now: Instant) -> None:
         wait = self._wait(challenge, now)

@@ -78,24 +78,47 @@ ALLOWED: dict[str, frozenset[str]] = {
     "gateway.release": frozenset(),
     "gateway.metrics": VALUES | {"gateway.directory", "gateway.release", "gateway.store", "hardware.clock"},
     "gateway.templates": frozenset(),
-    "gateway.directory": VALUES,
+    "gateway.quiet": frozenset(),
+    "gateway.quota": VALUES | {"gateway.quiet", "hardware.clock"},
+    "gateway.allowance": VALUES | {"gateway.quiet", "gateway.quota", "gateway.store", "hardware.clock"},
+    "gateway.directory": VALUES | {"gateway.quota"},
     "gateway.logs": frozenset({"gateway.messages"}),
     "gateway.numbers": VALUES,
     "gateway.otp": VALUES,
+    "gateway.peers": frozenset(),
+    "gateway.certificates": frozenset({"hardware.clock"}),
+    "gateway.tls": frozenset({"gateway.certificates", "hardware.clock"}),
     "gateway.retry": VALUES | {"gateway.directory"},
     "gateway.reports": VALUES,
     "gateway.limits": VALUES | {"gateway.numbers"},
     "gateway.texts": VALUES | PURE | {"gateway.templates"},
-    "gateway.config": VALUES | {"gateway.templates"},
     "gateway.policy": VALUES | {"gateway.config"},
     "gateway.content": VALUES | PURE | {"gateway.requests", "gateway.texts"},
     "gateway.admission": VALUES
     | {"gateway.config", "gateway.limits", "gateway.numbers", "gateway.policy", "gateway.store", "hardware.clock"},
+    "gateway.text_warnings": VALUES | PURE | {"gateway.config", "gateway.templates", "gateway.texts"},
+    "gateway.config": VALUES
+    | {
+        "gateway.certificates",
+        "gateway.peers",
+        "gateway.quiet",
+        "gateway.quota",
+        "gateway.templates",
+        "hardware.clock",
+    },
     "gateway.requests": VALUES | {"gateway.config", "gateway.otp"},
     "gateway.once": VALUES | {"gateway.store", "hardware.clock"},
     "gateway.store": VALUES
     | PURE
-    | {"gateway.policy", "gateway.retry", "gateway.reports", "gateway.otp", "hardware.clock", "hardware.modem"},
+    | {
+        "gateway.policy",
+        "gateway.quota",
+        "gateway.retry",
+        "gateway.reports",
+        "gateway.otp",
+        "hardware.clock",
+        "hardware.modem",
+    },
     "gateway.intake": VALUES
     | PURE
     | {
@@ -137,6 +160,7 @@ ALLOWED: dict[str, frozenset[str]] = {
         "gateway.numbers",
         "gateway.once",
         "gateway.policy",
+        "gateway.peers",
         "gateway.release",
         "gateway.requests",
         "gateway.store",
@@ -147,24 +171,46 @@ ALLOWED: dict[str, frozenset[str]] = {
     "gateway.incoming": VALUES | TO_MODEMS | {"gateway.store"},
     "gateway.sending": VALUES
     | TO_MODEMS
-    | {"gateway.directory", "gateway.incoming", "gateway.retry", "gateway.store", "gateway.submission"},
+    | {
+        "gateway.allowance",
+        "gateway.directory",
+        "gateway.incoming",
+        "gateway.retry",
+        "gateway.store",
+        "gateway.submission",
+    },
     "gateway.dispatcher": VALUES
     | TO_MODEMS
-    | {"gateway.directory", "gateway.incoming", "gateway.retry", "gateway.sending", "gateway.store"},
+    | {
+        "gateway.allowance",
+        "gateway.directory",
+        "gateway.incoming",
+        "gateway.retry",
+        "gateway.sending",
+        "gateway.store",
+    },
     "gateway.fleet": VALUES | {"gateway.directory", "gateway.dispatcher", "hardware.modem"},
     "gateway.scheduler": VALUES | {"gateway.directory", "gateway.store", "hardware.clock"},
     "gateway.service": frozenset({"gateway", "hardware"}),
     "gateway.cli": VALUES
     | TO_MODEMS
-    | {"gateway.config", "gateway.logs", "gateway.service", "gateway.store", "hardware.simulator"},
+    | {
+        "gateway.certificates",
+        "gateway.config",
+        "gateway.logs",
+        "gateway.service",
+        "gateway.store",
+        "gateway.text_warnings",
+        "hardware.simulator",
+    },
 }
 """Which of our own modules a module may import, besides those of its own room."""
 
 OWNERS: dict[str, frozenset[str]] = {
     "apscheduler": frozenset({"gateway.scheduler"}),
-    "babel": frozenset({"gateway.texts", "gateway.requests"}),
+    "babel": frozenset({"gateway.texts", "gateway.templates", "gateway.requests"}),
     "click": frozenset({"gateway.cli"}),
-    "cryptography": frozenset({"gateway.store.cipher"}),
+    "cryptography": frozenset({"gateway.store.cipher", "gateway.certificates"}),
     "fcntl": frozenset({"gateway.store.database", "hardware.serial_port", "hardware.simulator"}),
     "flask": frozenset({"gateway.api"}),
     "gsmmodem": frozenset({"hardware.errors", "hardware.pdu"}),
@@ -174,12 +220,13 @@ OWNERS: dict[str, frozenset[str]] = {
     "rich": frozenset({"gateway.cli"}),
     "selectors": frozenset({"hardware.serial_port", "hardware.simulator"}),
     "serial": frozenset({"hardware.serial_port", "hardware.discovery"}),
-    "socket": frozenset({"hardware.serial_port", "gateway.service"}),
+    "socket": frozenset({"hardware.serial_port", "gateway.service", "gateway.tls"}),
     "sqlite_utils": frozenset({"gateway.store.database", "gateway.store.migrations"}),
+    "ssl": frozenset({"gateway.certificates", "gateway.cli.client", "gateway.tls"}),
     "subprocess": frozenset(),
     "termios": frozenset({"hardware.serial_port", "hardware.simulator"}),
     "urllib.request": frozenset(),
-    "waitress": frozenset({"gateway.service"}),
+    "waitress": frozenset({"gateway.service", "gateway.tls"}),
     "werkzeug": frozenset({"gateway.api"}),
 }
 """Who alone may import a library or a way out of the process."""

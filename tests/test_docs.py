@@ -13,6 +13,7 @@ import pytest
 
 from gateway.cli.app import simwire
 from gateway.config import load
+from tests.gateway import pems
 
 ROOT = Path(__file__).resolve().parent.parent
 PAGES = sorted([ROOT / "README.md", ROOT / "CHANGELOG.md", *(ROOT / "docs").glob("*.md")])
@@ -121,9 +122,17 @@ def test_python_and_json_snippets_can_be_read(page: Path) -> None:
 
 @pytest.mark.parametrize("page", PAGES, ids=name_of)
 def test_configurations_load(page: Path, tmp_path: Path) -> None:
-    for place, snippet in enumerate(blocks(page, "toml")):
+    snippets = blocks(page, "toml")
+    (tmp_path / "templates").mkdir()
+    for snippet in snippets:  # files of templates begin with their name, and are checked by what names their folder
+        if name := re.match(r"# (templates/\w+\.toml)\n", snippet):
+            (tmp_path / name[1]).write_text(snippet, encoding="utf-8")
+    for place, snippet in enumerate(snippets):
+        if snippet.startswith("# templates/"):
+            continue
         path = tmp_path / f"{place}.toml"
         (tmp_path / "sim1.pin").write_text("1234\n", encoding="ascii")
+        pems.make("gateway").write(tmp_path)
         path.write_text(snippet, encoding="utf-8")
         assert load(path).modem
 

@@ -4,7 +4,21 @@ from __future__ import annotations
 
 from flask import Flask, Response
 
-from gateway.api import docs, events, health, inbox, messages, metrics, modems, openapi, otp, preview, problems, stats
+from gateway.api import (
+    docs,
+    events,
+    health,
+    inbox,
+    locks,
+    messages,
+    metrics,
+    modems,
+    openapi,
+    otp,
+    preview,
+    problems,
+    stats,
+)
 from gateway.api.auth import Authenticator
 from gateway.api.operations import BODY_LIMIT, JSON, Operation, encode, register
 from gateway.api.view import ServiceView
@@ -16,13 +30,14 @@ def create_app(service: ServiceView) -> Flask:
     app = Flask("simwire", static_folder=None, template_folder=None)
     app.config["MAX_CONTENT_LENGTH"] = BODY_LIMIT
     waiting = app.extensions["simwire.waiting"] = WaitRoom(service.config.api.threads)
-    authenticator = Authenticator(service.store.keys)
+    authenticator = Authenticator(service.store.keys, service.config.api.trusted_proxies)
     operations = (
         *messages.operations(service, waiting),
         *otp.operations(service),
         *preview.operations(service),
         *inbox.operations(service, waiting),
         *modems.operations(service),
+        *locks.operations(service),
         *events.operations(service, waiting),
         *stats.operations(service),
     )

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import ipaddress
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from flask import Request
 
 from gateway.api.problems import Problem
+from gateway.peers import FORWARDING, Address, BadForwardingHeader, Network, peer_of
 from gateway.policy import Caller
 from gateway.scopes import SEE_ALL
 from gateway.store import Keys
-
-_FORWARDED = ("Forwarded", "X-Forwarded-For", "X-Forwarded-Host", "X-Forwarded-Proto", "X-Real-Ip", "Via")
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,11 +39,19 @@ class Principal:
 class Authenticator:
     """Finds the principal of a request."""
 
-    def __init__(self, keys: Keys) -> None:
-        self._keys = keys
+    def __init__(self, keys: Keys, trusted_proxies: Iterable[Network] = ()) -> None:
+        self._keys, self._trusted = keys, tuple(trusted_proxies)
+
+    def peer(self, request: Request) -> Address:
+        """Where the request comes from, as trusted proxies tell it; raises Problem 400 where one does not."""
+        try:
+            return peer_of(request.remote_addr or "", request.headers, self._trusted)
+        except BadForwardingHeader as error:
+            raise Problem(400, "bad_forwarding_header", str(error)) from None
 
     def principal(self, request: Request) -> Principal:
-        """Who sent the request; raises Problem 401 without a key that is known and in force."""
+        """Who sent the request; raises Problem 401 without a key that is known and in force, 400 as `peer` does."""
+        self.peer(request)
         scheme, _, key = request.headers.get("Authorization", "").partition(" ")
         if scheme.lower() != "bearer" or not key:
             raise _unauthorized("send your key as Authorization: Bearer KEY")
@@ -55,17 +62,9 @@ class Authenticator:
 
     def admit_to_health(self, request: Request) -> Principal | None:
         """Let a loopback peer look without a key (None), unless a proxy stands in between; others need any key."""
-        if _is_loopback(request.remote_addr) and not any(name in request.headers for name in _FORWARDED):
-            return None
-        return self.principal(request)
+        direct = not any(name in request.headers for name in FORWARDING)
+        return None if direct and self.peer(request).is_loopback else self.principal(request)
 
 
 def _unauthorized(detail: str) -> Problem:
     return Problem(401, "unauthorized", detail, {"WWW-Authenticate": "Bearer"})
-
-
-def _is_loopback(address: str | None) -> bool:
-    try:
-        return ipaddress.ip_address(address or "").is_loopback
-    except ValueError:
-        return False

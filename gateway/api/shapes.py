@@ -148,6 +148,46 @@ class InboxList(Shape):
     next_cursor: str | None
 
 
+class LockShape(Shape):
+    """A number at which too many wrong codes were tried."""
+
+    number: str
+    client: str
+    failures: int
+    """Wrong codes in a row."""
+    locked_until: AwareDatetime | None
+    stopped: bool
+    """Nothing is sent or judged until an operator clears it."""
+    newest_at: AwareDatetime
+
+
+class LockList(Shape):
+    """Locked and stopped numbers, newest first, 1,000 at most."""
+
+    items: list[LockShape]
+
+
+class Cleared(Shape):
+    """A number that was forgiven its wrong codes."""
+
+    number: str
+    cleared: int
+    """For how many clients there were any."""
+
+
+class QuotaShape(Shape):
+    """Use of one quota of a SIM."""
+
+    rule: Literal["per_hour", "per_day", "per_month", "recipients_per_month"]
+    used: int
+    """Parts, or different numbers, that the network took or may have taken."""
+    limit: int
+    otp_kept: int
+    """Of the limit, kept for codes."""
+    renews_at: AwareDatetime | None
+    """When more may be sent than now; null while nothing is used."""
+
+
 class ModemShape(Shape):
     """A modem as it is now."""
 
@@ -171,6 +211,8 @@ class ModemShape(Shape):
     last_error: str | None
     prefixes: list[str]
     reserve_for_otp: bool
+    quota: list[QuotaShape]
+    """Empty where no quota is set."""
 
 
 class ModemList(Shape):

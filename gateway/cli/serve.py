@@ -14,6 +14,7 @@ from gateway.cli.options import config_option
 from gateway.cli.signals import StopSignals
 from gateway.config import load
 from gateway.service import Service
+from gateway.text_warnings import text_warnings
 from hardware.clock import SystemClock
 
 log = logging.getLogger("simwire.serve")
@@ -38,6 +39,8 @@ def serve(config: Path, log_level: str) -> None:
     logs.configure(form, log_level)
     stop = StopSignals()
     service = Service(settings, SystemClock())
+    for warning in text_warnings(settings):
+        log.warning("%s", warning)
     service.start()
     ready = json.dumps({"event": "ready", "url": service.url}) if form == "json" else f"ready {service.url}"
     click.echo(ready, err=True)

@@ -22,8 +22,10 @@ from pydantic import (
 )
 
 from gateway.messages import Secret
+from gateway.peers import Network, network_of
 from gateway.quantities import Rate, octets, rate, seconds, written
-from gateway.templates import languages
+from gateway.quiet import QuietHours, quiet_hours
+from gateway.templates import languages, load_all
 
 DAY = 86_400.0
 MESSAGE_LIFETIME = (10.0, 63 * DAY)
@@ -68,6 +70,12 @@ def _steps(value: object) -> tuple[float, ...]:
     return tuple(seconds(item) for item in items)
 
 
+def _network(value: object) -> Network:
+    if not isinstance(value, str):
+        raise ValueError('a network in quotes, e.g. "10.0.0.0/8"')
+    return network_of(value)
+
+
 def check_zone(value: str) -> str:
     """A time zone by its IANA name; raises ValueError."""
     try:
@@ -77,10 +85,19 @@ def check_zone(value: str) -> str:
     return value
 
 
-def check_locale(value: str) -> str:
+def check_templates(folder: Path) -> Path:
+    """A folder of texts that may all be used; raises TemplateError with every problem of every file."""
+    load_all(folder)
+    return folder
+
+
+def check_locale(value: str, info: ValidationInfo) -> str:
     """A locale with texts, `en` or `en-GB`; raises ValueError."""
-    if not re.fullmatch(r"[a-z]{2,3}([-_][A-Z]{2})?", value) or re.split("[-_]", value)[0] not in languages():
-        raise ValueError(f"{value!r} is no locale with texts; there are {', '.join(languages())}, also as en-GB")
+    if "templates" not in info.data:
+        return value  # what the folder adds is not known while something is wrong with it
+    known = languages(info.data["templates"])
+    if not re.fullmatch(r"[a-z]{2,3}([-_][A-Z]{2})?", value) or re.split("[-_]", value)[0] not in known:
+        raise ValueError(f"{value!r} is no locale with texts; there are {', '.join(known)}, also as en-GB")
     return value
 
 
@@ -102,8 +119,12 @@ FilePath = Annotated[Path, BeforeValidator(_beside_the_file)]
 Region = Annotated[str, AfterValidator(_region)]
 CountryRule = Annotated[str, AfterValidator(_country_rule)]
 Tuple = BeforeValidator(lambda value: tuple(value) if isinstance(value, list) else value)
+Networks = Annotated[tuple[Annotated[Network, BeforeValidator(_network)], ...], Tuple]
 OnUnknown = Literal["resend", "hold"]
 RateField = Annotated[Rate, PlainValidator(rate), PlainSerializer(str), WithJsonSchema({"type": "string"})]
+QuietField = Annotated[
+    QuietHours, PlainValidator(quiet_hours), PlainSerializer(str), WithJsonSchema({"type": "string"})
+]
 Rates = Annotated[tuple[RateField, ...], Tuple]
 
 

@@ -13,6 +13,7 @@ from pydantic_core import ErrorDetails
 from gateway.config.fields import Section, Tuple
 from gateway.config.limits import LimitsConfig
 from gateway.config.sections import ApiConfig, GatewayConfig, MessagesConfig, ModemConfig, OtpConfig, RetriesConfig
+from gateway.templates import TemplateError
 
 
 class ConfigError(Exception):
@@ -68,13 +69,22 @@ def load(path: Path) -> Config:
     try:
         return Config.model_validate(document, context={"base": path.resolve().parent})
     except ValidationError as error:
-        raise ConfigError(path, [_problem(detail) for detail in error.errors(include_url=False)]) from None
+        raise ConfigError(
+            path, [line for detail in error.errors(include_url=False) for line in _problems(detail)]
+        ) from None
 
 
 _HINTS = {
     "gateway": ": add [gateway] with organisation and country",
     "modem": ": add a [[modem]] with a port",
 }
+
+
+def _problems(detail: ErrorDetails) -> list[str]:
+    reason = detail.get("ctx", {}).get("error")
+    if isinstance(reason, TemplateError):
+        return [f"{_problem(detail).split(': ')[0]}: {problem}" for problem in reason.problems]
+    return [_problem(detail)]
 
 
 def _problem(detail: ErrorDetails) -> str:
@@ -94,11 +104,11 @@ def _keys_at(loc: tuple[str | int, ...]) -> list[str]:
     model: type[BaseModel] = Config
     for step in loc:
         if isinstance(step, str) and step in model.model_fields:
-            model = _model_in(model.model_fields[step].annotation) or model
+            model = model_in(model.model_fields[step].annotation) or model
     return list(model.model_fields)
 
 
-def _model_in(annotation: object) -> type[BaseModel] | None:
+def model_in(annotation: object) -> type[BaseModel] | None:
     if isinstance(annotation, type) and issubclass(annotation, BaseModel):
         return annotation
-    return next((found for part in get_args(annotation) if (found := _model_in(part))), None)
+    return next((found for part in get_args(annotation) if (found := model_in(part))), None)

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from gateway.store.case import Settings, Slot
-from gateway.store.challenges import Challenge, Challenges, ChallengeState, CheckResult, NewChallenge
+from gateway.store.challenge import Challenge, ChallengeState, CheckResult, NewChallenge
+from gateway.store.challenges import Challenges
+from gateway.store.claims import queue_of
 from gateway.store.database import Database
 from gateway.store.errors import (
     Conflict,
@@ -18,6 +20,7 @@ from gateway.store.errors import (
     StoreNewer,
 )
 from gateway.store.events import Sight, StoredEvent
+from gateway.store.guesses import Guesses
 from gateway.store.idempotency import Idempotency, Remembered
 from gateway.store.inbox import InboxStore, Received
 from gateway.store.keys import KeyInfo, Keys
@@ -25,6 +28,8 @@ from gateway.store.matching import ReportOutcome
 from gateway.store.outbox import Outbox
 from gateway.store.pins import PinAttempts
 from gateway.store.queries import MessageFilter
+from gateway.store.replacing import last_sim, type_for
+from gateway.store.sim_usage import SimUsage
 from gateway.store.stats import Group, Statistics, percentile
 from gateway.store.store import Store
 
@@ -36,6 +41,7 @@ __all__ = [
     "Conflict",
     "Database",
     "Group",
+    "Guesses",
     "Idempotency",
     "InboxStore",
     "KeyFileError",
@@ -63,4 +69,8 @@ __all__ = [
     "StoreNewer",
     "StoredEvent",
     "percentile",
+    "last_sim",
+    "queue_of",
+    "type_for",
+    "SimUsage",
 ]

@@ -23,6 +23,12 @@ UPDATE challenges SET
 WHERE state IN ('pending', 'cancelled', 'locked') AND accepted_boot <> :number
 """
 # A machine that has started again has waited long enough for a retry; only a start in the future stays one.
+_GUESSES = """
+UPDATE guesses SET
+    locked_boot = :boot + min(locked_until - :wall, locked_until - newest_at),
+    accepted_boot = :number
+WHERE locked_until IS NOT NULL AND accepted_boot <> :number
+"""
 _WAITING = """
 UPDATE attempts SET due_boot = max(:boot, :boot + coalesce(
     (SELECT not_before_at FROM messages WHERE seq = message AND kind = 'first'), 0) - :wall)
@@ -37,5 +43,5 @@ WHERE state IN ('claimed', 'submitting') AND submitted_at IS NOT NULL
 def rebase(cx: sqlite3.Connection, number: int, now: Instant) -> None:
     """Move open rows of earlier boots onto the clock of boot `number`, inside the caller's transaction."""
     values = {"number": number, "boot": boot_ms(now), "wall": wall_ms(now)}
-    for statement in (_MESSAGES, _CHALLENGES, _WAITING, _ON_AIR):
+    for statement in (_MESSAGES, _CHALLENGES, _GUESSES, _WAITING, _ON_AIR):
         cx.execute(statement, values)

@@ -22,6 +22,8 @@ class Slot:
     """For a claim: the queues it takes from. For planning: the home queues it may serve, () for any."""
     reports: bool = True
     """Whether it can give status reports."""
+    but_codes: tuple[str, ...] = ()
+    """For a claim: queues from which it takes everything but codes, because another modem keeps room for those."""
 
     def serves(self, home: str) -> bool:
         """Whether a message of that home queue may be planned for this modem."""
@@ -44,6 +46,11 @@ class Settings:
     """A SIM has given reports lately when the last one is no older."""
     silent_after: int = 10
     """A SIM is known to give no reports after so many messages in a row without one."""
+    lock_after: int = 10
+    """Wrong codes in a row, for one client's number over challenges, after each so many of which it is locked."""
+    lock_for: float = 1800.0
+    stop_after: int = 100
+    """Wrong codes in a row after which an operator must clear the number."""
 
 
 class Case:

@@ -9,38 +9,17 @@ from __future__ import annotations
 import json
 import sqlite3
 from collections.abc import Callable
-from dataclasses import dataclass, field
-from enum import StrEnum
 
-from gateway.messages import Json, masked
+from gateway.messages import Json
+from gateway.store.case import Settings
+from gateway.store.challenge import NUMBER_LOCKED, Challenge, ChallengeState, CheckResult, NewChallenge
 from gateway.store.common import boot_ms, ms, new_id, wall_ms
 from gateway.store.database import Database
 from gateway.store.errors import Conflict
 from gateway.store.events import Events
+from gateway.store.guesses import GuessLedger
 from gateway.store.outbox import Outbox
 from hardware.clock import Instant
-
-
-class ChallengeState(StrEnum):
-    """The life of a challenge, as clients see it."""
-
-    PENDING = "pending"
-    APPROVED = "approved"
-    EXPIRED = "expired"
-    CANCELLED = "cancelled"  #: by the client, or superseded by another one
-    LOCKED = "locked"  #: too many wrong codes
-
-
-class CheckResult(StrEnum):
-    """What a check comes to."""
-
-    APPROVED = "approved"
-    WRONG_CODE = "wrong_code"
-    EXPIRED = "expired"
-    USED = "used"
-    TOO_MANY_ATTEMPTS = "too_many_attempts"
-    CANCELLED = "cancelled"
-
 
 _CLOSED_RESULT = {
     ChallengeState.CANCELLED: CheckResult.CANCELLED,
@@ -50,67 +29,12 @@ _CLOSED_RESULT = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class NewChallenge:
-    """A challenge as the engine makes it."""
-
-    client: str
-    to: str
-    purpose: str
-    code_hash: bytes = field(repr=False)
-    lifetime: float
-    """Seconds from now."""
-    max_failures: int
-    failures: int = 0
-    """Kept from the challenge before this one; see `Challenges.before`."""
-    sends: int = 1
-    client_ref: str | None = None
-    details: Json = field(default_factory=dict, repr=False)
-    """What the engine wants back: binding, context, locale, template, length. Stored sealed."""
-    id: str | None = None
-    """Given where the engine hashed it together with the code (see `Challenges.new_id`)."""
-
-
-@dataclass(frozen=True, slots=True)
-class Challenge:
-    """A stored challenge; wall times in Unix milliseconds, boot times in seconds on this boot's clock."""
-
-    id: str
-    client: str
-    to: str = field(repr=False)
-    purpose: str
-    state: ChallengeState
-    reason: str | None
-    code_hash: bytes = field(repr=False)
-    failures: int
-    max_failures: int
-    sends: int
-    message_id: str | None
-    """The newest message."""
-    client_ref: str | None
-    details: Json = field(repr=False)
-    created_at: int
-    sent_at: int
-    sent_boot: float
-    """When the newest message was accepted: the resend cooldown counts from here."""
-    expires_at: int
-    expires_boot: float
-    closed_at: int | None
-
-    @property
-    def attempts_left(self) -> int:
-        """Wrong codes that are still allowed."""
-        return max(0, self.max_failures - self.failures) if self.state is ChallengeState.PENDING else 0
-
-    def __str__(self) -> str:
-        return f"challenge {self.id} for {masked(self.to)}"
-
-
 class Challenges:
     """The table of challenges."""
 
-    def __init__(self, database: Database, outbox: Outbox, events: Events) -> None:
+    def __init__(self, database: Database, outbox: Outbox, events: Events, settings: Settings) -> None:
         self._database, self._outbox, self._events, self._cipher = database, outbox, events, database.cipher
+        self.guesses = GuessLedger(database, settings)
 
     def new_id(self, now: Instant) -> str:
         """An id for `NewChallenge.id`."""
@@ -144,7 +68,7 @@ class Challenges:
     def get_in(self, cx: sqlite3.Connection, challenge_id: str, client: str | None = None) -> Challenge | None:
         """`get` inside a transaction."""
         row = cx.execute("SELECT * FROM challenges WHERE id = ?", (challenge_id,)).fetchone()
-        return None if row is None or client not in (None, row["client"]) else self._challenge(row)
+        return None if row is None or client not in (None, row["client"]) else self._challenge(cx, row)
 
     def before(self, cx: sqlite3.Connection, client: str, to: str, purpose: str, now: Instant) -> Challenge | None:
         """The challenge whose failures and sends a new one takes over: the last one, where its lifetime is not over.
@@ -159,7 +83,7 @@ class Challenges:
         done = (ChallengeState.APPROVED, ChallengeState.EXPIRED)
         if row is None or row["state"] in done or row["expires_boot"] <= boot_ms(now):
             return None
-        return self._challenge(row)
+        return self._challenge(cx, row)
 
     def renew(
         self,
@@ -212,14 +136,24 @@ class Challenges:
                 return result, challenge
             if boot_ms(now) >= ms(challenge.expires_boot):
                 return CheckResult.EXPIRED, self.close(cx, challenge_id, ChallengeState.EXPIRED, now)
+            if self.guesses.look(cx, challenge.client, challenge.to, now).shut:
+                closed = self.close(cx, challenge_id, ChallengeState.LOCKED, now, NUMBER_LOCKED)
+                return CheckResult.TOO_MANY_ATTEMPTS, closed
             if challenge.failures >= challenge.max_failures:
                 return CheckResult.TOO_MANY_ATTEMPTS, self.close(cx, challenge_id, ChallengeState.LOCKED, now)
             if matches(challenge):
+                self.guesses.right(cx, challenge.client, challenge.to)
                 return CheckResult.APPROVED, self.close(cx, challenge_id, ChallengeState.APPROVED, now)
-            cx.execute("UPDATE challenges SET failures = failures + 1 WHERE id = ?", (challenge_id,))
-            if challenge.failures + 1 >= challenge.max_failures:
-                return CheckResult.WRONG_CODE, self.close(cx, challenge_id, ChallengeState.LOCKED, now)
-            return CheckResult.WRONG_CODE, self._one(cx, challenge_id)
+            return CheckResult.WRONG_CODE, self._wrong(cx, challenge, now)
+
+    def _wrong(self, cx: sqlite3.Connection, challenge: Challenge, now: Instant) -> Challenge:
+        """Count a wrong code against the challenge and against the number."""
+        cx.execute("UPDATE challenges SET failures = failures + 1 WHERE id = ?", (challenge.id,))
+        if self.guesses.wrong(cx, challenge.client, challenge.to, now).shut:
+            return self.close(cx, challenge.id, ChallengeState.LOCKED, now, NUMBER_LOCKED)
+        if challenge.failures + 1 >= challenge.max_failures:
+            return self.close(cx, challenge.id, ChallengeState.LOCKED, now)
+        return self._one(cx, challenge.id)
 
     def close(
         self, cx: sqlite3.Connection, challenge_id: str, state: ChallengeState, now: Instant, reason: str | None = None
@@ -290,12 +224,16 @@ class Challenges:
         row = cx.execute("SELECT * FROM challenges WHERE id = ?", (challenge_id,)).fetchone()
         if row is None:
             raise KeyError(challenge_id)
-        return self._challenge(row)
+        return self._challenge(cx, row)
 
     def _seal(self, challenge_id: str, details: Json) -> bytes:
         return self._cipher.seal(json.dumps(details).encode(), f"challenges.details {challenge_id}")
 
-    def _challenge(self, row: sqlite3.Row) -> Challenge:
+    def _challenge(self, cx: sqlite3.Connection, row: sqlite3.Row) -> Challenge:
+        left = 0
+        if row["state"] == ChallengeState.PENDING:
+            now = self._database.clock.now()
+            left = self.guesses.left(self.guesses.look(cx, row["client"], row["recipient"], now))
         details = json.loads(self._cipher.unseal(row["details"], f"challenges.details {row['id']}"))
         return Challenge(
             id=row["id"],
@@ -317,4 +255,5 @@ class Challenges:
             expires_at=row["expires_at"],
             expires_boot=row["expires_boot"] / 1000,
             closed_at=row["closed_at"],
+            number_left=left,
         )

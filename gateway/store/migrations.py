@@ -384,6 +384,11 @@ def _trust(db: SchemaDatabase) -> None:
         "ALTER TABLE challenges ADD COLUMN peer BLOB",
         *(_EVENTS, _DELIVERIES, _GUESSES, _REPLACE_TYPES, _BLOCKED, _CAUGHT, _AUDIT, *_AUDIT_IS_APPEND_ONLY),
         _SIM_RECIPIENTS,
+        # Taken by the network without a reference: rare, and counted in the SIM's quotas.
+        (
+            "CREATE INDEX attempts_unreferenced ON attempts(imsi, submitted_at)"
+            " WHERE mr IS NULL AND state IN ('accepted', 'delivered', 'undelivered')"
+        ),
         "CREATE INDEX deliveries_due ON deliveries(endpoint, next_at) WHERE state = 'waiting'",
         "CREATE INDEX deliveries_order ON deliveries(endpoint, subject, id) WHERE state = 'waiting'",
         "CREATE INDEX deliveries_dead ON deliveries(done_at) WHERE state = 'dead'",

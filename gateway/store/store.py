@@ -14,6 +14,7 @@ from gateway.store.inbox import InboxStore
 from gateway.store.keys import Keys
 from gateway.store.outbox import Outbox
 from gateway.store.pins import PinAttempts
+from gateway.store.sim_usage import SimUsage
 from gateway.store.stats import Stats
 from hardware.clock import Clock
 
@@ -26,13 +27,14 @@ class Store:
         self.cipher: Cipher = database.cipher
         self.events = Events(database)
         self.outbox = Outbox(database, settings, self.events)
-        self.challenges = Challenges(database, self.outbox, self.events)
+        self.challenges = Challenges(database, self.outbox, self.events, settings)
         self.outbox.also_expires.append(self.challenges.expire_due)
         self.inbox = InboxStore(database, self.events)
         self.keys = Keys(database)
         self.stats = Stats(database)
         self.pins = PinAttempts(database)
         self.idempotency = Idempotency(database)
+        self.sim_usage = SimUsage(database)
 
     @classmethod
     def open(

@@ -9,6 +9,7 @@ import pytest
 from pydantic import BaseModel
 
 from gateway.config import Config, ConfigError, load
+from gateway.quota import QuotaRules
 
 EXAMPLE = Path(__file__).parents[2] / "config.example.toml"
 LEAST = '[gateway]\norganisation = "Example Bank"\ncountry = "GB"\n[[modem]]\nport = "simulator"\n'
@@ -125,6 +126,11 @@ def test_every_problem_at_once_with_its_key_path(tmp_path: Path) -> None:
         (f"{LEAST}[otp]\nmin_remaining = '5m'\n", "otp"),
         (f"{LEAST}[otp]\nlocale = 'ja'\n", "otp.locale"),
         (f"{LEAST}[otp]\nlocale = 'english'\n", "otp.locale"),
+        (f"{LEAST}[messages]\nquiet_hours = '21-8'\n", "messages.quiet_hours"),
+        (f"{LEAST}per_day = 0\n", "modem[0].per_day"),
+        (f"{LEAST}month_starts = 32\n", "modem[0].month_starts"),
+        (f"{LEAST}otp_share = 1.1\n", "modem[0].otp_share"),
+        (f"{LEAST}every = '25h'\n", "modem[0].every"),
         (f"{LEAST}[retries]\nschedule = []\n", "retries.schedule"),
         (f"{LEAST}[limits]\nallowed_countries = []\n", "limits.allowed_countries"),
         (f"{LEAST}[[modem]]\nport = 'x'\nname = 'sim1'\n", "modem"),
@@ -170,3 +176,13 @@ def test_a_configuration_cannot_be_changed(tmp_path: Path) -> None:
     config = read(tmp_path, LEAST)
     with pytest.raises(ValueError, match="frozen"):
         config.otp.length = 8  # type: ignore[misc]
+
+
+def test_quotas_are_off_until_set_and_belong_to_their_modem(tmp_path: Path) -> None:
+    text = 'per_day = 100\nrecipients_per_month = 250\nmonth_starts = 14\notp_share = 0.5\nevery = "3s"\n'
+    first, second = read(tmp_path, f"{LEAST}{text}[[modem]]\nport = 'auto'\n").modem
+    assert first.quotas == QuotaRules(per_day=100, recipients_per_month=250, month_starts=14, otp_share=0.5, every=3.0)
+    assert second.quotas == QuotaRules()
+    assert read(tmp_path, LEAST).messages.quiet_hours is None
+    quiet = read(tmp_path, f"{LEAST}[messages]\nquiet_hours = '21:00 - 08:00'\n").messages.quiet_hours
+    assert str(quiet) == "21:00-08:00"

@@ -12,7 +12,7 @@ from pydantic import TypeAdapter
 from werkzeug.test import TestResponse
 
 from gateway.admission import Admission
-from gateway.api import create_app, events, inbox, messages, modems, otp, preview, stats
+from gateway.api import create_app, events, inbox, locks, messages, modems, otp, preview, stats
 from gateway.api.operations import Operation
 from gateway.api.shapes import ProblemShape
 from gateway.api.view import ModemAction
@@ -23,6 +23,7 @@ from gateway.intake import Intake
 from gateway.messages import Lane
 from gateway.metrics import Metrics
 from gateway.refusals import Unavailable
+from gateway.service import settings_of
 from gateway.store import Store
 from gateway.verify import Verify
 from hardware.clock import FakeClock
@@ -57,7 +58,8 @@ class World:
         path.write_text(BASE + settings, encoding="utf-8")
         self.config: Config = load(path)
         self.clock = FakeClock()
-        self.store = Store.open(self.config.gateway.database, self.config.gateway.key_file, self.clock)
+        gateway = self.config.gateway
+        self.store = Store.open(gateway.database, gateway.key_file, self.clock, settings_of(self.config.otp))
         self.woken: list[tuple[str, Lane]] = []
         admission = Admission(self.store, self.config)
         self.intake = Intake(
@@ -76,6 +78,7 @@ class World:
             *preview.operations(self),
             *inbox.operations(self, waiting),
             *modems.operations(self),
+            *locks.operations(self),
             *events.operations(self, waiting),
             *stats.operations(self),
         )

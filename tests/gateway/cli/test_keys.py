@@ -94,6 +94,31 @@ def test_a_good_configuration_is_good(config: str) -> None:
     assert LOCAL.json("config", "check", config)["ok"] is True
 
 
+def test_warnings_leave_a_configuration_good(config: str, tmp_path: Path) -> None:
+    (tmp_path / "templates").mkdir()
+    text = "{code}: hasło, {organisation}. {time}, {until}. Nie podawaj nikomu."
+    (tmp_path / "templates" / "pl.toml").write_text(f'[login]\ntexts = ["{text}"]\n', encoding="utf-8")
+    with Path(config).open("a", encoding="utf-8") as file:
+        file.write('[otp]\ntemplates = "templates"\n')
+    expected = 'otp.templates: pl.login[0]: "ł" (U+0142) forces UCS-2: 70 characters a part'
+
+    result = LOCAL.run("config", "check", config)
+    assert (result.exit_code, result.stdout) == (0, f"{config}: good, with 2 modems (sim1, sim2)\n")
+    assert f"warning: {expected}\n" in result.stderr
+    assert expected in LOCAL.json("config", "check", config)["warnings"]
+
+
+def test_problems_of_templates_are_told(config: str, tmp_path: Path) -> None:
+    (tmp_path / "templates").mkdir()
+    (tmp_path / "templates" / "en.toml").write_text('[login]\ntexts = ["{code} {nme}"]\n', encoding="utf-8")
+    with Path(config).open("a", encoding="utf-8") as file:
+        file.write('[otp]\ntemplates = "templates"\n')
+
+    result = LOCAL.run("config", "check", config)
+    assert result.exit_code == 1
+    assert "otp.templates: en.login[0]: there is no field {nme}" in result.stderr
+
+
 def test_every_problem_of_a_configuration_is_told(tmp_path: Path) -> None:
     path = tmp_path / "bad.toml"
     path.write_text('[gateway]\ncountry = "England"\n[otp]\nlenght = 6\n', encoding="utf-8")

@@ -93,6 +93,29 @@ def test_serve_with_a_json_log_says_ready_in_json(config: Path) -> None:
         assert process.wait(PATIENCE) == 0
 
 
+def test_serve_logs_once_what_texts_may_cost_and_refuses_wrong_ones(config: Path) -> None:
+    with running("serve", "--config", str(config)) as process:
+        assert process.stderr is not None
+        lines = []
+        for line in process.stderr:
+            lines.append(line)
+            if line.startswith("ready "):
+                break
+        process.terminate()
+        assert process.wait(PATIENCE) == 0
+    assert sum("otp.templates: ar: its script forces UCS-2" in line for line in lines) == 1
+
+    (config.parent / "templates").mkdir()
+    (config.parent / "templates" / "en.toml").write_text("[login]\ntexts = ['{code} {nme}']\n", encoding="utf-8")
+    config.write_text(CONFIG.format(gateway="") + '[otp]\ntemplates = "templates"\n', encoding="utf-8")
+    result = subprocess.run(
+        [*COMMAND, "serve", "--config", str(config)], capture_output=True, text=True, timeout=PATIENCE, check=False
+    )
+    assert result.returncode == 1
+    assert "otp.templates: en.login[0]: there is no field {nme}" in result.stderr
+    assert "Traceback" not in result.stderr
+
+
 def test_a_second_serve_of_the_same_database_refuses(config: Path) -> None:
     with running("serve", "--config", str(config)) as first:
         read_until(first, "^ready ")

@@ -28,6 +28,7 @@ from gateway.store import (
     StoreLocked,
     StoreNewer,
 )
+from gateway.store.cipher import create_key_file
 from gateway.store.migrations import migrations
 from gateway.store.writer import TwoLaneLock
 from hardware.clock import FakeClock
@@ -142,12 +143,10 @@ def test_schema_1_is_frozen(tmp_path: Path) -> None:
 
 def test_a_database_of_the_first_release_is_migrated_and_works_on(tmp_path: Path) -> None:
     """Messages, keys and challenges of schema 1 are all there, and the new columns have their defaults."""
-    first = Migrations("simwire")
-    with closing(sqlite3.connect(":memory:")) as empty:
-        initial = migrations.pending(SchemaDatabase(empty))[0]
-    first(name=initial.name)(initial.fn)
-    open_at(tmp_path, first).close()
+    create_key_file(tmp_path / "simwire.key")
     old = sqlite3.connect(tmp_path / "simwire.db")
+    released = SchemaDatabase(old)
+    migrations.apply(released, stop_before=[one.name for one in migrations.pending(released)][1:])
     old.execute(
         "INSERT INTO keys (id, client, name, hash, scopes, created_at) VALUES ('k', 'shop', 'shop', x'00', '[]', 1)"
     )

@@ -11,6 +11,7 @@ from dataclasses import replace
 import pytest
 
 from gateway.messages import Lane, MessageState
+from gateway.quota import Bounds
 from gateway.store import MessageFilter, Sight
 
 from .bench import ANY, CODE, ONE, PLANNED, TWO, Bench, slot
@@ -95,7 +96,13 @@ def _statements(bench: Bench, action: Callable[[], object]) -> set[str]:
 
 HOT = {
     "claim": lambda bench: bench.store.outbox.claim(ONE, bench.now),
-    "claim codes": lambda bench: bench.store.outbox.claim(ONE, bench.now, otp_only=True),
+    "claim codes": lambda bench: bench.store.outbox.claim(ONE, bench.now, Bounds(least=Lane.OTP)),
+    "claim in quiet hours": lambda bench: bench.store.outbox.claim(ONE, bench.now, Bounds(Lane.NORMAL, finish=True)),
+    "claim for known numbers": lambda bench: bench.store.outbox.claim(
+        ONE, bench.now, Bounds(finish=True, known_from=Lane.HIGH)
+    ),
+    "count what a SIM sent": lambda bench: bench.store.sim_usage.sent("1", 3600.0, bench.now),
+    "count its numbers": lambda bench: bench.store.sim_usage.recipients("1", 0),
     "send": lambda bench: bench.send(1),
     "report": lambda bench: bench.report(1),
     "wake": lambda bench: bench.store.outbox.wake_due(bench.now.after(5000)),

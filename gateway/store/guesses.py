@@ -1,0 +1,112 @@
+"""Wrong codes in a row, per client and number, over challenges: a lock for a while, then a stop.
+
+A right code ends the row. Counting per client keeps one application from locking out the users of another.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from dataclasses import dataclass, field
+
+from gateway.store.case import Settings
+from gateway.store.common import boot_ms, ms, wall_ms
+from gateway.store.database import Database
+from hardware.clock import Instant
+
+
+@dataclass(frozen=True, slots=True)
+class Guesses:
+    """What is known of the guesses at one number's codes."""
+
+    client: str
+    recipient: str = field(repr=False)
+    failures: int
+    locked_for: float
+    """Seconds from now during which no code is judged or sent; 0 where it is not locked."""
+    locked_until: int | None
+    """Unix milliseconds; None where it is not locked."""
+    newest_at: int
+    """Unix milliseconds of the newest wrong code; 0 where there is none."""
+    stopped: bool
+    """Too many: nothing more until an operator clears it."""
+
+    @property
+    def shut(self) -> bool:
+        """Whether no code may be judged or sent now."""
+        return self.stopped or self.locked_for > 0
+
+
+class GuessLedger:
+    """The table of guesses. Methods that take `cx` run inside the caller's transaction."""
+
+    def __init__(self, database: Database, settings: Settings) -> None:
+        self._database, self._settings = database, settings
+
+    def look(self, cx: sqlite3.Connection, client: str, to: str, now: Instant) -> Guesses:
+        """Where a number stands with a client."""
+        row = cx.execute("SELECT * FROM guesses WHERE client = ? AND recipient = ?", (client, to)).fetchone()
+        return Guesses(client, to, 0, 0.0, None, 0, stopped=False) if row is None else _guesses(row, now)
+
+    def left(self, guesses: Guesses) -> int:
+        """Wrong codes that are allowed until the next lock."""
+        after = self._settings.lock_after
+        return 0 if guesses.shut else after - guesses.failures % after
+
+    def wrong(self, cx: sqlite3.Connection, client: str, to: str, now: Instant) -> Guesses:
+        """Count a wrong code; locks or stops where that makes too many."""
+        settings = self._settings
+        (failures,) = cx.execute(
+            "INSERT INTO guesses (client, recipient, failures, newest_at, accepted_boot) VALUES (?, ?, 1, ?, ?)"
+            " ON CONFLICT (client, recipient) DO UPDATE SET failures = failures + 1, newest_at = excluded.newest_at"
+            " RETURNING failures",
+            (client, to, wall_ms(now), self._database.boot_number),
+        ).fetchone()
+        if failures % settings.lock_after == 0:
+            until = now.after(settings.lock_for)
+            cx.execute(
+                "UPDATE guesses SET locked_until = ?, locked_boot = ?, accepted_boot = ?"
+                " WHERE client = ? AND recipient = ?",
+                (wall_ms(until), boot_ms(until), self._database.boot_number, client, to),
+            )
+        if failures >= settings.stop_after:
+            cx.execute(
+                "UPDATE guesses SET stopped_at = ? WHERE client = ? AND recipient = ?", (wall_ms(now), client, to)
+            )
+        return self.look(cx, client, to, now)
+
+    def right(self, cx: sqlite3.Connection, client: str, to: str) -> None:
+        """A right code ends the row of wrong ones."""
+        cx.execute("DELETE FROM guesses WHERE client = ? AND recipient = ?", (client, to))
+
+    def clear(self, cx: sqlite3.Connection, to: str, client: str | None = None) -> int:
+        """An operator forgives a number, for one client or all; returns how many counts that ended."""
+        query = "DELETE FROM guesses WHERE recipient = ? AND (? IS NULL OR client = ?)"
+        return cx.execute(query, (to, client, client)).rowcount
+
+    def shut(self, now: Instant, limit: int = 1000) -> list[Guesses]:
+        """Numbers that are locked or stopped now, the newest first."""
+        with self._database.read() as cx:
+            rows = cx.execute(
+                "SELECT * FROM guesses WHERE stopped_at IS NOT NULL OR locked_boot > ? ORDER BY newest_at DESC LIMIT ?",
+                (boot_ms(now), limit),
+            ).fetchall()
+        return [_guesses(row, now) for row in rows]
+
+    def forget_old(self, now: Instant, kept: float) -> int:
+        """Forget numbers at which nobody has guessed for `kept` seconds, stopped ones excepted; returns how many."""
+        query = "DELETE FROM guesses WHERE stopped_at IS NULL AND newest_at <= ?"
+        with self._database.mark(synced=False) as cx:
+            return cx.execute(query, (wall_ms(now) - ms(kept),)).rowcount
+
+
+def _guesses(row: sqlite3.Row, now: Instant) -> Guesses:
+    locked = max(0, (row["locked_boot"] or 0) - boot_ms(now)) / 1000
+    return Guesses(
+        client=row["client"],
+        recipient=row["recipient"],
+        failures=row["failures"],
+        locked_for=locked,
+        locked_until=row["locked_until"] if locked else None,
+        newest_at=row["newest_at"],
+        stopped=row["stopped_at"] is not None,
+    )
