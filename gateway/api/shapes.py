@@ -236,66 +236,6 @@ class EventShape(Shape):
     """What it is about; a code, or the text of one, is never in it."""
 
 
-class Times(Shape):
-    """Seconds that it took; each percentile is a time that was measured (nearest rank), null where none was."""
-
-    n: int
-    """Messages that it was measured for."""
-    p50: float | None
-    p90: float | None
-    p95: float | None
-    p99: float | None
-
-
-class Counted(Shape):
-    """Messages that have something in common."""
-
-    total: int
-    states: dict[MessageState, int]
-    """How many are in each state; states without any are left out."""
-    delivered_share: float | None
-    """Delivered ones among all, 0 to 1; null where there is none."""
-    to_sent: Times
-    """From acceptance, or from `not_before`, until the network had accepted every part."""
-    to_delivered: Times
-
-
-class CountedByName(Counted):
-    """Messages by modem, destination country or purpose."""
-
-    name: str | None
-    """null: no modem yet; a short code, which is in no country."""
-
-
-class CodesCounted(Shape):
-    """What became of codes."""
-
-    challenges: int
-    sends: int
-    """Messages that carried a code, resends included."""
-    approved: int
-    """Challenges that a right code approved."""
-    conversion: float | None
-    """Approved ones among all challenges, 0 to 1; null where there is none."""
-
-
-class StatsShape(Counted):
-    """What became of the messages that were accepted within a window."""
-
-    window: float
-    """Seconds."""
-    since: AwareDatetime
-    """Begin of what was counted: later than the window's where `sampled`."""
-    until: AwareDatetime
-    sampled: bool
-    """Whether there were more messages: then only the newest 200,000 are counted."""
-    modems: list[CountedByName]
-    countries: list[CountedByName]
-    purposes: list[CountedByName]
-    """By purpose of the code; `message` for what is no code."""
-    codes: CodesCounted
-
-
 class UssdShape(Shape):
     """What the network answered."""
 
