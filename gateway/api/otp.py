@@ -19,6 +19,7 @@ def operations(service: ServiceView) -> tuple[Operation, ...]:
 
     def check(call: Call, otp_id: str) -> Answer:
         checked = verify.check(otp_id, call.body, call.principal.sees)
+        service.metrics.checked(checked.result)
         answer = {"result": checked.result.value, "attempts_left": checked.attempts_left}
         return 200, answer if checked.mismatch is None else {**answer, "mismatch": checked.mismatch}
 

@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 
 from gateway.directory import ModemView
 from gateway.messages import Json, Lane, Message, Secret, TimelineEntry
+from gateway.store import StoredEvent
 from gateway.verify import ChallengeView
 
 PRIORITY = {Lane.OTP: "otp", Lane.HIGH: "high", Lane.NORMAL: "normal", Lane.BULK: "bulk"}
@@ -131,4 +132,15 @@ def modem(view: ModemView) -> Json:
             }
             for use in view.quota
         ],
+    }
+
+
+def event(stored: StoredEvent) -> Json:
+    """Something that happened, as streams tell it."""
+    return {
+        "id": str(stored.id),
+        "type": stored.kind,
+        "time": moment(stored.at),
+        "client": stored.client,
+        "data": stored.body,
     }

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Any, Literal
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
@@ -239,6 +239,21 @@ class ModemList(Shape):
     """Every modem of the configuration."""
 
     items: list[ModemShape]
+
+
+class EventShape(Shape):
+    """Server-Sent Events; the data of each is this, as JSON in one line."""
+
+    id: str
+    """Also the event's own id, for Last-Event-ID."""
+    type: str
+    """`message.<state>`, `otp.<state>`, `inbox.received`, `modem.<state>`; `gap` where events before it are lost."""
+    time: AwareDatetime | None
+    """When it happened; null for a gap."""
+    client: str | None
+    """Whose it is; null for the inbox and for modems."""
+    data: dict[str, Any]
+    """What it is about; a code, or the text of one, is never in it."""
 
 
 class UssdShape(Shape):

@@ -272,7 +272,7 @@ def _initial(db: SchemaDatabase) -> None:
 
 _EVENTS = """
 CREATE TABLE events (
-    id INTEGER PRIMARY KEY,           -- the order in which clients see them
+    id INTEGER PRIMARY KEY AUTOINCREMENT, -- the order in which clients see them; never given again
     at INTEGER NOT NULL,
     kind TEXT NOT NULL,
     client TEXT,                      -- NULL: no client's own (inbox, modems)
