@@ -164,9 +164,12 @@ ALLOWED: dict[str, frozenset[str]] = {
         "gateway.texts",
         "hardware.clock",
     },
+    "gateway.challenges": VALUES
+    | {"gateway.limits", "gateway.requests", "gateway.store", "gateway.texts", "hardware.clock"},
     "gateway.verify": VALUES
     | PURE
     | {
+        "gateway.challenges",
         "gateway.config",
         "gateway.content",
         "gateway.intake",
@@ -182,6 +185,7 @@ ALLOWED: dict[str, frozenset[str]] = {
     "gateway.api": VALUES
     | {
         "gateway.admission",
+        "gateway.challenges",
         "gateway.config",
         "gateway.directory",
         "gateway.intake",

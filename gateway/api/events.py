@@ -11,7 +11,7 @@ from flask import request
 
 from gateway.api.operations import EVENT_STREAM, Answer, Call, Operation, Parameter, Stream
 from gateway.api.render import event as rendered
-from gateway.api.shapes import EventShape
+from gateway.api.shapes.messages import EventShape
 from gateway.api.view import ServiceView
 from gateway.api.waiting import LOOK, WaitRoom, leaving
 from gateway.messages import Json

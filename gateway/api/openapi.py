@@ -11,7 +11,7 @@ from pydantic.json_schema import JsonSchemaMode, models_json_schema
 from gateway import release
 from gateway.api.operations import BODY_LIMIT, EVENT_STREAM, Operation
 from gateway.api.problems import PROBLEM
-from gateway.api.shapes import Live, ProblemShape, Ready, Shape
+from gateway.api.shapes.common import Live, ProblemShape, Ready, Shape
 from gateway.once import LONGEST_KEY
 
 _REF = "#/components/schemas/{model}"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from gateway.api import render
 from gateway.api.operations import Answer, Call, Operation
-from gateway.api.shapes import CheckShape, OtpShape, OtpWithTimeline
+from gateway.api.shapes.codes import CheckShape, OtpShape, OtpWithTimeline
 from gateway.api.view import ServiceView
 from gateway.requests import CheckRequest, OtpRequest, ResendRequest
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable
 from datetime import UTC, datetime
 
+from gateway.challenges import ChallengeView
 from gateway.directory import ModemView
 from gateway.messages import Json, Lane, Message, Secret, TimelineEntry
 from gateway.store import StoredEvent
-from gateway.verify import ChallengeView
 
 PRIORITY = {Lane.OTP: "otp", Lane.HIGH: "high", Lane.NORMAL: "normal", Lane.BULK: "bulk"}
 

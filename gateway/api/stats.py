@@ -8,7 +8,7 @@ from pydantic import AwareDatetime
 
 from gateway.api.operations import Answer, Call, Operation, Parameter
 from gateway.api.render import moment
-from gateway.api.shapes import Shape
+from gateway.api.shapes.common import Shape
 from gateway.api.view import ServiceView
 from gateway.messages import Json, MessageState
 from gateway.quantities import seconds

@@ -9,7 +9,7 @@ from typing import get_args
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from gateway.api.shapes import ModemShape
+from gateway.api.shapes.modems import ModemShape
 from gateway.directory import MODEM_STATES
 from gateway.metrics import Metrics
 from tests.gateway.rig import Rig

@@ -14,7 +14,7 @@ from werkzeug.test import TestResponse
 from gateway.admission import Admission
 from gateway.api import create_app
 from gateway.api.operations import Operation
-from gateway.api.shapes import ProblemShape
+from gateway.api.shapes.common import ProblemShape
 from gateway.api.view import ModemAction
 from gateway.config import Config, load
 from gateway.directory import ModemView
