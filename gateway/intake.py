@@ -135,7 +135,7 @@ class Intake:
 
     def in_time(self, message: NewMessage, now: Instant) -> NewMessage:
         """A code, with a warning while no modem can send; raises Unavailable where it would leave too late."""
-        if message.not_before is not None:
+        if message.not_before is not None or message.delivery == Delivery.CATCH:
             return message
         warnings = self.admission.backlog.check(message.route, message.lifetime, now)
         return replace(message, warnings=(*message.warnings, *warnings)) if warnings else message

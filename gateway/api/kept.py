@@ -7,8 +7,9 @@ from typing import Any
 from pydantic import AwareDatetime
 
 from gateway.api.shapes.common import Shape
-from gateway.api.shapes.inbox import InboxMessage
+from gateway.api.shapes.inbox import CaughtMessage, InboxMessage
 from gateway.api.shapes.messages import MessageWithTimeline
+from gateway.api.shapes.numbers import BlockedShape
 from gateway.store import ChallengeState
 
 
@@ -43,24 +44,6 @@ class KeptChallenge(Shape):
     closed_at: AwareDatetime | None
 
 
-class KeptCaught(Shape):
-    """A message that a catching key made: never sent."""
-
-    id: str
-    client: str
-    message_id: str
-    caught_at: AwareDatetime
-
-
-class Block(Shape):
-    """Why a number is never sent to."""
-
-    reason: str
-    by: str | None
-    """The operator; null: the person themself, by a word."""
-    at: AwareDatetime
-
-
 class WrongCodes(Shape):
     """Wrong codes in a row for one client, and the lock that came of them."""
 
@@ -82,13 +65,13 @@ class Export(Shape):
     """What is kept about a number: one page of at most 1,000 items, the oldest first."""
 
     number: str
-    blocked: Block | None
+    blocked: BlockedShape | None
     wrong_codes: list[WrongCodes]
     counted: list[Counted]
     messages: list[KeptMessageShape]
     challenges: list[KeptChallenge]
     received: list[InboxMessage]
-    caught: list[KeptCaught]
+    caught: list[CaughtMessage]
     next_cursor: str | None
 
 

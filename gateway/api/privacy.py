@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import Any
 
-from gateway.api import inbox
+from gateway.api import blocked, caught, inbox
 from gateway.api.kept import ErasedShape, Export
 from gateway.api.listing import CURSOR, page
 from gateway.api.operations import Answer, Call, Operation
@@ -28,7 +28,7 @@ def render(number: str, found: Page) -> Json:
     """A page of an export as JSON."""
     return {
         "number": number,
-        "blocked": found.standing.blocked and _with_times(found.standing.blocked, "at"),
+        "blocked": found.standing.blocked and blocked.render(found.standing.blocked),
         "wrong_codes": [
             _with_times(one, "newest_at", "locked_until", "stopped_at") for one in found.standing.wrong_codes
         ],
@@ -45,7 +45,7 @@ def render(number: str, found: Page) -> Json:
         ],
         "challenges": [_challenge(one) for one in found.challenges],
         "received": [inbox.render(one) for one in found.received],
-        "caught": [_with_times(asdict(one), "caught_at") for one in found.caught],
+        "caught": [caught.render(one) for one in found.caught],
         "next_cursor": found.cursor,
     }
 

@@ -92,6 +92,7 @@ def operations(service: ServiceView) -> tuple[Operation, ...]:
         return 200, {"items": [render_dead(one) for one in found], "next_cursor": more}
 
     def replay(call: Call) -> Answer:
+        call.audit("webhooks.replay", call.body.endpoint or f"{len(call.body.ids)} by id")
         if call.body.ids is None:
             try:
                 return 200, {"replayed": webhooks.replay_dead(call.body.endpoint), "unknown": []}
@@ -101,7 +102,8 @@ def operations(service: ServiceView) -> tuple[Operation, ...]:
         unknown = webhooks.replay(ids)
         return 200, {"replayed": len(ids) - len(unknown), "unknown": unknown}
 
-    def test(_: Call, name: str) -> Answer:
+    def test(call: Call, name: str) -> Answer:
+        call.audit("webhooks.test", name[:40])
         try:
             result = webhooks.test(name)
         except KeyError:

@@ -18,6 +18,10 @@ KINDS = (
     *(f"message.{state.value}" for state in MessageState),
     *(f"otp.{state}" for state in ("approved", "expired", "cancelled", "locked")),
     "inbox.received",
+    "limit.exceeded",
+    "limit.conversion",
+    "number.opted_out",
+    "number.opted_in",
     *(f"modem.{state}" for state in ("absent", "locked", "searching", "ready", "denied", "paused", "failed")),
 )
 """Every kind of event that there is."""

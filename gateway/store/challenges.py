@@ -191,16 +191,6 @@ class Challenges:
         }
         self._events.emit(cx, f"otp.{row['state']}", row["client"], challenge_id, body, now)
 
-    def counts_since(self, to: str, since_ms: int, client: str | None = None) -> tuple[int, int]:
-        """How many challenges were made for a number since then, and how many of them were approved."""
-        with self._database.read() as cx:
-            made, approved = cx.execute(
-                "SELECT count(*), coalesce(sum(state = 'approved'), 0) FROM challenges"
-                " WHERE recipient = ? AND created_at >= ? AND (? IS NULL OR client = ?)",
-                (to, since_ms, client, client),
-            ).fetchone()
-        return int(made), int(approved)
-
     def expire_due(self, now: Instant, limit: int = 500) -> int:
         """End challenges whose lifetime is over; returns how many. Checks do not depend on it: it erases texts."""
         with self._database.mark() as cx:

@@ -193,26 +193,6 @@ class Deliveries:
         found = {row["endpoint"]: Waiting(row["n"], row["at"], dead.get(row["endpoint"], 0)) for row in waiting}
         return {endpoint: Waiting(dead=count) for endpoint, count in dead.items()} | found
 
-    def purge(self, before_ms: int, limit: int = 1000) -> int:
-        """Delete what ended before that, and older events that nothing waits for; at most `limit` of each.
-
-        The newest event stays, so that no id is ever used twice. Returns how many rows went.
-        """
-        with self._database.mark(synced=False) as cx:
-            deliveries = cx.execute(
-                "DELETE FROM deliveries WHERE id IN (SELECT id FROM deliveries"
-                " WHERE done_at IS NOT NULL AND done_at < ? ORDER BY done_at LIMIT ?)",
-                (before_ms, limit),
-            ).rowcount
-            kept = cx.execute("SELECT id FROM events WHERE at >= ? ORDER BY id LIMIT 1", (before_ms,)).fetchone()
-            newest = cx.execute("SELECT coalesce(max(id), 0) FROM events").fetchone()[0]
-            events = cx.execute(
-                "DELETE FROM events WHERE id IN (SELECT id FROM events AS e WHERE id < ?"
-                " AND NOT EXISTS (SELECT 1 FROM deliveries WHERE event = e.id) ORDER BY id LIMIT ?)",
-                (kept[0] if kept else newest, limit),
-            ).rowcount
-        return deliveries + events
-
     def _again(self, cx: sqlite3.Connection, where: str, value: object, now: Instant) -> int:
         """Queue ended deliveries once more."""
         return cx.execute(

@@ -8,6 +8,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from gateway.messages import Json, Lane, Message, Secret, TimelineEntry
+from gateway.store.blocked import BlockedNumber, BlockedNumbers
+from gateway.store.caught import Caught
 from gateway.store.challenge import Challenge
 from gateway.store.challenges import Challenges
 from gateway.store.database import Database
@@ -43,20 +45,10 @@ class KeptMessage:
 
 
 @dataclass(frozen=True, slots=True)
-class Caught:
-    """A message that was never sent; times in Unix milliseconds."""
-
-    id: str
-    client: str
-    message_id: str
-    caught_at: int
-
-
-@dataclass(frozen=True, slots=True)
 class Standing:
     """What the gateway knows of a number beyond messages; rows of tables, times in Unix milliseconds."""
 
-    blocked: Json | None = field(repr=False)
+    blocked: BlockedNumber | None
     wrong_codes: list[Json]
     """For each client: wrong codes in a row, and the lock that came of them."""
     counted: list[Json]
@@ -79,9 +71,16 @@ class Page:
 class Dossier:
     """Reads what is kept about a number. `forms`: how else the number is written, as a sender."""
 
-    def __init__(self, database: Database, outbox: Outbox, challenges: Challenges, inbox: InboxStore) -> None:
-        self._database = database
-        self._outbox, self._challenges, self._inbox = outbox, challenges, inbox
+    def __init__(
+        self,
+        database: Database,
+        outbox: Outbox,
+        challenges: Challenges,
+        inbox: InboxStore,
+        blocked: BlockedNumbers,
+    ) -> None:
+        self._database, self._outbox, self._challenges = database, outbox, challenges
+        self._inbox, self._blocked = inbox, blocked
 
     def page(self, number: str, forms: Sequence[str], cursor: str | None = None, limit: int = PAGE) -> Page:
         """At most `limit` items; raises ValueError for a cursor that this method did not make."""
@@ -89,7 +88,7 @@ class Dossier:
         found: dict[str, list[str]] = {name: [] for name in _SECTIONS}
         more: str | None = None
         with self._database.read() as cx:
-            standing = _standing(cx, number)
+            standing = _standing(cx, number, self._blocked.get(number))
             for name in _SECTIONS[_SECTIONS.index(section) :]:
                 room = limit - sum(map(len, found.values()))
                 values = {"number": number, "forms": json.dumps(forms), "after": after, "limit": room + 1}
@@ -99,13 +98,12 @@ class Dossier:
                     more = f"{name}-{rows[room - 1]['key'] if room else after}"
                     break
                 after = 0
-            caught = [_caught(cx, one) for one in found["caught"]]
         return Page(
             standing,
             [kept for one in found["messages"] if (kept := self._message(one)) is not None],
             [challenge for one in found["challenges"] if (challenge := self._challenges.get(one)) is not None],
             [received for one in found["received"] if (received := self._inbox.get(one)) is not None],
-            caught,
+            [caught for one in found["caught"] if (caught := self._outbox.caught.get(one)) is not None],
             more,
         )
 
@@ -128,13 +126,12 @@ def _read(cursor: str | None) -> tuple[str, int]:
     return section, int(after)
 
 
-def _standing(cx: sqlite3.Connection, number: str) -> Standing:
-    blocked = cx.execute("SELECT reason, by, at FROM blocked_numbers WHERE recipient = ?", (number,)).fetchone()
+def _standing(cx: sqlite3.Connection, number: str, blocked: BlockedNumber | None) -> Standing:
     wrong = cx.execute(
         "SELECT client, failures, newest_at, locked_until, stopped_at FROM guesses WHERE recipient = ?", (number,)
     )
     return Standing(
-        None if blocked is None else dict(blocked),
+        blocked,
         [dict(row) for row in wrong],
         [{"imsi": imsi, "since": period} for imsi, period in counted_in(cx, number)],
     )
@@ -153,8 +150,3 @@ def counted_in(cx: sqlite3.Connection, number: str) -> list[tuple[str, int]]:
         query = "SELECT 1 FROM sim_recipients WHERE imsi = ? AND period = ? AND recipient = ?"
         if cx.execute(query, (imsi, period, number)).fetchone() is not None:
             found.append((imsi, period))
-
-
-def _caught(cx: sqlite3.Connection, caught_id: str) -> Caught:
-    row = cx.execute("SELECT id, client, message_id, caught_at FROM caught WHERE id = ?", (caught_id,)).fetchone()
-    return Caught(row["id"], row["client"], row["message_id"], row["caught_at"])

@@ -9,7 +9,7 @@ import sqlite3
 from dataclasses import dataclass, field
 
 from gateway.store.case import Settings
-from gateway.store.common import boot_ms, ms, wall_ms
+from gateway.store.common import boot_ms, wall_ms
 from gateway.store.database import Database
 from hardware.clock import Instant
 
@@ -91,12 +91,6 @@ class GuessLedger:
                 (boot_ms(now), limit),
             ).fetchall()
         return [_guesses(row, now) for row in rows]
-
-    def forget_old(self, now: Instant, kept: float) -> int:
-        """Forget numbers at which nobody has guessed for `kept` seconds, stopped ones excepted; returns how many."""
-        query = "DELETE FROM guesses WHERE stopped_at IS NULL AND newest_at <= ?"
-        with self._database.mark(synced=False) as cx:
-            return cx.execute(query, (wall_ms(now) - ms(kept),)).rowcount
 
 
 def _guesses(row: sqlite3.Row, now: Instant) -> Guesses:

@@ -33,7 +33,7 @@ class Keep:
     messages: float | None = None
     """Final messages that belong to no challenge, with all that happened to them; reports without a message."""
     codes: float | None = None
-    """Challenges that have ended, with their messages."""
+    """Challenges that have ended, with their messages; wrong codes that were counted for a number, stopped ones not."""
     inbox: float | None = None
     events: float | None = None
     """Events with their deliveries, but the newest one: ids would begin anew."""
@@ -87,6 +87,11 @@ def _erase_texts(cx: sqlite3.Connection, seqs: Sequence[str | int]) -> None:
     cx.execute(query, (json.dumps(seqs),))
 
 
+def _forget_guesses(cx: sqlite3.Connection, subjects: Sequence[str | int]) -> None:
+    query = "DELETE FROM guesses WHERE client = ? AND recipient = ? AND stopped_at IS NULL"
+    cx.executemany(query, [tuple(json.loads(str(subject))) for subject in subjects])
+
+
 _WALKED = {
     "messages": _Class(
         "SELECT seq AS key, created_at AS stored_at, seq AS name,"
@@ -135,8 +140,13 @@ _INDEXED = (
         "SELECT id AS name FROM reports WHERE outcome <> 'matched' AND received_at <= ? LIMIT ?",
         _remove_reports,
     ),
+    (
+        "codes",
+        "SELECT json_array(client, recipient) AS name FROM guesses WHERE stopped_at IS NULL AND newest_at <= ? LIMIT ?",
+        _forget_guesses,
+    ),
 )
-"""What an index finds by its age, and which leaves that index when it is done."""
+"""What an index finds by its age, and which leaves that index when it is done; and a small table without one."""
 
 
 class Retention:

@@ -48,7 +48,7 @@ class Store:
         self.idempotency = Idempotency(database)
         self.sim_usage = SimUsage(database)
         self.retention = Retention(database)
-        self.dossier = Dossier(database, self.outbox, self.challenges, self.inbox)
+        self.dossier = Dossier(database, self.outbox, self.challenges, self.inbox, self.blocked)
         self.erasure = Erasure(database, self.outbox, self.challenges, self.inbox)
 
     @classmethod

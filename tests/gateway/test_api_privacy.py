@@ -13,16 +13,17 @@ from typing import Any
 import pytest
 
 from gateway.messages import Lane, NewMessage, Secret
-from gateway.policy import Delivery
-from gateway.store import Slot
+from gateway.policy import Delivery, KeyPolicy
+from gateway.store import Block, Slot
 from gateway.store.dossier import Page
 from gateway.store.erasure import IN_HAND
 from gateway.store.events import Subscription
 from hardware.pdu import DeliverPdu
 from tests.gateway.store.bench import Bench
 from tests.gateway.store.test_inbox import deliver
-from tests.gateway.world import NUMBER, OTHER, World
+from tests.gateway.world import EVERYTHING, NUMBER, OTHER, World
 
+CAUGHT = "a text that was caught"
 TEXT = "a text that nobody else ever wrote"
 WORDS = "words that came back"
 SIM = Slot("sim1", "001010000000001", ("sim:001010000000001", "modem:sim1", "route:"))
@@ -106,15 +107,14 @@ def full(world: World) -> World:
     receive(world, WORDS, part=(9, 2, 1))
     receive(world, "from elsewhere", OTHER)
     _bench(world).report(200, by=SIM, to=NUMBER, raw=b"unmatched")
-    sql(world, "INSERT INTO blocked_numbers (recipient, reason, at) VALUES (?, 'opted_out', 1000)", NUMBER)
     sql(world, "INSERT OR REPLACE INTO guesses VALUES ('shop', ?, 3, 1000, 2000, NULL, 1, NULL)", NUMBER)
     for imsi, period, number in (("1", 1, NUMBER), ("1", 2, NUMBER), ("2", 1, OTHER), ("3", 5, NUMBER)):
         sql(world, "INSERT INTO sim_recipients VALUES (?, ?, ?)", imsi, period, number)
-    for name, number in (("c1", NUMBER), ("c2", OTHER)):
-        query = (
-            "INSERT INTO caught (id, client, recipient, message_id, body, caught_at) VALUES (?, 'shop', ?, 'm', x'', 1)"
-        )
-        sql(world, query, name, number)
+    catching = world.store.keys.create("tester", EVERYTHING, policy=KeyPolicy(delivery=Delivery.CATCH))[1]
+    for number in (NUMBER, OTHER):
+        headers = {"Authorization": f"Bearer {catching.reveal()}"}
+        assert world.post("/v1/messages", {"to": number, "text": CAUGHT}, headers=headers).status_code == 202
+    world.store.blocked.add(NUMBER, Block.BLOCKED, "boss", world.clock.now(), Secret("asked for it by letter"))
     return world
 
 
@@ -141,15 +141,15 @@ def found_in_files(world: World, *needles: str) -> set[tuple[str, str]]:
 def test_an_export_has_everything_but_codes_bindings_and_hashes(full: World) -> None:
     document = export(full)
     assert document["number"] == NUMBER
-    assert [one["text"] for one in document["messages"]] == [TEXT, TEXT, None]
+    assert [one["text"] for one in document["messages"]] == [TEXT, TEXT, None, CAUGHT]
     assert {one["to"] for one in document["messages"]} == {NUMBER}
     assert all(one["timeline"][-1]["state"] == "delivered" for one in document["messages"])
     (challenge,) = document["challenges"]
     assert (challenge["purpose"], challenge["failures"]) == ("login", 1)
     assert document["messages"][2]["otp_id"] == challenge["id"]
     assert [one["text"] for one in document["received"]] == [WORDS, WORDS]
-    assert [one["id"] for one in document["caught"]] == ["c1"]
-    assert document["blocked"]["reason"] == "opted_out"
+    assert [one["text"] for one in document["caught"]] == [CAUGHT]
+    assert (document["blocked"]["why"], document["blocked"]["reason"]) == ("blocked", "asked for it by letter")
     assert document["wrong_codes"][0]["failures"] == 3
     assert [(one["imsi"]) for one in document["counted"]] == ["1", "1", "3"]
     assert document["next_cursor"] is None
@@ -189,7 +189,7 @@ def test_after_erasing_the_files_do_not_have_the_number_in_any_form(full: World)
     ids = [one["id"] for one in export(full)["messages"]]
     erased = erase(full, forget_block=True)
     assert {name: erased[name] for name in ("messages", "challenges", "received", "caught", "remaining")} == {
-        "messages": 3, "challenges": 1, "received": 3, "caught": 1, "remaining": 0,
+        "messages": 4, "challenges": 1, "received": 3, "caught": 1, "remaining": 0,
     }  # fmt: skip
     assert (erased["answers"], erased["reports"], erased["counters"]) == (2, 1, 4)
     assert erased["files_clean"]
@@ -209,7 +209,7 @@ def test_sealed_copies_are_found_and_others_stay(full: World) -> None:
     after = full.store.events.after(0, 1000)
     assert not any(form in json.dumps(event.body) for event in after for form in FORMS)
     assert {event.id for event in kept_before} <= {event.id for event in after}
-    assert len(export(full, OTHER)["messages"]) == 2
+    assert len(export(full, OTHER)["messages"]) == 3
     assert [one["text"] for one in export(full, OTHER)["received"]] == ["from elsewhere"]
     with full.store.database.read() as cx:
         (known,) = cx.execute("SELECT count(*) FROM deliveries AS d WHERE NOT EXISTS"
@@ -257,7 +257,7 @@ def test_a_reader_that_keeps_the_log_from_being_emptied_is_told(full: World) -> 
 
 def test_a_block_stays_unless_it_is_to_be_forgotten(full: World) -> None:
     assert erase(full)["blocked"]
-    assert export(full)["blocked"]["reason"] == "opted_out"
+    assert export(full)["blocked"]["why"] == "blocked"
     assert not erase(full, forget_block=True)["blocked"]
     assert export(full)["blocked"] is None
 

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import pytest
 
-from gateway.store import Store
+from gateway.store import Keep, Store
 from hardware.clock import FakeClock
 from tests.gateway.test_api_otp import LOGIN, check, start, wrong
 from tests.gateway.world import NUMBER, OTHER, World
@@ -127,5 +127,9 @@ def test_old_guesses_are_forgotten_and_stopped_numbers_are_not(make_world: Calla
     otp = start(world, {**LOGIN, "to": OTHER})
     check(world, otp["id"], wrong(world.code(str(otp["message_id"]))))
     world.clock.advance(90 * 86_400)
-    assert world.store.challenges.guesses.forget_old(world.clock.now(), 86_400.0) == 1
+    world.store.retention.keep = Keep(codes=86_400.0)
+    while world.store.retention.purge(world.clock.now()):
+        pass
+    with world.store.database.read() as cx:
+        assert world.store.challenges.guesses.look(cx, "shop", OTHER, world.clock.now()).failures == 0
     assert [one.recipient for one in world.store.challenges.guesses.shut(world.clock.now())] == [NUMBER]

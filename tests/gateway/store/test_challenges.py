@@ -237,15 +237,6 @@ def test_what_the_engine_keeps_with_it_is_sealed_and_comes_back(bench: Bench) ->
     assert all(b"Squirrel" not in file.read_bytes() for file in bench.folder.iterdir())
 
 
-def test_counts_for_velocity_and_conversion(bench: Bench) -> None:
-    check(bench, bench.add_code(purpose="a"), right=True)
-    bench.clock.advance(10)
-    since = round(bench.now.wall * 1000)
-    bench.add_code(purpose="b")
-    counts = bench.store.challenges.counts_since
-    assert [counts(NUMBER, 0), counts(NUMBER, since), counts(NUMBER, 0, "other")] == [(2, 1), (1, 0), (0, 0)]
-
-
 def test_a_challenge_that_is_not_there(bench: Bench) -> None:
     assert bench.store.challenges.get("nothing") is None
     with pytest.raises(KeyError), bench.store.database.mark() as cx:

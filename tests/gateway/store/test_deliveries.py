@@ -153,30 +153,3 @@ def test_counts_by_endpoint(bench: Bench) -> None:
     bench.clock.advance(10)
     emit(bench, "m3")
     assert bench.store.deliveries.counts() == {"a": Waiting(3, first_at, 0), "b": Waiting(1, first_at + 10_000, 2)}
-
-
-def test_what_ended_long_ago_is_deleted_and_what_waits_stays(bench: Bench) -> None:
-    subscribe(bench, "a", "b")
-    emit(bench, "m1", "m2", "m3")
-    kill(bench)
-    found, _ = bench.store.deliveries.due("b", bench.now, 2)
-    bench.store.deliveries.end([Ended(one.id, "done") for one in found], bench.now)
-    bench.clock.advance(10)
-    before = round(bench.now.wall * 1000)
-    emit(bench, "m4")
-    purge = bench.store.deliveries.purge
-    assert purge(before - 20_000) == 0
-    assert purge(before, limit=2) == 2 + 1  # both deliveries of m1, and then its event
-    assert purge(before) == 3 + 1
-    assert purge(before) == 0
-    assert [event.subject for event in bench.store.events.after(0)] == ["m3", "m4"]
-    assert due(bench, "b") == ["m3", "m4"]
-
-
-def test_the_newest_event_is_kept_so_that_no_id_comes_twice(bench: Bench) -> None:
-    emit(bench, "m1", "m2")
-    bench.clock.advance(10)
-    assert bench.store.deliveries.purge(round(bench.now.wall * 1000)) == 1
-    assert bench.store.events.span() == (2, 2)
-    emit(bench, "m3")
-    assert bench.store.events.span() == (2, 3)
