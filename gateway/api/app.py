@@ -15,6 +15,7 @@ def create_app(service: ServiceView) -> Flask:
     """The WSGI application; `app.extensions["simwire.waiting"].close()` ends its long polls."""
     app = Flask("simwire", static_folder=None, template_folder=None)
     app.config["MAX_CONTENT_LENGTH"] = BODY_LIMIT
+    app.url_map.merge_slashes = False  # `/v1/otp//check` is a missing id, not a redirect to somewhere else
     waiting = app.extensions["simwire.waiting"] = WaitRoom(service.config.api.threads)
     authenticator = Authenticator(service.store.keys)
     operations = (
