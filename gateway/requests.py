@@ -1,6 +1,6 @@
 """What clients ask for, checked and typed. Every way in (HTTP, other systems' APIs, command line) makes these.
 
-JSON numbers are accepted where an id, number, text or code is expected as a string: some clients send `123456`.
+Integers are accepted where an id, number, text or code is expected as a string: some clients send `123456`.
 """
 
 from __future__ import annotations
@@ -40,6 +40,7 @@ LONGEST_NUMBER = 64
 _SOMEONE = "+447700900123"  # for examples: in a range that is kept free for drama
 _CURRENCIES = frozenset(list_currencies())
 _HOST = re.compile(r"(?=.{1,253}\Z)(?:[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\.)*[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?")
+_USSD = "^[0-9*#+]{1,182}$"
 _AMOUNT = re.compile(r"[0-9]{1,15}(\.[0-9]{1,4})?")
 
 
@@ -264,7 +265,7 @@ class UssdRequest(Request):
 
     model_config = _example(code="*100#")
 
-    code: Annotated[str, Field(pattern=r"^[0-9*#+]{1,182}$")]
+    code: Annotated[Text, Field(pattern=_USSD), _described(pattern=_USSD)]
 
 
 def context_errors(purpose: str | None, template: str | None, context: Context | None) -> list[tuple[str, str]]:

@@ -13,12 +13,12 @@ import zlib
 import schemathesis
 from hypothesis import strategies as st
 
+from tests.contract.served import SLOW
+
 SPARED = frozenset(os.environ.get("SIMWIRE_SPARED", "").split(","))
 """Keys that no request may end or change."""
 KNOWN: dict[str, dict[str, list[str]]] = json.loads(os.environ.get("SIMWIRE_KNOWN", "{}"))
 """Real values of the parameters of each path."""
-SLOW = ("/ussd", "/restart")
-"""Ends of paths where a modem or the network takes seconds: asked of a modem that is not there."""
 LONGEST_WAIT, LONGEST_KEY = 0.05, 255
 NUMBERS = ("+447700900123", "07700 900124", "+33639981234", "0044 7700 900125", "60777")
 PLAUSIBLE = {"lifetime": "5m", "modem": "sim1", "template": "login", "webotp_domain": "example.com", "locale": "fr"}

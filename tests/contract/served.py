@@ -22,6 +22,7 @@ from tests.acceptance.harness import Gateway, World, until
 ROOT = Path(__file__).parents[2]
 PROBLEM = "application/problem+json"
 METHODS = ("get", "put", "post", "delete", "patch")
+SLOW = ("/ussd", "/restart")
 STREAM = "text/event-stream"
 NUMBER = "+447700900123"
 GUESSED = "+447700900199"
@@ -75,6 +76,16 @@ class Operation:
         schema = self.described["requestBody"]["content"]["application/json"]["schema"]
         properties = _properties(document, schema)
         return {name: list(_properties(document, one)) for name, one in properties.items()}
+
+    def integers(self, document: Json) -> list[str]:
+        """The fields of the body that take an integer for a string."""
+        schema = self.described["requestBody"]["content"]["application/json"]["schema"]
+        return [
+            name
+            for name, field in _properties(document, schema).items()
+            for one in (field, *field.get("anyOf", ()), *field.get("oneOf", ()))
+            if one.get("type") == ["string", "integer"]
+        ]
 
     def complaint(self, answer: Answer, allowed: Collection[int]) -> str | None:
         """What is wrong with the status or the content type of an answer; None: nothing."""
@@ -221,6 +232,14 @@ class Served:
             for name, values in known.items():
                 path = path.replace(f"{{{name}}}", quote(values[place % len(values)], safe="") if values else "-")
             yield path
+
+    def path(self, operation: Operation) -> str:
+        """The likeliest of them; of a modem that is not there where an answer would take the modem or the network
+        seconds, or a minute while it restarts.
+        """
+        if operation.path.endswith(SLOW):
+            return operation.path.replace("{name}", "somebody")
+        return next(self.paths(operation))
 
     def body(self, operation: Operation) -> Json | None:
         """A body as the document shows one; None where there is none."""

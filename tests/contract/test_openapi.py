@@ -163,7 +163,7 @@ def test_methods_that_are_not_there_are_405_and_name_those_that_are(served: Serv
 def test_malformed_json_is_400(served: Served, body: bytes) -> None:
     for operation in served.operations:
         if operation.takes_body:
-            path = next(served.paths(operation))
+            path = served.path(operation)
             answer = served.ask(operation.method, path, data=body, headers={"Content-Type": "application/json"})
             assert operation.complaint(answer, {400}) is None
             assert answer.json()["code"] == "malformed_json"
@@ -172,7 +172,7 @@ def test_malformed_json_is_400(served: Served, body: bytes) -> None:
 def test_json_of_another_form_is_422(served: Served) -> None:
     for operation in served.operations:
         if operation.takes_body:
-            path = next(served.paths(operation))
+            path = served.path(operation)
             for body in (b"[]", b"1", b'"x"', b"null", b"true", b"1e999", b'{"no such field": 1}'):
                 answer = served.ask(operation.method, path, data=body, headers={"Content-Type": "application/json"})
                 assert operation.complaint(answer, {422, 400} if body == b"1e999" else {422}) is None
@@ -183,7 +183,7 @@ def test_bodies_of_other_types_are_415(served: Served, kind: str | None) -> None
     for operation in served.operations:
         if operation.takes_body:
             headers = {} if kind is None else {"Content-Type": kind}
-            answer = served.ask(operation.method, next(served.paths(operation)), data=b"{}", headers=headers)
+            answer = served.ask(operation.method, served.path(operation), data=b"{}", headers=headers)
             assert operation.complaint(answer, {415}) is None
 
 
@@ -194,7 +194,7 @@ def test_bodies_that_are_too_large_are_413(served: Served, chunked: bool) -> Non
     for operation in served.operations:
         if operation.takes_body:
             data: Any = iter([body[:1000], body[1000:]]) if chunked else body
-            answer = served.ask(operation.method, next(served.paths(operation)), data=data, headers=headers)
+            answer = served.ask(operation.method, served.path(operation), data=data, headers=headers)
             assert operation.complaint(answer, {413}) is None
             assert answer.json()["code"] == "body_too_large"
 
@@ -204,7 +204,7 @@ def test_strange_text_in_every_field(served: Served, what: str) -> None:
     for operation in served.operations:
         if not operation.takes_body:
             continue
-        path = next(served.paths(operation))
+        path = served.path(operation)
         for body in bodies_with(served, operation, STRANGE[what]):
             answer = served.ask(operation.method, path, data=json.dumps(body), headers=JSON)
             assert operation.complaint(answer, operation.statuses) is None
@@ -214,11 +214,23 @@ def test_values_of_other_types_in_every_field(served: Served) -> None:
     for operation in served.operations:
         if not operation.takes_body:
             continue
-        path = next(served.paths(operation))
+        path = served.path(operation)
         for junk in JUNK:
             for body in bodies_with(served, operation, junk):
                 answer = served.ask(operation.method, path, data=json.dumps(body), headers=JSON)
                 assert operation.complaint(answer, operation.statuses) is None
+
+
+def test_integers_are_taken_for_strings_where_the_document_says_so(served: Served) -> None:
+    tried = 0
+    for operation in served.operations:
+        for name in operation.integers(served.document) if operation.takes_body else ():
+            body = {**served.body(operation), name: 447700900123}
+            answer = served.ask(operation.method, served.path(operation), json=body)
+            errors = answer.json().get("errors", []) if answer.status_code == 422 else []
+            assert not [error for error in errors if error["field"] == name and "string" in error["message"]]
+            tried += 1
+    assert tried > 10
 
 
 @pytest.mark.parametrize("what", STRANGE)
@@ -226,7 +238,7 @@ def test_strange_text_in_every_parameter_of_a_query(served: Served, what: str) -
     for operation in served.operations:
         if operation.method != "get" or operation.streams:
             continue
-        path = next(served.paths(operation))
+        path = served.path(operation)
         for name in (*operation.query, "nosuch", STRANGE[what][:200]):
             query = f"{octets(name)}={octets(STRANGE[what])}"
             answer = served.raw("GET", f"{path}?{query}")
@@ -237,7 +249,7 @@ def test_strange_text_in_every_parameter_of_a_query(served: Served, what: str) -
 def test_junk_for_a_query(served: Served, query: str) -> None:
     for operation in served.operations:
         if operation.method == "get" and not operation.streams:
-            answer = served.raw("GET", f"{next(served.paths(operation))}?{query}")
+            answer = served.raw("GET", f"{served.path(operation)}?{query}")
             assert operation.complaint(answer, operation.statuses) is None
 
 
@@ -260,7 +272,7 @@ def test_strange_headers(served: Served, value: bytes) -> None:
     for operation in served.operations:
         if "Idempotency-Key" in operation.headers:
             body = json.dumps(served.body(operation))
-            path = next(served.paths(operation))
+            path = served.path(operation)
             answer = served.raw(operation.method.upper(), path, body, {"Idempotency-Key": value})
             assert operation.complaint(answer, operation.statuses) is None
         answer = served.raw(operation.method.upper(), operation.path, "{}", {"Authorization": b"Bearer " + value})
