@@ -2,24 +2,43 @@
 
 from __future__ import annotations
 
+import sqlite3
+from collections.abc import Sequence
 from functools import lru_cache
 
+from gateway.backlog import Backlog, Modems
 from gateway.config import Config
+from gateway.guard import Guard
 from gateway.limits import Denial, Destinations
+from gateway.messages import NewMessage
 from gateway.numbers import Destination, NotANumber, destination
 from gateway.policy import Caller
 from gateway.refusals import FieldError, Forbidden, InvalidInput, Unavailable
-from gateway.store import Store
+from gateway.store import Block, Store
+from hardware.clock import Clock
 
 RETRY_WHEN_FULL = 30.0
 """Seconds."""
+_BLOCKED = {
+    Block.OPTED_OUT: (
+        "recipient_opted_out",
+        "this person opted out by an answer like STOP: only codes are sent until they answer START",
+    ),
+    Block.BLOCKED: ("recipient_blocked", "an operator blocked this number: only codes are sent to it"),
+    Block.BLOCKED_ALL: ("recipient_blocked", "an operator blocked this number: nothing is sent to it"),
+}
 
 
 class Admission:
     """The rules of the gateway and of the caller's key. Thread-safe."""
 
-    def __init__(self, store: Store, config: Config) -> None:
+    def __init__(self, store: Store, config: Config, clock: Clock, modems: Modems) -> None:
         self._store, self._config = store, config
+        prefixes = {prefix for modem in config.modem for prefix in modem.prefixes}
+        self.backlog = Backlog(store, modems, prefixes, config.otp.min_remaining)
+        """Whether a code can still leave in time."""
+        self.guard = Guard(store, config, clock.now())
+        """How often somebody may send, or be sent to."""
         self._home = config.gateway.country
         self._destinations = Destinations(config.allowed_countries)
         self._of_key = lru_cache(maxsize=256)(Destinations)
@@ -60,6 +79,24 @@ class Admission:
         if denied:
             raise Forbidden(f"{denied[0].field}: {denied[0].message}", code, denied)
         return found
+
+    def must_be_wanted(self, cx: sqlite3.Connection, new: Sequence[NewMessage], *, many: bool = False) -> None:
+        """Raise Forbidden, naming each, where a recipient is blocked or has opted out; inside the transaction that
+        queues the messages, so that what is queued after a STOP is not missed by it.
+        """
+        blocks = self._store.blocked.among(cx, {message.to for message in new})
+        if not blocks:
+            return
+        denied: list[FieldError] = []
+        code = ""
+        for place, message in enumerate(new):
+            block = blocks.get(message.to)
+            if block is not None and block.refuses(message.lane):
+                block_code, words = _BLOCKED[block]
+                code = code or block_code
+                denied.append(FieldError(f"to[{place}]" if many else "to", words))
+        if denied:
+            raise Forbidden(f"{denied[0].field}: {denied[0].message}", code, denied)
 
     def number(self, written: str, name: str) -> str:
         """A number from a query, in the form it is stored in; raises InvalidInput naming the field."""

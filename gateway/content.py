@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
-from gateway.messages import Secret
+from gateway.messages import NewMessage, Secret
+from gateway.policy import Delivery, number_in_front
 from gateway.refusals import FieldError, InvalidInput
 from gateway.requests import OtpRequest, PreviewRequest, SendRequest
 from gateway.texts import Order, spelled
@@ -22,6 +23,8 @@ class Body:
     segments: tuple[bytes, ...] = field(repr=False)
     encoding: str
     warnings: tuple[str, ...] = ()
+    code: Secret | None = None
+    """The code in the text, where it is known."""
 
 
 def fitting(
@@ -35,17 +38,30 @@ def fitting(
     return Body(text, octets, ENCODINGS[segmentation.alphabet], warnings)
 
 
-def body_of(request: SendRequest, most: int, before: str = "") -> Body:
-    """The content of a request, with `before` in front of its text; raises InvalidInput."""
+def body_of(request: SendRequest, most: int) -> Body:
+    """The content of a request; raises InvalidInput."""
     if request.data is not None:
         try:
             segmentation = segment_data(request.data, ports=(request.port or 0, 0))
         except EncodeError as error:
             raise InvalidInput.of("data", error.reason) from None
         return fitting(None, segmentation, "data", most)
-    text = Secret(before + (request.text or Secret("")).reveal())
+    text = request.text or Secret("")
     segmentation = segmented(text, request.encoding)
     return fitting(text, segmentation, "text", most, forcing_warning(segmentation))
+
+
+def redirected(new: NewMessage, handset: str, route: str, most: int) -> NewMessage:
+    """The message as it goes to `handset`: whom it was for in front of its text, octets and silent ones as they are.
+
+    Raises InvalidInput where that takes more parts than are sent.
+    """
+    elsewhere = replace(new, delivery=int(Delivery.REDIRECT), sent_to=handset, route=route)
+    if new.text is None or new.silent:
+        return elsewhere
+    text = Secret(number_in_front(new.to) + new.text.reveal())
+    body = fitting(text, segmented(text, new.encoding), "text", most)
+    return replace(elsewhere, text=text, segments=body.segments)
 
 
 def segmented(text: Secret, encoding: str) -> Segmentation:
@@ -100,6 +116,8 @@ def content_errors(request: SendRequest) -> list[FieldError]:
             wrong.append(FieldError("port", "is missing: data goes to a port"))
         if request.encoding != "auto":
             wrong.append(FieldError("encoding", "belongs to text, not to data"))
+    if request.flash and request.priority == "otp":
+        wrong.append(FieldError("flash", "a handset does not keep a flash message, nor fill a code in from it"))
     if request.silent and request.replace is not None:
         wrong.append(FieldError("replace", "a silent message replaces nothing"))
     return wrong

@@ -6,9 +6,12 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from gateway.messages import Lane
+from gateway.quota import RECIPIENTS, QuotaUse
 
 READY = "ready"
 PAUSED = "paused"
+SECONDS_PER_PART = 4.0
+"""Until it is measured: a network takes two to five."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,11 +43,15 @@ class ModemView:
     """Boot-clock seconds of the last status report through this modem."""
     prefixes: tuple[str, ...] = ()
     reserve_for_otp: bool = False
+    seconds_per_part: float = SECONDS_PER_PART
+    """How long it takes to hand over a part, lately."""
+    quota: tuple[QuotaUse, ...] = ()
+    """Use of each quota that is set for its SIM."""
 
     @property
     def usable(self) -> bool:
-        """Whether it can send now."""
-        return self.state == READY
+        """Whether it can send now, be it to numbers that it has sent to before."""
+        return self.state == READY and not any(use.full for use in self.quota if use.rule != RECIPIENTS)
 
 
 def home_prefix(number: str, prefixes: Iterable[str]) -> str:
@@ -57,11 +64,11 @@ def serves(view: ModemView, prefix: str) -> bool:
     return not view.prefixes or any(prefix.startswith(own) for own in view.prefixes)
 
 
-def routes_for(name: str, modems: Sequence[ModemView], prefixes: Iterable[str]) -> tuple[str, ...]:
-    """Home queues that modem `name` takes from now.
+def routes_for(name: str, modems: Sequence[ModemView], prefixes: Iterable[str], lane: Lane) -> tuple[str, ...]:
+    """Home queues that modem `name` takes messages of that lane from now.
 
     A number goes to the modems that name its longest prefix. Others that may serve it (a shorter prefix, or none at
-    all) step in only while none of those can send: that is the fail-over.
+    all) step in only while none of those takes that lane: that is the fail-over.
     """
     own = next(view for view in modems if view.name == name)
     queues = []
@@ -72,6 +79,7 @@ def routes_for(name: str, modems: Sequence[ModemView], prefixes: Iterable[str]) 
         better = any(
             view.usable
             and view.name != name
+            and takes(view, lane)
             and max((len(p) for p in view.prefixes if prefix.startswith(p)), default=0) > rank
             for view in modems
         )
@@ -87,11 +95,17 @@ def others_usable(name: str, home: str, lane: Lane, modems: Sequence[ModemView],
         view.usable
         and view.name != name
         and takes(view, lane)
-        and (home == f"modem:{view.name}" or home in routes_for(view.name, modems, prefixes))
+        and (home == f"modem:{view.name}" or home in routes_for(view.name, modems, prefixes, lane))
         for view in modems
     )
 
 
 def takes(view: ModemView, lane: Lane) -> bool:
-    """Whether a modem sends messages of a lane at all."""
-    return lane is Lane.OTP or not view.reserve_for_otp
+    """Whether a modem sends messages of a lane, to whatever number: others rely on it."""
+    return (lane is Lane.OTP or not view.reserve_for_otp) and all(use.open_for(lane) for use in view.quota)
+
+
+def may_take(view: ModemView, lane: Lane) -> bool:
+    """Whether a modem sends messages of a lane, be it only to numbers that it has sent to before."""
+    counts = (use for use in view.quota if use.rule != RECIPIENTS)
+    return (lane is Lane.OTP or not view.reserve_for_otp) and all(use.open_for(lane) for use in counts)

@@ -10,7 +10,8 @@ from concurrent.futures import Future
 from dataclasses import replace
 from typing import Any, TypeVar
 
-from gateway.directory import PAUSED, READY, ModemView
+from gateway.allowance import Allowance
+from gateway.directory import PAUSED, READY, ModemView, takes
 from gateway.incoming import ModemInbox
 from gateway.messages import ClaimedAttempt, Lane
 from gateway.retry import RetryPolicy
@@ -28,6 +29,8 @@ IDLE_WAIT = 30.0  # seconds between looks at registration and signal while nothi
 SWEEP_EVERY = 60.0  # seconds between sweeps of the storages: indications get lost
 NOT_READY_WAIT = 5.0  # seconds between looks at a modem that waits for its SIM, the network or a person
 RECOVERIES_BEFORE_RADIO, RECOVERIES_BEFORE_RESET = 3, 6  # in a row, before the radio and then the modem are restarted
+SHORTEST_PART = 0.01  # seconds: a simulated modem may take no time at all
+ON_THE_WAY = ("opening", "configuring")  # states that lead to another one at once
 REOPEN_WAITS = (0.25, 0.5, 1.0, 2.0, 5.0)  # seconds before the port is opened again; the last one repeats
 
 
@@ -48,14 +51,16 @@ class ModemWorker:
         others: Others,
         clock: Clock,
         retries: RetryPolicy,
+        allowance: Allowance,
         wait: Callable[[threading.Event, float], object] = threading.Event.wait,
     ) -> None:
         self.name = view.name
         self._wait = wait
-        self._view = view
+        self._view, self._store = view, store
+        self._told: str | None = None  # the state that event streams and webhooks heard of last
         self._open_port, self._make_modem, self._clock, self._others = open_port, make_modem, clock, others
         self._sink = ModemInbox(view.name, store, clock, others.planned)
-        self._sender = Sender(store, others, self._sink, clock, retries, lambda: self._view)
+        self._sender = Sender(store, others, self._sink, clock, retries, lambda: self._view, allowance)
         self._transport: Transport | None = None
         self._modem: Modem | None = None
         self._requests: queue.SimpleQueue[tuple[Callable[[Modem], Any], Future[Any]]] = queue.SimpleQueue()
@@ -164,6 +169,7 @@ class ModemWorker:
         self._sender.hand_back()
         self._publish_status(modem)
         modem.bring_up()
+        self._sender.allowance.load(self._sink.imsi)
         self._publish_status(modem)
         self._next_refresh = self._clock.boot() + IDLE_WAIT
         self._next_sweep = self._clock.boot() + SWEEP_EVERY
@@ -190,7 +196,8 @@ class ModemWorker:
         try:
             attempt = self._sender.take()
             if attempt is None:
-                modem.service(min(idle, max(0.0, self._next_refresh - self._clock.boot())))
+                until_refresh = max(0.0, self._next_refresh - self._clock.boot())
+                modem.service(min(idle, until_refresh, self._sender.allowance.opens_in()))
         finally:
             self.idle = False
         if attempt is not None:
@@ -273,9 +280,12 @@ class ModemWorker:
     def _publish_status(self, modem: Modem) -> None:
         status, identity, counts = modem.status, modem.status.identity, self._sender.counts
         state, reason, advice = status.state.value, status.reason, status.advice
+        quota = self._sender.allowance.uses() if state == READY else ()
         if state == READY and self._sender.aside:
             state, reason = "denied", "the network refused this SIM three times in a row"
             advice = "check the SIM's credit and plan; it is tried again by itself"
+        elif (held_back := self._sender.allowance.explained(quota)) is not None:
+            reason, advice = held_back
         self._publish(
             state=state,
             reason=reason,
@@ -294,13 +304,42 @@ class ModemWorker:
             received=self._sink.received,
             last_error=counts.last_error,
             last_report_boot=self._sink.last_report_boot,
+            seconds_per_part=max(SHORTEST_PART, counts.seconds_per_part),
+            quota=quota,
         )
 
     def _publish(self, **changes: Any) -> None:  # noqa: ANN401 - fields of ModemView, checked by `replace`
         before = self._view
         self._view = replace(before, **changes)
-        if before.usable != self._view.usable:
+        turned = _lanes(before) != _lanes(self._view)
+        if turned:
             self._others.planned()  # others step in, or step back
-        if before.state != self._view.state:
+        if turned or before.state != self._view.state:
             why = f": {self._view.reason}" if self._view.reason else ""
             log.info("modem %s is %s%s", self.name, self._view.state, why)
+        self._tell()
+
+    def _tell(self) -> None:
+        """Event streams and webhooks hear of a state that is new and meant to last; not of a pause while stopping."""
+        view = self.view
+        if view.state in (self._told, *ON_THE_WAY) or self._stopping.is_set():
+            return
+        body = {
+            "name": view.name,
+            "state": view.state,
+            "reason": view.reason,
+            "advice": view.advice,
+            "operator": view.operator,
+            "signal_dbm": view.signal_dbm,
+        }
+        try:
+            with self._store.database.mark(synced=False) as cx:
+                self._store.events.emit(cx, f"modem.{view.state}", None, self.name, body, self._clock.now())
+            self._told = view.state
+        except StoreError as error:  # told with the next snapshot
+            log.warning("modem %s: that it is %s could not be told yet: %s", self.name, view.state, error)
+
+
+def _lanes(view: ModemView) -> tuple[bool, ...]:
+    """What the other modems leave to this one."""
+    return tuple(view.usable and takes(view, lane) for lane in (Lane.OTP, Lane.NORMAL))

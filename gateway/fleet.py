@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable
 from concurrent.futures import Future
 from typing import TypeVar
 
-from gateway.directory import ModemView, routes_for, takes
+from gateway.directory import ModemView, may_take, routes_for
 from gateway.dispatcher import ModemWorker
 from gateway.messages import Lane
 from hardware.modem import Modem
@@ -69,7 +69,7 @@ class Fleet:
         self.on_stored()
         for worker in self._workers.values():
             view = worker.view
-            if not (view.usable and takes(view, lane) and self._takes(worker, queue, views)):
+            if not (view.usable and may_take(view, lane) and self._takes(worker, queue, lane, views)):
                 continue
             if worker.idle:
                 worker.idle = False  # the next message wakes another one
@@ -101,10 +101,10 @@ class Fleet:
         """See `ModemWorker.resume`."""
         self._workers[name].resume()
 
-    def _takes(self, worker: ModemWorker, queue: str, views: list[ModemView]) -> bool:
+    def _takes(self, worker: ModemWorker, queue: str, lane: Lane, views: list[ModemView]) -> bool:
         kind, _, value = queue.partition(":")
         if kind == "modem":
             return worker.name == value
         if kind == "sim":
             return worker.view.imsi == value
-        return queue in routes_for(worker.name, views, self._prefixes)
+        return queue in routes_for(worker.name, views, self._prefixes, lane)

@@ -6,21 +6,21 @@ import itertools
 import secrets
 import sqlite3
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from gateway.admission import Admission
 from gateway.config import MESSAGE_LIFETIME, OTP_LIFETIME, Config
-from gateway.content import Body, body_of, content_errors, fitting, forcing_warning, order_of, segmented
+from gateway.content import Body, body_of, content_errors, fitting, forcing_warning, order_of, redirected, segmented
 from gateway.directory import home_prefix
-from gateway.messages import Lane, Message, NewMessage, Secret
+from gateway.messages import CATCH, Lane, Message, NewMessage, Secret
 from gateway.numbers import Destination
 from gateway.once import Once
-from gateway.policy import Caller
+from gateway.policy import Caller, Delivery, number_in_front
 from gateway.quantities import written as in_words
-from gateway.refusals import FieldError, InvalidInput
+from gateway.refusals import FieldError, Forbidden, InvalidInput
 from gateway.requests import OtpRequest, PreviewRequest, SendRequest, context_errors
 from gateway.store import Store
-from gateway.texts import Order, Texts
+from gateway.texts import Order, Texts, zone_of
 from hardware.clock import Clock, Instant
 from hardware.pdu import Segmentation, segment
 
@@ -59,6 +59,7 @@ class Intake:
         self.texts = Texts(
             gateway.organisation, gateway.country, gateway.timezone, config.otp.locale, config.otp.templates
         )
+        self._zone = zone_of(gateway.timezone)
         self.warm_up()
 
     def warm_up(self) -> None:
@@ -82,15 +83,21 @@ class Intake:
         to = self._checked(request, caller, lane, now)
         body = body_of(request, self._config.messages.max_parts)
         messages = [self._new_message(request, caller, lane, one, body, now) for one in to]
-        return self.queue(messages, now, once)
+        if lane is Lane.OTP:
+            messages = [self.in_time(message, now) for message in messages]
+        with self.admission.guard.messages(len(messages), caller, now):
+            return self.queue(messages, now, once, many=not isinstance(request.to, str))
 
-    def queue(self, new: list[NewMessage], now: Instant, once: Once[list[Message]] | None) -> list[Message]:
-        """Store messages in one transaction, then wake the modems for them."""
+    def queue(
+        self, new: list[NewMessage], now: Instant, once: Once[list[Message]] | None, *, many: bool
+    ) -> list[Message]:
+        """Store messages in one transaction, then wake the modems for them; `many`: how errors name the recipients."""
         outbox = self._store.outbox
 
         def transaction(cx: sqlite3.Connection) -> list[Message]:
             if once is not None:
                 once.before(cx, now)
+            self.admission.must_be_wanted(cx, new, many=many)
             queued = [outbox.enqueue(cx, message, now) for message in new]
             if once is not None:
                 once.after(cx, queued, now)
@@ -109,9 +116,29 @@ class Intake:
         """The queue that a message to `number` waits in."""
         return f"modem:{modem}" if modem else f"route:{home_prefix(number, self._prefixes)}"
 
+    def delivered(self, new: NewMessage, caller: Caller) -> NewMessage:
+        """A message as the caller's key has it delivered: sent, caught, or sent to the key's own handset.
+
+        Raises InvalidInput where the number in front of a redirected text makes it too long.
+        """
+        policy = caller.policy
+        if policy.delivery is Delivery.CATCH:
+            return replace(new, delivery=int(Delivery.CATCH), route=CATCH, sim=None)
+        if policy.redirect_to is None:
+            return new
+        route = self.route(policy.redirect_to, new.modem)
+        return redirected(new, policy.redirect_to, route, self._config.messages.max_parts)
+
     def body(self, text: Secret, segmentation: Segmentation, warnings: tuple[str, ...]) -> Body:
         """Text that is segmented already, ready to be queued; raises InvalidInput where it has too many parts."""
         return fitting(text, segmentation, "text", self._config.messages.max_parts, warnings)
+
+    def in_time(self, message: NewMessage, now: Instant) -> NewMessage:
+        """A code, with a warning while no modem can send; raises Unavailable where it would leave too late."""
+        if message.not_before is not None:
+            return message
+        warnings = self.admission.backlog.check(message.route, message.lifetime, now)
+        return replace(message, warnings=(*message.warnings, *warnings)) if warnings else message
 
     def reference(self) -> int:
         """A concatenation reference (23.040 9.2.3.24.1); they follow each other, so that no two near ones are equal."""
@@ -127,6 +154,9 @@ class Intake:
             text, warnings = request.text, forcing_warning(segmentation)
         else:
             text, segmentation, warnings = self._code_preview(request, caller)
+        if to is not None and caller.policy.redirect_to is not None:
+            text = Secret(number_in_front(to.number) + text.reveal())
+            segmentation = segmented(text, request.encoding)
         body = self.body(text, segmentation, warnings)
         return Preview(
             text=text,
@@ -148,6 +178,13 @@ class Intake:
             wrong.append(FieldError("template", f"this key may use {', '.join(allowed)}"))
         if wrong:
             raise InvalidInput(wrong)
+
+    def check_again(self, to: str, template: str, caller: Caller) -> None:
+        """Whether this key may send a code again, which another key of its client may have begun; raises Forbidden."""
+        self.admission.destinations(to, caller)
+        allowed = caller.policy.templates
+        if allowed and template not in allowed:
+            raise Forbidden(f"this key may use {', '.join(allowed)}", "template_not_allowed")
 
     def _code_preview(self, request: PreviewRequest, caller: Caller) -> tuple[Secret, Segmentation, tuple[str, ...]]:
         self.check_code_text(request, caller)
@@ -184,12 +221,13 @@ class Intake:
         otp = self._config.otp
         start = request.not_before.timestamp() if request.not_before else None
         default_lifetime = otp.lifetime if lane is Lane.OTP else self._config.messages.lifetime
-        return NewMessage(
+        lifetime = lifetime_of(request.lifetime, default_lifetime, caller)
+        new = NewMessage(
             client=caller.client,
             to=to.number,
             country=to.region,
             lane=lane,
-            lifetime=lifetime_of(request.lifetime, default_lifetime, caller),
+            lifetime=lifetime,
             text=body.text,
             segments=body.segments,
             encoding=body.encoding,
@@ -204,9 +242,17 @@ class Intake:
             modem=request.modem,
             client_ref=request.client_ref,
             tags=request.tags,
-            warnings=(*to.warnings, *body.warnings),
+            warnings=(*to.warnings, *body.warnings, *self._too_quiet(lane, max(start or now.wall, now.wall), lifetime)),
             key_id=caller.key_id,
         )
+        return self.delivered(new, caller)
+
+    def _too_quiet(self, lane: Lane, start: float, lifetime: float) -> tuple[str, ...]:
+        """A warning where a message could be sent in quiet hours only, in which it is not."""
+        quiet = self._config.messages.quiet_hours
+        if lane is not Lane.BULK or quiet is None or not quiet.cover(start, start + lifetime, self._zone):
+            return ()
+        return (f"its whole lifetime lies in the quiet hours ({quiet}): unless it has a longer one, it is never sent",)
 
 
 def lifetime_of(asked: float | None, default: float, caller: Caller) -> float:

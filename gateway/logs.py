@@ -16,8 +16,12 @@ from typing import Literal, TextIO
 
 from gateway.messages import masked
 
-_NUMBER = re.compile(r"(?<![\w+])(?<![0-9a-f]{4}-)(?<![0-9]\.)\+?[0-9]{8,20}(?!\w|-[0-9a-f]{4}-|\.[0-9])")
-"""Phone numbers, IMSI, IMEI, ICCID; not the digit groups of an id, a decimal number or a time."""
+_NUMBER = re.compile(
+    r"(?:(?<![\w+])|(?<=%2B)|(?<=%2b))(?<![0-9a-f]{4}-)(?<![0-9]\.)\+?[0-9]{8,20}(?!\w|-[0-9a-f]{4}-|\.[0-9])"
+)
+"""Phone numbers, IMSI, IMEI, ICCID, also behind the %2B of a URL; not the digit groups of an id, a decimal number or a
+time.
+"""
 _QUIET = ("apscheduler", "waitress", "werkzeug", "urllib3")
 """Libraries whose news is nobody's news: warnings and worse only."""
 

@@ -38,13 +38,16 @@ class Reason(StrEnum):
     UNKNOWN_OUTCOME = "unknown_outcome"
     BY_CLIENT = "by_client"
     CHALLENGE_CLOSED = "challenge_closed"
+    OPTED_OUT = "opted_out"
+    DELIVERY_CHANGED = "delivery_changed"  #: its key was given a safer delivery before all of it had left
 
 
 _M = MessageState
 _NETWORK_FACTS = frozenset({_M.DELIVERED, _M.UNDELIVERED, _M.EXPIRED})
 
 MOVES: dict[MessageState, frozenset[MessageState]] = {
-    _M.QUEUED: frozenset({_M.SENDING, _M.FAILED, _M.EXPIRED, _M.CANCELLED}),
+    # Straight to delivered: caught, by the virtual handset of a key that sends nothing.
+    _M.QUEUED: frozenset({_M.SENDING, _M.DELIVERED, _M.FAILED, _M.EXPIRED, _M.CANCELLED}),
     # Back to queued: the only attempt was refused or handed back, and nothing of the message ever left.
     _M.SENDING: frozenset({_M.QUEUED, _M.SENT, _M.FAILED, _M.UNKNOWN, _M.CANCELLED}) | _NETWORK_FACTS,
     _M.SENT: _NETWORK_FACTS | {_M.SENDING},  # sending: an unconfirmed code goes out once more
@@ -69,6 +72,10 @@ class Lane(IntEnum):
     HIGH = 1
     NORMAL = 2
     BULK = 3
+
+
+CATCH = "catch"
+"""Home queue of what is caught, and the modem that its timeline names."""
 
 
 class AttemptState(StrEnum):
@@ -165,6 +172,8 @@ class NewMessage:
     """Value of `gateway.policy.Delivery`, frozen at acceptance."""
     sent_to: str | None = field(default=None, repr=False)
     """Where it really goes, where that is not `to`: the handset of a redirecting key."""
+    code: Secret | None = None
+    """The code in the text, where the gateway knows it; kept only where the message is caught."""
     sim: str | None = field(default=None, repr=False)
     """IMSI of the SIM that should send it, while that can: the one that sent what it replaces."""
 

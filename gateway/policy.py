@@ -6,7 +6,16 @@ import ipaddress
 from enum import IntEnum
 from typing import Annotated, Self
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    PlainSerializer,
+    WithJsonSchema,
+    model_validator,
+)
 
 from gateway.config import OTP_LIFETIME, CountryRule, Duration, RateField, Tuple
 
@@ -50,8 +59,8 @@ def _capped(value: float) -> float:
     return value
 
 
-class KeyPolicy(BaseModel):
-    """The limits of one key; the empty policy limits nothing."""
+class PolicyFields(BaseModel):
+    """The limits that a key can have."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True, use_attribute_docstrings=True)
 
@@ -67,15 +76,29 @@ class KeyPolicy(BaseModel):
     """How many messages, codes included, it may send: `100/1h`. Always enforced."""
     short_codes: bool = False
     """Whether it may send to short codes."""
-    delivery: Annotated[Delivery, BeforeValidator(_delivery), PlainSerializer(lambda mode: mode.word)] = Delivery.LIVE
+    delivery: Annotated[
+        Delivery,
+        BeforeValidator(_delivery),
+        PlainSerializer(lambda mode: mode.word),
+        WithJsonSchema({"type": "string", "enum": [mode.word for mode in Delivery]}),
+    ] = Delivery.LIVE
     redirect_to: Annotated[str, Field(pattern=r"^\+[1-9][0-9]{6,14}$")] | None = None
     """The handset that gets everything where `delivery` is redirect: E.164."""
+
+
+class KeyPolicy(PolicyFields):
+    """The limits of one key; the empty policy limits nothing."""
 
     @model_validator(mode="after")
     def _redirect_has_a_target(self) -> Self:
         if (self.delivery is Delivery.REDIRECT) != (self.redirect_to is not None):
             raise ValueError("redirect_to goes with delivery = redirect, and only with it")
         return self
+
+
+def number_in_front(to: str) -> str:
+    """What stands before the text of a redirected message: whom it was for."""
+    return f"[{to}] "
 
 
 class Caller(BaseModel):

@@ -70,9 +70,9 @@ def rate(value: object) -> Rate:
 
 
 def compact(duration: float) -> str:
-    """A duration as `seconds` reads it: "10m", "1.5s"."""
-    for unit, length in (("d", 86_400), ("h", 3600), ("m", 60)):
-        if duration >= length and duration % length == 0:
+    """A duration as `seconds` reads it, and as people write it: "10m", "24h", "7d", "1.5s"."""
+    for unit, length, least in (("d", 86_400, 2 * 86_400), ("h", 3600, 3600), ("m", 60, 60)):
+        if duration >= least and duration % length == 0:
             return f"{duration / length:g}{unit}"
     return f"{duration:g}s"
 

@@ -287,3 +287,11 @@ def context_errors(purpose: str | None, template: str | None, context: Context |
         if -int(Decimal(amount_text(given.amount)).as_tuple().exponent) > digits:
             wrong.append(("context.amount", f"{given.currency} has {digits} decimals"))
     return wrong
+
+
+class BlockRequest(Request):
+    """A number that is to get nothing more."""
+
+    everything: bool = False
+    """Codes neither."""
+    reason: Annotated[Line, Field(max_length=140)] | None = None

@@ -16,7 +16,8 @@ from typing import Protocol
 
 from apscheduler.schedulers.background import BackgroundScheduler
 
-from gateway.directory import ModemView, serves
+from gateway.directory import ModemView, serves, takes
+from gateway.messages import Lane
 from gateway.store import Slot, Store, StoreError
 from hardware.clock import Clock, Instant
 
@@ -105,6 +106,7 @@ class Scheduler:
         rules: list[Callable[[], int]] = [
             lambda: outbox.expire_due(now),
             lambda: outbox.wake_due(now),
+            lambda: outbox.catch_due(now),
             lambda: outbox.retry_unmatched(now),
             lambda: self._store.inbox.release_incomplete(now),
             lambda: self._store.idempotency.purge(now),
@@ -114,9 +116,11 @@ class Scheduler:
             rules.append(lambda: outbox.hedge_due(now, timing.hedge_after, slots))
         if timing.resend_unconfirmed_after:
             rules.append(lambda: outbox.unconfirmed_due(now, timing.resend_unconfirmed_after, slots))
+        rules.append(lambda: self._store.retention.purge(now))  # last: nothing else waits for it
         return sum(_tried(rule) for rule in rules)
 
     def _slots(self) -> list[Slot]:
+        """The modems that a code can be planned for."""
         prefixes = ("", *self._modems.prefixes())
         return [
             Slot(
@@ -126,7 +130,7 @@ class Scheduler:
                 view.reports,
             )
             for view in self._modems.views()
-            if view.usable
+            if view.usable and takes(view, Lane.OTP)
         ]
 
     def _tick(self) -> None:

@@ -12,7 +12,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
 
-from gateway.directory import ModemView, others_usable, routes_for
+from gateway.allowance import Allowance
+from gateway.directory import SECONDS_PER_PART, ModemView, others_usable, routes_for
 from gateway.incoming import ModemInbox
 from gateway.messages import ClaimedAttempt, Lane, Refusal
 from gateway.retry import RetryPolicy, decide
@@ -26,6 +27,7 @@ log = logging.getLogger("simwire.sending")
 
 ASIDE_WAITS = (60.0, 120.0, 300.0, 600.0)  # seconds a SIM stays aside after refusals in a row
 REFUSALS_BEFORE_ASIDE = 3
+NEWEST_WEIGHS = 0.2  # share by which a submit moves the average of how long one takes
 
 
 class Others(Protocol):
@@ -55,6 +57,12 @@ class Counts:
     sent: int = 0
     failed: int = 0
     last_error: str | None = None
+    seconds_per_part: float = SECONDS_PER_PART
+    """Moving average over the submits that were accepted."""
+
+    def took(self, seconds: float) -> None:
+        """A part was handed over within that time."""
+        self.seconds_per_part += NEWEST_WEIGHS * (seconds - self.seconds_per_part)
 
 
 @dataclass(slots=True)
@@ -83,9 +91,10 @@ class Sender:
         clock: Clock,
         retries: RetryPolicy,
         view: Callable[[], ModemView],
+        allowance: Allowance,
     ) -> None:
         self._store, self._others, self._sink, self._clock = store, others, sink, clock
-        self._retries, self._view = retries, view
+        self._retries, self._view, self.allowance = retries, view, allowance
         self.counts = Counts()
         self.recoveries = 0
         """How often in a row the modem needed help before it could send; see `needs_help`."""
@@ -118,7 +127,7 @@ class Sender:
         """The part that goes next; the one claimed ahead, unless something more urgent came since."""
         urgent, ahead = self._urgent(), self._ahead
         if ahead is not None:
-            if urgent >= ahead.lane and self._may_send():
+            if urgent >= ahead.lane and self._may_send() and self._still_may_go(ahead):
                 self._ahead = None
                 return ahead
             self.hand_back()  # it keeps its place
@@ -146,11 +155,19 @@ class Sender:
     def _may_send(self) -> bool:
         return not (self.paused or self.aside)
 
+    def _still_may_go(self, attempt: ClaimedAttempt) -> bool:
+        return self.allowance.allows(attempt, reserved=self._view().reserve_for_otp)
+
     def _claim(self) -> ClaimedAttempt | None:
         view, imsi = self._view(), self._sink.imsi
-        routes = routes_for(view.name, self._others.views(), self._others.prefixes())
-        slot = Slot(view.name, imsi, (f"sim:{imsi}", f"modem:{view.name}", *routes), view.reports)
-        return self._store.outbox.claim(slot, self._clock.now(), otp_only=view.reserve_for_otp)
+        bounds = self.allowance.bounds(reserved=view.reserve_for_otp)
+        if bounds is None:
+            return None
+        views, prefixes = self._others.views(), self._others.prefixes()
+        routes, others = (routes_for(view.name, views, prefixes, lane) for lane in (Lane.OTP, Lane.NORMAL))
+        queues, but_codes = (f"sim:{imsi}", f"modem:{view.name}", *routes), tuple(set(others) - set(routes))
+        slot = Slot(view.name, imsi, queues, view.reports, but_codes)
+        return self._store.outbox.claim(slot, self._clock.now(), bounds)
 
     # -- one submit ---------------------------------------------------------------------------------------------------
 
@@ -163,8 +180,10 @@ class Sender:
         hooks = _Hooks(self, attempt)
         outcome = _Outcome(attempt, handed_back=True)
         self.needs_help = False
+        begun = self._clock.boot()
         try:
-            reference = modem.submit(submit_pdu(attempt, self._clock.boot()), hooks)
+            reference = modem.submit(submit_pdu(attempt, begun), hooks)
+            self.counts.took(self._clock.boot() - begun)
             outcome = _Outcome(attempt, reference)
         except WithdrawnError:
             pass
@@ -199,12 +218,17 @@ class Sender:
         if late is not None:
             refusal = refusal_of(late.error, modem.classify(late.error)) if late.error is not None else None
             self._store.outbox.settle_late(attempt.id, late.reference, refusal, self._clock.now())
+            if refusal is not None and refusal.error_class != "accepted":
+                self.allowance.refused(attempt)
             self._others.planned()
 
     def begin(self, attempt: ClaimedAttempt) -> None:
         """The durable mark before the PDU's first octet; raises WithdrawnError where the part may no longer go."""
-        if not self._store.outbox.begin(attempt.id, self._clock.now()):
+        allowed = self._still_may_go(attempt)
+        if not allowed or not self._store.outbox.begin(attempt.id, self._clock.now(), self.allowance.period):
+            self._others.planned()  # it may have been planned anew, for another modem
             raise WithdrawnError
+        self.allowance.begun(attempt)
         if attempt.lane is Lane.OTP:
             self._others.planned()  # its hedge is due some time
 
@@ -250,6 +274,7 @@ class Sender:
         others = others_usable(name, attempt.home, attempt.lane, self._others.views(), self._others.prefixes())
         verdict = decide(refusal, attempt, self._retries, others_usable=others)
         self._store.outbox.refused(attempt.id, refusal, verdict, now)
+        self.allowance.refused(attempt)
         self.counts.failed += 1
         self.counts.last_error = refusal.result
         self._count_refusal(refusal)

@@ -13,20 +13,26 @@ from typing import Any, TypeVar
 
 from waitress.server import create_server
 
+from gateway import journal, tls
 from gateway.admission import Admission
+from gateway.allowance import Allowance
 from gateway.api import create_app
 from gateway.api.view import ModemAction
-from gateway.config import Config, ModemConfig, OtpConfig
+from gateway.certificates import Certificate
+from gateway.config import Config, ModemConfig
 from gateway.directory import ModemView
 from gateway.dispatcher import ModemWorker
 from gateway.fleet import Fleet
 from gateway.incoming import ModemInbox
 from gateway.intake import Intake
+from gateway.optout import OptOut
 from gateway.refusals import Unavailable
 from gateway.retry import RetryPolicy
 from gateway.scheduler import Scheduler, Timing
-from gateway.store import Settings, Store
+from gateway.store import Keep, Settings, Store
+from gateway.texts import zone_of
 from gateway.verify import Verify
+from gateway.webhooks import Webhooks
 from hardware.clock import Clock
 from hardware.discovery import open_port
 from hardware.errors import HardwareError
@@ -40,6 +46,7 @@ SWITCH_INTERVAL = 0.0005  # seconds; CPython's 5 ms would let one busy request h
 CONNECTION_LIMIT = 2_000
 USSD_WAIT, RESTART_WAIT = 75.0, 60.0  # seconds that an operator's request may take, the submit before it included
 ASK_AGAIN = 10.0  # seconds after which asking again makes sense
+WEBHOOK_GRACE = 2.0  # seconds for an exchange under way; what is broken off is sent again after the next start
 FIRST_NUMBER = 447_700_900_150  # the simulated SIMs' numbers follow it, in a range kept free for drama
 
 T = TypeVar("T")
@@ -50,8 +57,9 @@ class Service:
 
     def __init__(self, config: Config, clock: Clock) -> None:
         self.config, self.clock = config, clock
-        self.store = Store.open(config.gateway.database, config.gateway.key_file, clock, settings_of(config.otp))
+        self.store = Store.open(config.gateway.database, config.gateway.key_file, clock, settings_of(config))
         self.store.database.reserve = config.limits.disk_reserve
+        self.store.retention.keep = Keep(**config.retention.model_dump())
         self._links: TemporaryDirectory[str] | None = None
         self._simulator: SimulatorServer | None = None
         try:
@@ -63,6 +71,7 @@ class Service:
 
     def _build(self) -> None:
         config = self.config
+        self.webhooks = Webhooks(config.webhook, self.store, self.clock)
         self.fleet = Fleet(prefix for modem in config.modem for prefix in modem.prefixes)
         self.scheduler = Scheduler(
             self.store,
@@ -71,7 +80,9 @@ class Service:
             self.fleet,
         )
         self.fleet.on_planned, self.fleet.on_stored = self.scheduler.planned, self.scheduler.stored
-        self.intake = Intake(self.store, config, self.clock, Admission(self.store, config), self.fleet.wake)
+        admission = Admission(self.store, config, self.clock, self.fleet.views)
+        self.intake = Intake(self.store, config, self.clock, admission, self.fleet.wake)
+        self.store.inbox.listeners.append(OptOut(self.store, config).heard)
         self.verify = Verify(self.store, self.intake, config, self.clock)
         links = self._simulate([modem for modem in config.modem if modem.port == "simulator"])
         for modem in config.modem:
@@ -87,13 +98,19 @@ class Service:
             asyncore_use_poll=True,
             max_request_body_size=1024 * 1024,  # the API itself refuses bodies over 256 KiB in its own words
             ident=None,
+            url_scheme=config.api.scheme,
+            clear_untrusted_proxy_headers=False,  # gateway.peers reads them, and health refuses where they are
+            channel_request_lookahead=1,  # else nobody sees that a client left while its request waits
         )
+        if config.api.tls_cert and config.api.tls_key:
+            certificate = Certificate(config.api.tls_cert, config.api.tls_key, self.clock)
+            tls.install(self._server, certificate, self.clock)
 
     @property
     def url(self) -> str:
         """Where the API listens."""
         host, port = self._socket.getsockname()[:2]
-        return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+        return f"{self.config.api.scheme}://" + (f"[{host}]:{port}" if ":" in host else f"{host}:{port}")
 
     def start(self) -> None:
         """Recover what the last run left, then start the modems, the clockwork and the web server."""
@@ -102,20 +119,24 @@ class Service:
         recovered = self.store.outbox.recover(now)
         self.store.outbox.reroute(self.fleet.prefixes())
         log.info("recovered %s", recovered)
+        journal.started(self.store.audit, self.config, now)
+        self.webhooks.start()
         self.fleet.start()
         self.scheduler.start()
         threading.Thread(target=self._server.run, name="web", daemon=True).start()
 
     def stop(self, grace: float = 10.0) -> bool:
-        """Stop taking requests, finish what is on the air, close; False where a modem did not finish in time."""
+        """Stop taking requests, finish what is on the air, close; False where a thread did not end in time."""
         self._end_waits()
         self._server.task_dispatcher.shutdown(timeout=int(grace))  # requests under way end before their sockets do
         self._server.close()
         self.scheduler.stop()
         finished = self.fleet.stop(grace)
+        finished = self.webhooks.stop(WEBHOOK_GRACE) and finished
         if self._simulator is not None and self._links is not None:
             self._simulator.stop()
             self._links.cleanup()
+        journal.stopped(self.store.audit, self.clock.now())
         if finished:  # a worker that is stuck still writes to the store: the process ends under it, as after a crash
             self.store.close()
         return finished
@@ -177,7 +198,9 @@ class Service:
             modem.name, "absent", port=modem.port, prefixes=modem.prefixes, reserve_for_otp=modem.reserve_for_otp
         )
         retries = RetryPolicy(self.config.retries.schedule, self.config.retries.max_attempts)
-        return ModemWorker(view, opener, make, self.store, self.fleet, self.clock, retries)
+        quiet, zone = self.config.messages.quiet_hours, zone_of(self.config.gateway.timezone)
+        allowance = Allowance(modem.quotas, quiet, zone, self.store.sim_usage, self.clock)
+        return ModemWorker(view, opener, make, self.store, self.fleet, self.clock, retries, allowance)
 
     def _simulate(self, modems: list[ModemConfig]) -> dict[str, Path]:
         """Virtual modems for `port = "simulator"`: real pseudo-terminals, nobody's phone."""
@@ -199,13 +222,15 @@ class Service:
         return {modem.name: self._simulator.path(modem.name) for modem in modems}
 
 
-def settings_of(otp: OtpConfig) -> Settings:
+def settings_of(config: Config) -> Settings:
     """What the store is told of the configuration."""
+    otp = config.otp
     return Settings(
         min_remaining=otp.min_remaining,
         lock_after=otp.lock_after,
         lock_for=otp.lock_for,
         stop_after=otp.stop_after,
+        prefixes=tuple(prefix for modem in config.modem for prefix in modem.prefixes),
     )
 
 

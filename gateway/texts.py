@@ -62,6 +62,11 @@ class Composed:
     warnings: tuple[str, ...] = ()
 
 
+def zone_of(name: str | None) -> tzinfo:
+    """The time zone of that IANA name; the system's for None."""
+    return ZoneInfo(name) if name else get_timezone()
+
+
 class Texts:
     """Composes the texts of one organisation."""
 
@@ -69,7 +74,7 @@ class Texts:
         self, organisation: str, country: str, zone: str | None, locale: str, folder: Path | None = None
     ) -> None:
         self._organisation, self._country = organisation, country
-        self._zone: tzinfo = ZoneInfo(zone) if zone else get_timezone()
+        self._zone = zone_of(zone)
         self.locales = load_all(folder)
         self.beyond_gsm7 = frozenset(name for name, one in self.locales.items() if _is_beyond_gsm7(one))
         """Names of the locales whose script forces UCS-2."""

@@ -6,6 +6,7 @@ import sqlite3
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from decimal import Decimal
+from functools import partial
 
 from gateway.config import CODE_LENGTH, Config
 from gateway.content import Body, order_of
@@ -14,13 +15,15 @@ from gateway.limits import SendRule, whole_seconds
 from gateway.messages import Json, Lane, Message, NewMessage, Secret, TimelineEntry
 from gateway.once import Once
 from gateway.otp import Claim, as_typed, fits, mismatch, new_code, seal
-from gateway.policy import Caller
+from gateway.policy import Caller, number_in_front
 from gateway.refusals import Conflict, Forbidden, InvalidInput, NotFound, TooMany
 from gateway.requests import CheckRequest, OtpRequest, ResendRequest
 from gateway.store import Challenge, ChallengeState, CheckResult, NewChallenge, Store, last_sim, queue_of, type_for
 from gateway.texts import Order
 from hardware.clock import Clock, Instant
 from hardware.pdu import segment
+
+VOIP = "a number of internet telephony: NIST SP 800-63B rules those out for codes"
 
 Step = Callable[[sqlite3.Connection], Challenge]
 """What a transaction does to the challenge before its message is queued."""
@@ -72,6 +75,8 @@ class Verify:
             once.replay(self._clock.now())
         self._intake.admission.must_accept()
         (to,) = self._intake.admission.destinations(request.to, caller)
+        if to.voip and self._otp.refuse_voip:
+            raise Forbidden("to: a number of internet telephony: no codes are sent to those", "voip_not_allowed")
         self._intake.check_code_text(request, caller)
         now = self._clock.now()
         lifetime = lifetime_of(request.lifetime, self._otp.lifetime, caller)
@@ -79,6 +84,7 @@ class Verify:
         body = self._body(order_of(request), code, now, lifetime)
         context = request.context.canonical() if request.context else {}
         challenge_id = self._store.challenges.new_id(now)
+        admission = self._intake.admission
         new = NewChallenge(
             id=challenge_id,
             client=caller.client,
@@ -89,6 +95,8 @@ class Verify:
             max_failures=self._otp.max_failures,
             client_ref=request.client_ref,
             details=_details(request, len(code.reveal()), lifetime, context, to.region),
+            key_id=caller.key_id,
+            peer=admission.guard.peer(request.end_user_ip),
         )
 
         def create(cx: sqlite3.Connection) -> Challenge:
@@ -103,8 +111,11 @@ class Verify:
             counted = replace(new, failures=before.failures, sends=before.sends + 1)
             return self._store.challenges.create(cx, counted, now)
 
-        body = replace(body, warnings=(*to.warnings, *body.warnings))
-        return self._commit(create, self._message(new, challenge_id, body, lifetime, caller), now, once)
+        voip = (f"to: {VOIP}",) if to.voip else ()
+        body = replace(body, warnings=(*to.warnings, *voip, *body.warnings))
+        message = self._intake.in_time(self._message(new, challenge_id, body, lifetime, caller), now)
+        with admission.guard.code(to, caller, request.end_user_ip, now):
+            return self._commit(create, message, now, once)
 
     def _code(self, request: OtpRequest) -> Secret:
         length = request.length or self._otp.length
@@ -136,6 +147,9 @@ class Verify:
         if judged is None:
             raise _not_found(challenge_id)
         result, challenge = judged
+        if result is CheckResult.APPROVED:
+            age = max(0.0, now.wall - challenge.created_at / 1000)
+            self._intake.admission.guard.approved(challenge.to, now.boot - age)
         if result is CheckResult.TOO_MANY_ATTEMPTS and now.boot >= challenge.expires_boot:
             result = CheckResult.EXPIRED
         return Checked(result, challenge.attempts_left, differs[0] if differs and self._otp.explain else None)
@@ -150,7 +164,7 @@ class Verify:
         sees: str | None,
         once: Once[ChallengeView] | None = None,
     ) -> ChallengeView:
-        """Send a new code, or the same one again. Raises NotFound, Conflict, TooMany or Unavailable.
+        """Send a new code, or the same one again. Raises NotFound, Forbidden, Conflict, TooMany or Unavailable.
 
         A code that the caller brought is sent again as it is: the gateway does not put one in its place that the
         caller does not know.
@@ -160,10 +174,12 @@ class Verify:
         self._intake.admission.must_accept()
         now = self._clock.now()
         before = self._found(challenge_id, sees)
+        self._intake.check_again(before.to, before.details["template"], caller)
         self._must_be_open(before, now)
         self._must_allow_send(before, now)
         same = self._otp.resend == "same" if request.same is None else request.same
-        again = self._same_code if same or before.details["own_code"] else self._another_code
+        another = partial(self._another_code, caller=caller)
+        again = self._same_code if same or before.details["own_code"] else another
         body, lifetime, step = again(before, now)
 
         def send_again(cx: sqlite3.Connection) -> Challenge:
@@ -173,11 +189,13 @@ class Verify:
             self._must_allow_send(current, now)
             return step(cx)
 
-        return self._commit(send_again, self._message(before, before.id, body, lifetime, caller), now, once)
+        message = self._intake.in_time(self._message(before, before.id, body, lifetime, caller), now)
+        with self._intake.admission.guard.messages(1, caller, now):
+            return self._commit(send_again, message, now, once)
 
-    def _another_code(self, before: Challenge, now: Instant) -> tuple[Body, float, Step]:
+    def _another_code(self, before: Challenge, now: Instant, caller: Caller) -> tuple[Body, float, Step]:
         details = before.details
-        code, lifetime = new_code(details["length"]), float(details["lifetime"])
+        code, lifetime = new_code(details["length"]), lifetime_of(None, float(details["lifetime"]), caller)
         body = self._body(_order(details), code, now, lifetime)
         sealed = seal(self._keyed, before.id, Claim(code, _binding(details), details["context"]))
         return body, lifetime, lambda cx: self._store.challenges.renew(cx, before.id, sealed, lifetime, now)
@@ -192,7 +210,10 @@ class Verify:
             self._store.outbox.withdraw_challenge(cx, before.id, now)
             return self._store.challenges.resent(cx, before.id, now)
 
-        return self._intake.body(text, segment(text.reveal()), ()), remaining, resent
+        text = Secret(text.reveal().removeprefix(number_in_front(before.to)))  # as it was before it was redirected
+        body = self._intake.body(text, segment(text.reveal()), ())
+        code = self._store.caught.code_of(before.message_id) if before.message_id else None
+        return replace(body, code=code), remaining, resent
 
     # -- the rest -----------------------------------------------------------------------------------------------------
 
@@ -225,12 +246,12 @@ class Verify:
 
     def _body(self, order: Order, code: Secret, now: Instant, lifetime: float) -> Body:
         composed = self._intake.texts.compose(order, code, now.wall, now.wall + lifetime)
-        return self._intake.body(composed.text, composed.segmentation, composed.warnings)
+        return replace(self._intake.body(composed.text, composed.segmentation, composed.warnings), code=code)
 
     def _message(
         self, owner: NewChallenge | Challenge, challenge_id: str, body: Body, lifetime: float, caller: Caller
     ) -> NewMessage:
-        return NewMessage(
+        new = NewMessage(
             client=owner.client,
             to=owner.to,
             country=owner.details["country"],
@@ -246,7 +267,9 @@ class Verify:
             client_ref=owner.client_ref,
             warnings=body.warnings,
             key_id=caller.key_id,
+            code=body.code,
         )
+        return self._intake.delivered(new, caller)
 
     def _commit(self, step: Step, message: NewMessage, now: Instant, once: Once[ChallengeView] | None) -> ChallengeView:
         queues: set[str] = set()
@@ -254,6 +277,7 @@ class Verify:
         def transaction(cx: sqlite3.Connection) -> ChallengeView:
             if once is not None:
                 once.before(cx, now)
+            self._intake.admission.must_be_wanted(cx, (message,))
             challenge = step(cx)
             ready = self._replacing(cx, message, challenge) if self._otp.replace else message
             queued = self._store.outbox.enqueue(cx, ready, now)

@@ -20,7 +20,9 @@ PACKAGES = ("hardware", "gateway")
 
 PURE = frozenset({"hardware.errors", "hardware.pdu"})
 """What rules and values of the gateway may use of the hardware side."""
-VALUES = frozenset({"gateway.messages", "gateway.quantities", "gateway.refusals", "gateway.scopes"})
+VALUES = frozenset(
+    {"gateway.addresses", "gateway.messages", "gateway.quantities", "gateway.refusals", "gateway.scopes"}
+)
 TO_MODEMS = frozenset(
     {
         "hardware.at.channel",
@@ -71,30 +73,80 @@ ALLOWED: dict[str, frozenset[str]] = {
     ),
     # The simulator reads and writes octets by itself: a codec checked against itself proves nothing.
     "hardware.simulator": frozenset({"hardware.errors", "hardware.clock", "hardware.transport"}),
+    "gateway.addresses": frozenset(),
     "gateway.messages": frozenset(),
+    "gateway.codes": frozenset(),
     "gateway.quantities": frozenset(),
     "gateway.refusals": frozenset(),
     "gateway.scopes": frozenset(),
     "gateway.templates": frozenset(),
-    "gateway.directory": VALUES,
+    "gateway.quiet": frozenset(),
+    "gateway.quota": VALUES | {"gateway.quiet", "hardware.clock"},
+    "gateway.allowance": VALUES | {"gateway.quiet", "gateway.quota", "gateway.store", "hardware.clock"},
+    "gateway.directory": VALUES | {"gateway.quota"},
     "gateway.logs": frozenset({"gateway.messages"}),
+    "gateway.journal": VALUES | {"gateway.config", "gateway.logs", "gateway.store", "hardware.clock"},
     "gateway.numbers": VALUES,
     "gateway.otp": VALUES,
+    "gateway.peers": frozenset(),
+    "gateway.certificates": frozenset({"hardware.clock"}),
+    "gateway.tls": frozenset({"gateway.certificates", "hardware.clock"}),
     "gateway.retry": VALUES | {"gateway.directory"},
     "gateway.reports": VALUES,
     "gateway.limits": VALUES | {"gateway.numbers"},
+    "gateway.windows": VALUES,
     "gateway.texts": VALUES | PURE | {"gateway.templates"},
-    "gateway.config": VALUES | {"gateway.templates"},
     "gateway.policy": VALUES | {"gateway.config"},
-    "gateway.content": VALUES | PURE | {"gateway.requests", "gateway.texts"},
+    "gateway.backlog": VALUES | {"gateway.directory", "gateway.store", "hardware.clock"},
+    "gateway.guard": VALUES
+    | {"gateway.config", "gateway.numbers", "gateway.policy", "gateway.store", "gateway.windows", "hardware.clock"},
+    "gateway.optout": VALUES | {"gateway.config", "gateway.numbers", "gateway.store", "hardware.clock"},
+    "gateway.content": VALUES | PURE | {"gateway.policy", "gateway.requests", "gateway.texts"},
     "gateway.admission": VALUES
-    | {"gateway.config", "gateway.limits", "gateway.numbers", "gateway.policy", "gateway.store", "hardware.clock"},
+    | {
+        "gateway.backlog",
+        "gateway.config",
+        "gateway.guard",
+        "gateway.limits",
+        "gateway.numbers",
+        "gateway.policy",
+        "gateway.store",
+        "hardware.clock",
+    },
     "gateway.text_warnings": VALUES | PURE | {"gateway.config", "gateway.templates", "gateway.texts"},
+    "gateway.config": VALUES
+    | {
+        "gateway.certificates",
+        "gateway.peers",
+        "gateway.quiet",
+        "gateway.quota",
+        "gateway.templates",
+        "hardware.clock",
+    },
     "gateway.requests": VALUES | {"gateway.config", "gateway.otp"},
+    "gateway.keyring": VALUES
+    | {
+        "gateway.config",
+        "gateway.numbers",
+        "gateway.policy",
+        "gateway.requests",
+        "gateway.store",
+        "hardware.clock",
+    },
     "gateway.once": VALUES | {"gateway.store", "hardware.clock"},
     "gateway.store": VALUES
     | PURE
-    | {"gateway.policy", "gateway.retry", "gateway.reports", "gateway.otp", "hardware.clock", "hardware.modem"},
+    | {
+        "gateway.policy",
+        "gateway.quota",
+        "gateway.retry",
+        "gateway.reports",
+        "gateway.otp",
+        "gateway.codes",
+        "gateway.directory",
+        "hardware.clock",
+        "hardware.modem",
+    },
     "gateway.intake": VALUES
     | PURE
     | {
@@ -131,34 +183,55 @@ ALLOWED: dict[str, frozenset[str]] = {
         "gateway.config",
         "gateway.directory",
         "gateway.intake",
+        "gateway.keyring",
         "gateway.limits",
         "gateway.numbers",
         "gateway.once",
+        "gateway.peers",
         "gateway.policy",
         "gateway.requests",
         "gateway.store",
         "gateway.verify",
+        "gateway.webhooks",
         "hardware.clock",
     },
+    "gateway.webhooks": VALUES | {"gateway.config", "gateway.store", "hardware.clock"},
     "gateway.submission": VALUES | TO_MODEMS,
     "gateway.incoming": VALUES | TO_MODEMS | {"gateway.store"},
     "gateway.sending": VALUES
     | TO_MODEMS
-    | {"gateway.directory", "gateway.incoming", "gateway.retry", "gateway.store", "gateway.submission"},
+    | {
+        "gateway.allowance",
+        "gateway.directory",
+        "gateway.incoming",
+        "gateway.retry",
+        "gateway.store",
+        "gateway.submission",
+    },
     "gateway.dispatcher": VALUES
     | TO_MODEMS
-    | {"gateway.directory", "gateway.incoming", "gateway.retry", "gateway.sending", "gateway.store"},
+    | {
+        "gateway.allowance",
+        "gateway.directory",
+        "gateway.incoming",
+        "gateway.retry",
+        "gateway.sending",
+        "gateway.store",
+    },
     "gateway.fleet": VALUES | {"gateway.directory", "gateway.dispatcher", "hardware.modem"},
     "gateway.scheduler": VALUES | {"gateway.directory", "gateway.store", "hardware.clock"},
     "gateway.service": frozenset({"gateway", "hardware"}),
     "gateway.cli": VALUES
     | TO_MODEMS
     | {
+        "gateway.certificates",
         "gateway.config",
         "gateway.logs",
         "gateway.service",
         "gateway.store",
         "gateway.text_warnings",
+        "gateway.keyring",
+        "gateway.policy",
         "hardware.simulator",
     },
 }
@@ -168,21 +241,30 @@ OWNERS: dict[str, frozenset[str]] = {
     "apscheduler": frozenset({"gateway.scheduler"}),
     "babel": frozenset({"gateway.texts", "gateway.templates", "gateway.requests"}),
     "click": frozenset({"gateway.cli"}),
-    "cryptography": frozenset({"gateway.store.cipher"}),
+    "cryptography": frozenset({"gateway.store.cipher", "gateway.certificates"}),
     "fcntl": frozenset({"gateway.store.database", "hardware.serial_port", "hardware.simulator"}),
     "flask": frozenset({"gateway.api"}),
     "gsmmodem": frozenset({"hardware.errors", "hardware.pdu"}),
-    "http.client": frozenset({"gateway.cli.client"}),
+    "http.client": frozenset({"gateway.cli.client", "gateway.webhooks"}),
     "phonenumbers": frozenset({"gateway.numbers", "gateway.limits", "gateway.config", "gateway.cli.demo"}),
     "rich": frozenset({"gateway.cli"}),
     "selectors": frozenset({"hardware.serial_port", "hardware.simulator"}),
     "serial": frozenset({"hardware.serial_port", "hardware.discovery"}),
-    "socket": frozenset({"hardware.serial_port", "gateway.service"}),
+    "socket": frozenset({"hardware.serial_port", "gateway.service", "gateway.tls", "gateway.webhooks"}),
     "sqlite_utils": frozenset({"gateway.store.database", "gateway.store.migrations"}),
+    "ssl": frozenset(
+        {
+            "gateway.certificates",
+            "gateway.cli.client",
+            "gateway.config.webhooks",
+            "gateway.tls",
+            "gateway.webhooks.client",
+        }
+    ),
     "subprocess": frozenset(),
     "termios": frozenset({"hardware.serial_port", "hardware.simulator"}),
     "urllib.request": frozenset(),
-    "waitress": frozenset({"gateway.service"}),
+    "waitress": frozenset({"gateway.service", "gateway.tls"}),
     "werkzeug": frozenset({"gateway.api"}),
 }
 """Who alone may import a library or a way out of the process."""
@@ -194,7 +276,9 @@ CALL_OWNERS: dict[str, frozenset[str]] = {
     "datetime.utcnow": frozenset(),
     "date.today": frozenset(),
     "time.sleep": frozenset({"gateway.cli"}),
-    "threading.Thread": frozenset({"gateway.fleet", "gateway.scheduler", "gateway.service", "hardware.simulator"}),
+    "threading.Thread": frozenset(
+        {"gateway.fleet", "gateway.scheduler", "gateway.service", "gateway.webhooks", "hardware.simulator"}
+    ),
     "os.fork": frozenset(),
     "os.system": frozenset(),
 }

@@ -13,6 +13,7 @@ import pytest
 
 from gateway.cli.app import simwire
 from gateway.config import load
+from tests.gateway import pems
 
 ROOT = Path(__file__).resolve().parent.parent
 PAGES = sorted([ROOT / "README.md", ROOT / "CHANGELOG.md", *(ROOT / "docs").glob("*.md")])
@@ -131,6 +132,8 @@ def test_configurations_load(page: Path, tmp_path: Path) -> None:
             continue
         path = tmp_path / f"{place}.toml"
         (tmp_path / "sim1.pin").write_text("1234\n", encoding="ascii")
+        pems.make("gateway").write(tmp_path)
+        (tmp_path / "hook1.secret").write_text("a secret of sufficient length\n", encoding="ascii")
         path.write_text(snippet, encoding="utf-8")
         assert load(path).modem
 

@@ -4,7 +4,24 @@ from __future__ import annotations
 
 from flask import Flask, Response
 
-from gateway.api import docs, health, inbox, locks, messages, modems, openapi, otp, preview, problems
+from gateway.api import (
+    audit,
+    blocked,
+    caught,
+    docs,
+    health,
+    inbox,
+    keys,
+    locks,
+    messages,
+    modems,
+    openapi,
+    otp,
+    preview,
+    privacy,
+    problems,
+    webhooks,
+)
 from gateway.api.auth import Authenticator
 from gateway.api.operations import BODY_LIMIT, JSON, Operation, encode, register
 from gateway.api.view import ServiceView
@@ -12,22 +29,31 @@ from gateway.api.waiting import WaitRoom
 
 
 def create_app(service: ServiceView) -> Flask:
-    """The WSGI application; `app.extensions["simwire.waiting"].close()` ends its long polls."""
+    """The WSGI application; `app.extensions["simwire.waiting"].close()` ends its long polls, and
+    `app.extensions["simwire.operations"]` is everything that the OpenAPI document describes.
+    """
     app = Flask("simwire", static_folder=None, template_folder=None)
     app.config["MAX_CONTENT_LENGTH"] = BODY_LIMIT
     app.url_map.merge_slashes = False  # `/v1/otp//check` is a missing id, not a redirect to somewhere else
     waiting = app.extensions["simwire.waiting"] = WaitRoom(service.config.api.threads)
-    authenticator = Authenticator(service.store.keys)
+    authenticator = Authenticator(service.store.keys, service.config.api.trusted_proxies)
     operations = (
         *messages.operations(service, waiting),
         *otp.operations(service),
         *preview.operations(service),
         *inbox.operations(service, waiting),
+        *caught.operations(service, waiting),
         *modems.operations(service),
+        *blocked.operations(service),
         *locks.operations(service),
+        *privacy.operations(service),
+        *audit.operations(service),
+        *keys.operations(service),
+        *webhooks.operations(service),
     )
+    app.extensions["simwire.operations"] = operations
     for operation in operations:
-        register(app, operation, authenticator)
+        register(app, operation, authenticator, audit.recorder(service))
     health.install(app, service, authenticator)
     problems.install(app)
     _describe(app, operations)

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import ipaddress
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from flask import Request
 
 from gateway.api.problems import Problem
+from gateway.peers import FORWARDING, Address, BadForwardingHeader, Network, allowed_from, peer_of
 from gateway.policy import Caller
 from gateway.scopes import SEE_ALL
 from gateway.store import Keys
-
-_FORWARDED = ("Forwarded", "X-Forwarded-For", "X-Forwarded-Host", "X-Forwarded-Proto", "X-Real-Ip", "Via")
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,6 +20,15 @@ class Principal:
 
     caller: Caller
     scopes: frozenset[str]
+    name: str
+    """The key's."""
+    peer: Address
+    """Where it is used from."""
+
+    @property
+    def actor(self) -> str:
+        """As the audit log names it."""
+        return f"key:{self.caller.key_id} ({self.name})"
 
     @property
     def client(self) -> str:
@@ -40,32 +48,41 @@ class Principal:
 class Authenticator:
     """Finds the principal of a request."""
 
-    def __init__(self, keys: Keys) -> None:
-        self._keys = keys
+    def __init__(self, keys: Keys, trusted_proxies: Iterable[Network] = ()) -> None:
+        self._keys, self._trusted = keys, tuple(trusted_proxies)
+
+    def peer(self, request: Request) -> Address:
+        """Where the request comes from, as trusted proxies tell it; raises Problem 400 where one does not."""
+        try:
+            return peer_of(request.remote_addr or "", request.headers, self._trusted)
+        except BadForwardingHeader as error:
+            raise Problem(400, "bad_forwarding_header", str(error)) from None
 
     def principal(self, request: Request) -> Principal:
-        """Who sent the request; raises Problem 401 without a key that is known and in force."""
+        """Who sent the request.
+
+        Raises Problem: 401 without a key that is known and in force, 403 for one that may not be used from there, 400
+        as `peer` does.
+        """
+        peer = self.peer(request)
         scheme, _, key = request.headers.get("Authorization", "").partition(" ")
         if scheme.lower() != "bearer" or not key:
             raise _unauthorized("send your key as Authorization: Bearer KEY")
         found = self._keys.authenticate(key.strip())
         if found is None:
             raise _unauthorized("this key is not known, was revoked or has expired")
-        return Principal(Caller(client=found.client, key_id=found.id, policy=found.policy), found.scopes)
+        networks = found.policy.networks
+        if networks and not allowed_from(peer, networks):
+            raise Problem(403, "source_not_allowed", f"this key may not be used from {peer}")
+        caller = Caller(client=found.client, key_id=found.id, policy=found.policy)
+        return Principal(caller, found.scopes, found.name, peer)
 
     def admit_to_health(self, request: Request) -> None:
         """Let a loopback peer look without a key, unless a proxy stands in between; others need any key."""
-        if _is_loopback(request.remote_addr) and not any(name in request.headers for name in _FORWARDED):
-            return
-        self.principal(request)
+        direct = not any(name in request.headers for name in FORWARDING)
+        if not (direct and self.peer(request).is_loopback):
+            self.principal(request)
 
 
 def _unauthorized(detail: str) -> Problem:
     return Problem(401, "unauthorized", detail, {"WWW-Authenticate": "Bearer"})
-
-
-def _is_loopback(address: str | None) -> bool:
-    try:
-        return ipaddress.ip_address(address or "").is_loopback
-    except ValueError:
-        return False

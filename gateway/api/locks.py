@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from gateway.api.operations import Answer, Call, Operation, Parameter
 from gateway.api.render import moment, moment_or_none
-from gateway.api.shapes import Cleared, LockList
+from gateway.api.shapes import Forgiven, LockList
 from gateway.api.view import ServiceView
-from gateway.messages import Json
+from gateway.messages import Json, masked
 from gateway.store import Guesses
 
 _CLIENT = Parameter("client", {"type": "string"}, "Only for this client; without: for every one")
@@ -33,6 +33,7 @@ def operations(service: ServiceView) -> tuple[Operation, ...]:
 
     def clear(call: Call, number: str) -> Answer:
         to = service.intake.admission.number(number, "number")
+        call.audit("numbers.unlock", masked(to), {"client": call.query.get("client")})
         with service.store.database.mark() as cx:
             cleared = ledger.clear(cx, to, call.query.get("client"))
         return 200, {"number": to, "cleared": cleared}
@@ -44,6 +45,6 @@ def operations(service: ServiceView) -> tuple[Operation, ...]:
         ),
         Operation(
             "DELETE", "/v1/locks/{number}", "clear_lock", "Forgive a number its wrong codes", ("admin",), clear, 200,
-            Cleared, query=(_CLIENT,), refusals=(422,),
+            Forgiven, query=(_CLIENT,), refusals=(422,),
         ),
     )  # fmt: skip

@@ -92,7 +92,7 @@ def operations(service: ServiceView, waiting: WaitRoom) -> tuple[Operation, ...]
         Operation(
             "POST", "/v1/messages", "send_messages", "Send a message, to one number or to many",
             ("messages:send",), send, 202, MessageWithTimeline, body=SendRequest, answers=(Accepted,),
-            once=True, refusals=(409, 503),
+            once=True, refusals=(409, 429, 503),
         ),
         Operation(
             "GET", path, "get_message", "Look at a message, or wait until its state is terminal", read, look, 200,

@@ -34,11 +34,13 @@ def operations(service: ServiceView) -> tuple[Operation, ...]:
 
     def ussd(call: Call, name: str) -> Answer:
         find(name)
+        call.audit("modems.ussd", name)  # never the code: it may hold a PIN or a voucher
         return 200, service.modem_action(name, "ussd", call.body.code)
 
     def act(action: ModemAction) -> Callable[[Call, str], Answer]:
-        def handler(_: Call, name: str) -> Answer:
+        def handler(call: Call, name: str) -> Answer:
             find(name)
+            call.audit(f"modems.{action}", name)
             service.modem_action(name, action)
             return 200, render.modem(find(name))
 

@@ -16,7 +16,7 @@ from gateway.once import LONGEST_KEY
 
 _REF = "#/components/schemas/{model}"
 _WORDS = {
-    400: "The body is not JSON",
+    400: "The body is not JSON, or a trusted proxy does not say whom it speaks for",
     401: "No key, or one that is not in force",
     403: "The key lacks a scope, or the destination is not allowed",
     404: "There is no such thing, or it is another client's",
@@ -119,9 +119,9 @@ def _operation(operation: Operation, refs: dict[type[BaseModel], Json]) -> Json:
 
 
 def _refusals(operation: Operation) -> list[int]:
-    found = {401, 403, *operation.refusals}
+    found = {400, 401, 403, *operation.refusals}
     if operation.body is not None:
-        found |= {400, 413, 415, 422}
+        found |= {413, 415, 422}
     # An unknown query parameter is refused wherever none or another is known.
     return sorted(found | {422})
 
@@ -135,7 +135,8 @@ def _problem(status: int, refs: dict[type[BaseModel], Json]) -> Json:
 
 def _health(path: str, shape: Json) -> Json:
     content = {"content": {"application/json": {"schema": shape}}}
-    responses: Json = {"200": {"description": "Yes", **content}, "401": {"description": _WORDS[401]}}
+    refusals = {str(status): {"description": _WORDS[status]} for status in (400, 401)}
+    responses: Json = {"200": {"description": "Yes", **content}, **refusals}
     if path.endswith("ready"):
         responses["503"] = {"description": "Not now", **content}
     return {

@@ -26,6 +26,10 @@ JSON = "application/json"
 encode = json.JSONEncoder(separators=(",", ":"), ensure_ascii=False).encode
 
 
+Recorder = Callable[[str, str, str, Mapping[str, Any]], None]
+"""Adds to the audit log: actor, action, subject, details."""
+
+
 @dataclass(frozen=True, slots=True)
 class Call:
     """One request: who asks, with which body and query."""
@@ -33,6 +37,11 @@ class Call:
     principal: Principal
     body: Any
     query: Mapping[str, str]
+    recorder: Recorder
+
+    def audit(self, action: str, subject: str, details: Mapping[str, Any] | None = None) -> None:
+        """Note in the audit log that the caller does this; no secret and no whole number. Durable when this returns."""
+        self.recorder(self.principal.actor, action, subject, details or {})
 
     def once(self, store: Store, render: Callable[[T], Mapping[str, Any]]) -> Once[T] | None:
         """The bracket for a request under an Idempotency-Key, None where there is none. Raises InvalidInput."""
@@ -84,13 +93,16 @@ class Operation:
     """Further statuses it may answer with a problem document."""
     answers: tuple[type[BaseModel], ...] = ()
     """Other shapes that a success may have."""
+    secret: bool = False
+    """Whether its answer shows a secret: nothing on the way may keep it."""
 
 
-def register(app: Flask, operation: Operation, authenticator: Authenticator) -> None:
+def register(app: Flask, operation: Operation, authenticator: Authenticator, recorder: Recorder) -> None:
     """Make the route of an operation: key, scope, body, handler, JSON."""
     allowed = frozenset((*operation.scopes, "admin"))
     known = frozenset(parameter.name for parameter in operation.query)
     handler, body_of = operation.handler, _body_reader(operation)
+    kept = {"Cache-Control": "no-store"} if operation.secret else {}
 
     def view(**path: str) -> Response:
         principal = authenticator.principal(request)
@@ -103,10 +115,10 @@ def register(app: Flask, operation: Operation, authenticator: Authenticator) -> 
         else:
             query = {}
         try:
-            status, document = handler(Call(principal, body, query), **path)
+            status, document = handler(Call(principal, body, query, recorder), **path)
         except Replay as done:
             return Response(done.answer, done.status, content_type=JSON)
-        return Response(encode(document), status, content_type=JSON)
+        return Response(encode(document), status, kept, content_type=JSON)
 
     rule = operation.path.replace("{", "<").replace("}", ">")
     app.add_url_rule(rule, operation.name, view, methods=[operation.method])

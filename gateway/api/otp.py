@@ -46,7 +46,7 @@ def operations(service: ServiceView) -> tuple[Operation, ...]:
         ),
         Operation(
             "POST", f"{one}/resend", "resend_otp", "Send a new code, or the same one again", ("otp:send",), resend,
-            202, OtpShape, body=ResendRequest, body_optional=True, once=True, refusals=(404, 409, 422, 429, 503),
+            202, OtpShape, body=ResendRequest, body_optional=True, once=True, refusals=(403, 404, 409, 422, 429, 503),
         ),
         Operation(
             "GET", one, "get_otp", "Look at a challenge", ("otp:send", "otp:check"), look, 200, OtpWithTimeline,

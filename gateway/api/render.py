@@ -121,4 +121,14 @@ def modem(view: ModemView) -> Json:
         "last_error": view.last_error,
         "prefixes": list(view.prefixes),
         "reserve_for_otp": view.reserve_for_otp,
+        "quota": [
+            {
+                "rule": use.rule,
+                "used": use.used,
+                "limit": use.limit,
+                "otp_kept": use.otp_kept,
+                "renews_at": None if use.renews_at is None else moment(round(use.renews_at * 1000)),
+            }
+            for use in view.quota
+        ],
     }

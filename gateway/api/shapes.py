@@ -148,6 +148,26 @@ class InboxList(Shape):
     next_cursor: str | None
 
 
+class BlockedShape(Shape):
+    """A number that gets nothing more."""
+
+    number: str
+    why: Literal["opted_out", "blocked", "blocked_all"]
+    """opted_out: its owner answered STOP; blocked: by an operator; blocked_all: codes are refused too."""
+    reason: str | None
+    """What the operator wrote about it."""
+    by: str | None
+    """The operator's client; null where the owner did it."""
+    since: AwareDatetime
+
+
+class BlockedList(Shape):
+    """Blocked numbers, in the order of the numbers."""
+
+    items: list[BlockedShape]
+    next_cursor: str | None
+
+
 class LockShape(Shape):
     """A number at which too many wrong codes were tried."""
 
@@ -167,12 +187,25 @@ class LockList(Shape):
     items: list[LockShape]
 
 
-class Cleared(Shape):
+class Forgiven(Shape):
     """A number that was forgiven its wrong codes."""
 
     number: str
     cleared: int
     """For how many clients there were any."""
+
+
+class QuotaShape(Shape):
+    """Use of one quota of a SIM."""
+
+    rule: Literal["per_hour", "per_day", "per_month", "recipients_per_month"]
+    used: int
+    """Parts, or different numbers, that the network took or may have taken."""
+    limit: int
+    otp_kept: int
+    """Of the limit, kept for codes."""
+    renews_at: AwareDatetime | None
+    """When more may be sent than now; null while nothing is used."""
 
 
 class ModemShape(Shape):
@@ -198,6 +231,8 @@ class ModemShape(Shape):
     last_error: str | None
     prefixes: list[str]
     reserve_for_otp: bool
+    quota: list[QuotaShape]
+    """Empty where no quota is set."""
 
 
 class ModemList(Shape):
@@ -215,6 +250,78 @@ class UssdShape(Shape):
     """
     text: str | None
     """null where the network sent none."""
+
+
+class WebhookShape(Shape):
+    """A webhook as it is now; errors and times since the gateway started."""
+
+    name: str
+    origin: str
+    """Scheme, host and port of its URL; the path may be a secret."""
+    events: list[str]
+    clients: list[str]
+    """Clients whose events it gets; none: all, and what belongs to no client."""
+    waiting: int
+    """Events that are still to be sent."""
+    oldest_waiting_at: AwareDatetime | None
+    dead: int
+    """Events that were given up."""
+    failures: int
+    """Attempts in a row that failed."""
+    paused_until: AwareDatetime | None
+    last_error: str | None
+    last_error_at: AwareDatetime | None
+    last_delivery_at: AwareDatetime | None
+
+
+class WebhookList(Shape):
+    """Every webhook of the configuration."""
+
+    items: list[WebhookShape]
+
+
+class DeadDeliveryShape(Shape):
+    """An event that was given up at a webhook."""
+
+    id: str
+    """Of this delivery: what /v1/webhooks/replay takes."""
+    endpoint: str
+    event_id: str
+    type: str
+    client: str | None
+    subject: str
+    """What the event is about: the id of a message, challenge or received message, or a modem's name."""
+    attempts: int
+    status: int | None
+    """HTTP status of the last attempt."""
+    error: str | None
+    created_at: AwareDatetime
+    dead_at: AwareDatetime
+
+
+class DeadDeliveryList(Shape):
+    """Events that were given up, newest first."""
+
+    items: list[DeadDeliveryShape]
+    next_cursor: str | None
+
+
+class ReplayShape(Shape):
+    """What is sent once more."""
+
+    replayed: int
+    unknown: list[str]
+    """Ids that no configured webhook has ended."""
+
+
+class WebhookTestShape(Shape):
+    """What came back for a test event."""
+
+    event_id: str
+    delivered: bool
+    status: int | None
+    error: str | None
+    seconds: float
 
 
 class Live(Shape):
@@ -249,3 +356,70 @@ class ProblemShape(Shape):
     code: str
     detail: str
     errors: list[FieldProblem] | None = None
+
+
+class KeyShape(Shape):
+    """An API key without the key itself. What limits nothing is empty or null."""
+
+    id: str
+    client: str
+    name: str
+    scopes: list[str]
+    state: Literal["in_force", "expired", "revoked"]
+    created_at: AwareDatetime
+    last_used_at: AwareDatetime | None
+    """To the hour."""
+    expires_at: AwareDatetime | None
+    revoked_at: AwareDatetime | None
+    networks: list[str]
+    countries: list[str]
+    templates: list[str]
+    longest_lifetime: float | None
+    """Seconds."""
+    rates: list[str]
+    short_codes: bool
+    delivery: Literal["live", "redirect", "catch"]
+    redirect_to: str | None
+
+
+class KeyMade(KeyShape):
+    """An API key that was made just now: the only time that `key` is shown."""
+
+    key: str
+
+
+class KeyList(Shape):
+    """All keys, oldest first; revoked and expired ones too."""
+
+    items: list[KeyShape]
+
+
+class CaughtMessage(Shape):
+    """A message of a key that sends nothing, as its handset would show it."""
+
+    id: str
+    message_id: str
+    to: str
+    text: str | None
+    """null for octets."""
+    data: str | None
+    """Octets in hexadecimal."""
+    port: int | None
+    code: str | None
+    """The code that it carries; null without one."""
+    parts: int
+    encoding: Literal["gsm7", "ucs2", "data"]
+    caught_at: AwareDatetime
+
+
+class CaughtList(Shape):
+    """Caught messages, newest first."""
+
+    items: list[CaughtMessage]
+    next_cursor: str | None
+
+
+class Cleared(Shape):
+    """How many were deleted."""
+
+    deleted: int

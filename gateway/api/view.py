@@ -10,6 +10,7 @@ from gateway.directory import ModemView
 from gateway.intake import Intake
 from gateway.store import Store
 from gateway.verify import Verify
+from gateway.webhooks import Webhooks
 from hardware.clock import Clock
 
 ModemAction = Literal["pause", "resume", "restart", "ussd"]
@@ -41,6 +42,11 @@ class ServiceView(Protocol):
     @property
     def verify(self) -> Verify:
         """Takes codes."""
+        ...
+
+    @property
+    def webhooks(self) -> Webhooks:
+        """Sends events to configured endpoints."""
         ...
 
     def modems(self) -> list[ModemView]:

@@ -18,10 +18,13 @@ MODULES = {
     "otp": "otp",
     "messages": "messages",
     "inbox": "inbox",
+    "caught": "caught",
     "keys": "keys",
+    "numbers": "numbers",
     "modems": "modems",
     "simulate": "simulate",
     "config": "checking",
+    "audit": "audit",
 }
 """The module of this package that holds each command, under the command's name."""
 

@@ -6,8 +6,10 @@ from __future__ import annotations
 
 import http.client
 import json
+import ssl
 import urllib.parse
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 from gateway.cli.failure import Failure
@@ -20,9 +22,9 @@ LONGEST_WAIT = 60.0
 
 
 class Gateway:
-    """A running gateway at a URL, with a key."""
+    """A running gateway at a URL, with a key; `trust` says which certificates it may show, else the system does."""
 
-    def __init__(self, url: str, key: Secret) -> None:
+    def __init__(self, url: str, key: Secret, trust: ssl.SSLContext | None = None) -> None:
         parts = urllib.parse.urlsplit(url)
         try:
             port = parts.port
@@ -33,7 +35,7 @@ class Gateway:
         self.url = url.rstrip("/")
         self._base = parts.path.rstrip("/")
         self._secure, self._host, self._port = parts.scheme == "https", parts.hostname, port
-        self._key = key
+        self._key, self._trust = key, trust
 
     def get(self, path: str, query: Mapping[str, Any] | None = None, *, wait: float = 0.0) -> Json:
         """GET a resource; raises Failure."""
@@ -71,6 +73,11 @@ class Gateway:
             return self._read(answer, answer.read())
         except TimeoutError:
             raise Failure(f"{self.url} does not answer; see its log (journalctl -u simwire)") from None
+        except ssl.SSLCertVerificationError as error:
+            raise Failure(
+                f"{self.url} shows a certificate that is not trusted here ({error.verify_message}); "
+                "name the file of its CA with --ca-file"
+            ) from None
         except (OSError, http.client.HTTPException) as error:
             what = getattr(error, "strerror", None) or type(error).__name__
             raise Failure(
@@ -80,8 +87,9 @@ class Gateway:
             connection.close()
 
     def _connection(self, timeout: float) -> http.client.HTTPConnection:
-        kind = http.client.HTTPSConnection if self._secure else http.client.HTTPConnection
-        return kind(self._host, self._port, timeout=timeout)
+        if self._secure:
+            return http.client.HTTPSConnection(self._host, self._port, timeout=timeout, context=self._trust)
+        return http.client.HTTPConnection(self._host, self._port, timeout=timeout)
 
     def _read(self, answer: http.client.HTTPResponse, octets: bytes) -> Json:
         try:
@@ -93,6 +101,26 @@ class Gateway:
         if answer.status >= 400:
             raise Failure(_in_words(answer, document), document)
         return document
+
+
+def trusting(ca_file: Path) -> ssl.SSLContext:
+    """Trust what these certificates (PEM) vouch for, and nothing else; raises Failure."""
+    try:
+        trust = ssl.create_default_context(cafile=ca_file)
+    except OSError as error:
+        why = "it holds no certificate in PEM form" if isinstance(error, ssl.SSLError) else error.strerror
+        raise Failure(f"the certificates in {ca_file} cannot be used: {why}") from None
+    trust.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN  # the file may hold an intermediate, or the server's own
+    return trust
+
+
+def pinned(certificate: bytes) -> ssl.SSLContext:
+    """Trust this one certificate (DER), whatever the name it is reached by; nothing else has its key."""
+    trust = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    trust.check_hostname = False
+    trust.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN
+    trust.load_verify_locations(cadata=certificate)
+    return trust
 
 
 def _in_words(answer: http.client.HTTPResponse, problem: Json) -> str:

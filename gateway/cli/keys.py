@@ -1,4 +1,4 @@
-"""`simwire keys`: API keys, made and ended in the database itself; works while the gateway serves."""
+"""`simwire keys`: API keys, made, changed and ended in the database itself; works while the gateway serves."""
 
 from __future__ import annotations
 
@@ -12,8 +12,10 @@ import click
 from gateway import scopes
 from gateway.cli import output
 from gateway.cli.failure import Failure, Group
-from gateway.cli.options import config_option, json_option
+from gateway.cli.limits import asked_for, in_words, policy_options, read, scope_option
+from gateway.cli.options import actor, config_option, json_option
 from gateway.config import load
+from gateway.keyring import KeyChange, NewKey, Rotation, changed, end_of, policy_of, shown
 from gateway.messages import Json, Secret
 from gateway.store import KeyInfo, Store
 from hardware.clock import SystemClock
@@ -21,26 +23,27 @@ from hardware.clock import SystemClock
 
 @click.group(cls=Group)
 def keys() -> None:
-    """Make and end API keys. These commands open the database by themselves, and `serve` may run meanwhile."""
+    """Make, change and end API keys. These commands open the database by themselves, and `serve` may run meanwhile."""
 
 
 @keys.command("create")
 @click.argument("name")
 @config_option()
-@click.option(
-    "--scope",
-    "given",
-    multiple=True,
-    type=click.Choice(scopes.ALL),
-    metavar="SCOPE",
-    help=f"What it may do; may be repeated. Without: {' '.join(scopes.APPLICATION)}. All: {' '.join(scopes.ALL)}.",
-)
+@scope_option(" ".join(scopes.APPLICATION))
 @click.option("--client", metavar="NAME", help="Whose messages it sees and makes; by default its name.")
+@policy_options
 @json_option
-def create(name: str, config: Path, given: tuple[str, ...], client: str | None, as_json: bool) -> None:
+def create(
+    name: str, config: Path, given: tuple[str, ...], client: str | None, as_json: bool, **limits: object
+) -> None:
     """Make a key called NAME and print it: the only time that it is shown."""
-    with _store(config) as store:
-        info, key = store.keys.create(name, given or scopes.APPLICATION, SystemClock().now(), client)
+    now = SystemClock().now()
+    new = read(NewKey, {"name": name, "client": client, "scopes": given or scopes.APPLICATION, **asked_for(limits)})
+    ends, policy = end_of(new, now), policy_of(new)
+    with opened(config) as store:
+        info, key = store.keys.create(
+            new.name, new.scopes, now, new.client, expires_at=ends, policy=policy, actor=actor()
+        )
     _made(info, key, as_json=as_json)
 
 
@@ -49,7 +52,7 @@ def create(name: str, config: Path, given: tuple[str, ...], client: str | None, 
 @json_option
 def list_keys(config: Path, as_json: bool) -> None:
     """All keys, never the keys themselves."""
-    with _store(config) as store:
+    with opened(config) as store:
         found = store.keys.list()
     if as_json:
         output.document({"items": [_document(info) for info in found]})
@@ -59,24 +62,59 @@ def list_keys(config: Path, as_json: bool) -> None:
             info.id,
             info.name,
             info.client,
-            "revoked" if info.revoked_at else "in force",
-            output.when(_moment(info.last_used_at)) or "never used",
+            _state(info).replace("_", " "),
+            output.when(moment(info.last_used_at)) or "never used",
+            output.when(moment(info.expires_at)) or "never",
             " ".join(sorted(info.scopes)),
+            in_words(info),
         )
         for info in found
     ]
-    output.table(("id", "name", "client", "state", "last used", "scopes"), rows, none="no keys")
+    output.table(("id", "name", "client", "state", "last used", "ends", "scopes", "limits"), rows, none="no keys")
+
+
+@keys.command("set")
+@click.argument("identity", metavar="ID")
+@config_option()
+@click.option("--name", help="Another name.")
+@scope_option("as before")
+@policy_options
+@json_option
+def set_key(
+    identity: str, config: Path, name: str | None, given: tuple[str, ...], as_json: bool, **limits: object
+) -> None:
+    """Change what is given of a key and leave the rest; `none` takes a limit away.
+
+    A safer delivery (redirect, and catch most of all) holds for what is queued already too.
+    """
+    now = SystemClock().now()
+    asked = {"name": name, "scopes": given or None}
+    change = read(KeyChange, {**{field: value for field, value in asked.items() if value}, **asked_for(limits)})
+    if not change.model_fields_set:
+        raise click.UsageError("say what to change; see simwire keys set --help")
+    with opened(config) as store:
+        try:
+            info = store.keys.change(identity, lambda before: changed(before, change, now), now, actor=actor())
+        except KeyError:
+            raise _unknown(identity) from None
+    if as_json:
+        output.document(_document(info))
+        return
+    words = f"key {info.id} of client {info.client}: {in_words(info) or 'no limits'}; it holds within seconds"
+    output.console().print(words, soft_wrap=True)
 
 
 @keys.command("rotate")
 @click.argument("identity", metavar="ID")
 @config_option()
+@click.option("--grace", metavar="DURATION", help="For how long the old key goes on: 24h. Without: not at all.")
 @json_option
-def rotate(identity: str, config: Path, as_json: bool) -> None:
-    """Replace a key: prints the new one, which keeps client, name and scopes; the old one ends."""
-    with _store(config) as store:
+def rotate(identity: str, config: Path, grace: str | None, as_json: bool) -> None:
+    """Replace a key: prints the new one, which keeps client, name, scopes and limits; the old one ends."""
+    asked = read(Rotation, {"grace": grace} if grace else {})
+    with opened(config) as store:
         try:
-            info, key = store.keys.rotate(identity, SystemClock().now())
+            info, key = store.keys.rotate(identity, SystemClock().now(), grace=asked.grace, actor=actor())
         except KeyError:
             raise _unknown(identity) from None
     _made(info, key, as_json=as_json)
@@ -88,8 +126,8 @@ def rotate(identity: str, config: Path, as_json: bool) -> None:
 @json_option
 def revoke(identity: str, config: Path, as_json: bool) -> None:
     """End a key."""
-    with _store(config) as store:
-        if not store.keys.revoke(identity, SystemClock().now()):
+    with opened(config) as store:
+        if not store.keys.revoke(identity, SystemClock().now(), actor=actor()):
             raise _unknown(identity)
     if as_json:
         output.document({"id": identity, "revoked": True})
@@ -98,7 +136,8 @@ def revoke(identity: str, config: Path, as_json: bool) -> None:
 
 
 @contextmanager
-def _store(config: Path) -> Iterator[Store]:
+def opened(config: Path) -> Iterator[Store]:
+    """The database of a configuration, beside a gateway that serves it."""
     gateway = load(config).gateway
     with closing(Store.open(gateway.database, gateway.key_file, SystemClock())) as store:
         yield store
@@ -106,11 +145,13 @@ def _store(config: Path) -> Iterator[Store]:
 
 def _made(info: KeyInfo, key: Secret, *, as_json: bool) -> None:
     if as_json:
-        named = {"id": info.id, "client": info.client, "name": info.name}
-        output.document({**named, "key": key.reveal(), "scopes": sorted(info.scopes)})
+        output.document({**_document(info), "key": key.reveal()})
         return
     click.echo(key.reveal())
-    words = f"key {info.id} of client {info.client}: {' '.join(sorted(info.scopes))}\nIt is not shown again: keep it."
+    ends = f", until {output.when(moment(info.expires_at))}" if info.expires_at is not None else ""
+    limits = f"\n{in_words(info)}" if in_words(info) else ""
+    may = " ".join(sorted(info.scopes))
+    words = f"key {info.id} of client {info.client}{ends}: {may}{limits}\nIt is not shown again: keep it."
     output.console(error=True).print(words, soft_wrap=True)
 
 
@@ -120,13 +161,21 @@ def _document(info: KeyInfo) -> Json:
         "client": info.client,
         "name": info.name,
         "scopes": sorted(info.scopes),
-        "created_at": _moment(info.created_at),
-        "last_used_at": _moment(info.last_used_at),
-        "revoked_at": _moment(info.revoked_at),
+        "state": _state(info),
+        "created_at": moment(info.created_at),
+        "last_used_at": moment(info.last_used_at),
+        "expires_at": moment(info.expires_at),
+        "revoked_at": moment(info.revoked_at),
+        **shown(info),
     }
 
 
-def _moment(milliseconds: int | None) -> str | None:
+def _state(info: KeyInfo) -> str:
+    return info.state(round(SystemClock().now().wall * 1000))
+
+
+def moment(milliseconds: int | None) -> str | None:
+    """A time as the API writes it."""
     if milliseconds is None:
         return None
     return datetime.fromtimestamp(milliseconds / 1000, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")

@@ -59,7 +59,8 @@ def info(gateway: Gateway, name: str, as_json: bool) -> None:
     if as_json:
         output.document(found)
     else:
-        output.fields({**found, "state": output.state(found["state"])})
+        quota = [f"{one['rule']} {one['used']} of {one['limit']}" for one in found["quota"]]
+        output.fields({**found, "state": output.state(found["state"]), "quota": quota})
 
 
 @modems.command("ussd")

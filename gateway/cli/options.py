@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import os
+import pwd
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -11,7 +12,7 @@ from typing import Any, TypeVar
 
 import click
 
-from gateway.cli.client import Gateway
+from gateway.cli.client import Gateway, pinned, trusting
 from gateway.cli.failure import Failure
 from gateway.config import ApiConfig, load
 from gateway.messages import Secret
@@ -38,15 +39,24 @@ def config_option(*, required: bool = True) -> Callable[[F], F]:
 
 
 def gateway_options(command: F) -> F:
-    """--url, --config, --key-file and --json; the command is handed a `gateway` in place of the first three."""
+    """--url, --config, --ca-file, --key-file and --json; the command is handed a `gateway` made of the first four."""
 
     @functools.wraps(command)
-    def with_gateway(url: str | None, config: Path | None, key_file: str | None, **rest: object) -> object:
-        return command(gateway=Gateway(_url(url, config), _key(key_file)), **rest)
+    def with_gateway(
+        url: str | None, config: Path | None, ca_file: Path | None, key_file: str | None, **rest: object
+    ) -> object:
+        return command(gateway=_gateway(url, config, ca_file, key_file), **rest)
 
     options = (
         click.option("--url", envvar="SIMWIRE_URL", metavar="URL", help=f"The gateway's address [{DEFAULT_URL}]."),
         config_option(required=False),
+        click.option(
+            "--ca-file",
+            type=click.Path(exists=True, dir_okay=False, path_type=Path),
+            envvar="SIMWIRE_CA_FILE",
+            metavar="FILE",
+            help="The certificates (PEM) to trust in place of the system's, for a gateway with TLS.",
+        ),
         click.option(
             "--key-file",
             envvar="SIMWIRE_KEY_FILE",
@@ -59,6 +69,14 @@ def gateway_options(command: F) -> F:
     for option in reversed(options):
         wrapped = option(wrapped)
     return wrapped  # type: ignore[no-any-return]  # click's decorators return what they were given
+
+
+def actor() -> str:
+    """Who runs this command, as the audit log names them: the user of the operating system."""
+    try:
+        return f"cli:{pwd.getpwuid(os.getuid()).pw_name}"
+    except KeyError:
+        return f"cli:{os.getuid()}"
 
 
 def read_secret(source: str, what: str) -> Secret:
@@ -82,13 +100,19 @@ def url_of(api: ApiConfig) -> str:
     if api.port == 0:
         raise Failure("the configuration says port = 0, any free port: give the address of the ready line with --url")
     host = _ANY_ADDRESS.get(api.host, api.host)
-    return f"http://[{host}]:{api.port}" if ":" in host else f"http://{host}:{api.port}"
+    return f"{api.scheme}://" + (f"[{host}]:{api.port}" if ":" in host else f"{host}:{api.port}")
 
 
-def _url(url: str | None, config: Path | None) -> str:
-    if url is not None:
-        return url
-    return DEFAULT_URL if config is None else url_of(load(config).api)
+def _gateway(url: str | None, config: Path | None, ca_file: Path | None, key_file: str | None) -> Gateway:
+    trust = trusting(ca_file) if ca_file else None
+    if url is None and config is not None:
+        api = load(config).api
+        url = url_of(api)
+        if api.tls_cert and trust is None:
+            from gateway.certificates import own_certificate  # only where there is one, as the configuration does
+
+            trust = pinned(own_certificate(api.tls_cert))
+    return Gateway(url or DEFAULT_URL, _key(key_file), trust)
 
 
 def _key(key_file: str | None) -> Secret:

@@ -13,12 +13,15 @@ from gateway.config.fields import (
     Tuple,
 )
 from gateway.config.file import Config, ConfigError, load
-from gateway.config.limits import LimitsConfig
+from gateway.config.limits import LimitsConfig, Mode, OptOutConfig
+from gateway.config.retention import RetentionConfig
 from gateway.config.sections import ApiConfig, GatewayConfig, MessagesConfig, ModemConfig, OtpConfig, RetriesConfig
+from gateway.config.webhooks import KINDS, WebhookConfig
 
 __all__ = [
     "CODE_LENGTH",
     "DAY",
+    "KINDS",
     "MESSAGE_LIFETIME",
     "OTP_LIFETIME",
     "ApiConfig",
@@ -29,10 +32,14 @@ __all__ = [
     "GatewayConfig",
     "LimitsConfig",
     "MessagesConfig",
+    "Mode",
     "ModemConfig",
+    "OptOutConfig",
     "OtpConfig",
     "RateField",
+    "RetentionConfig",
     "RetriesConfig",
     "Tuple",
+    "WebhookConfig",
     "load",
 ]

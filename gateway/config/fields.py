@@ -22,7 +22,9 @@ from pydantic import (
 )
 
 from gateway.messages import Secret
+from gateway.peers import Network, network_of
 from gateway.quantities import Rate, octets, rate, seconds, written
+from gateway.quiet import QuietHours, quiet_hours
 from gateway.templates import languages, load_all
 
 DAY = 86_400.0
@@ -68,6 +70,12 @@ def _steps(value: object) -> tuple[float, ...]:
     return tuple(seconds(item) for item in items)
 
 
+def _network(value: object) -> Network:
+    if not isinstance(value, str):
+        raise ValueError('a network in quotes, e.g. "10.0.0.0/8"')
+    return network_of(value)
+
+
 def check_zone(value: str) -> str:
     """A time zone by its IANA name; raises ValueError."""
     try:
@@ -111,8 +119,12 @@ FilePath = Annotated[Path, BeforeValidator(_beside_the_file)]
 Region = Annotated[str, AfterValidator(_region)]
 CountryRule = Annotated[str, AfterValidator(_country_rule)]
 Tuple = BeforeValidator(lambda value: tuple(value) if isinstance(value, list) else value)
+Networks = Annotated[tuple[Annotated[Network, BeforeValidator(_network)], ...], Tuple]
 OnUnknown = Literal["resend", "hold"]
 RateField = Annotated[Rate, PlainValidator(rate), PlainSerializer(str), WithJsonSchema({"type": "string"})]
+QuietField = Annotated[
+    QuietHours, PlainValidator(quiet_hours), PlainSerializer(str), WithJsonSchema({"type": "string"})
+]
 Rates = Annotated[tuple[RateField, ...], Tuple]
 
 

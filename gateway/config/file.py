@@ -7,12 +7,14 @@ import tomllib
 from pathlib import Path
 from typing import Annotated, get_args
 
-from pydantic import BaseModel, Field, ValidationError, field_validator
+from pydantic import AfterValidator, BaseModel, Field, ValidationError, field_validator
 from pydantic_core import ErrorDetails
 
 from gateway.config.fields import Section, Tuple
-from gateway.config.limits import LimitsConfig
+from gateway.config.limits import LimitsConfig, OptOutConfig
+from gateway.config.retention import RetentionConfig
 from gateway.config.sections import ApiConfig, GatewayConfig, MessagesConfig, ModemConfig, OtpConfig, RetriesConfig
+from gateway.config.webhooks import WebhookConfig, named
 from gateway.templates import TemplateError
 
 
@@ -34,6 +36,9 @@ class Config(Section):
     otp: OtpConfig = Field(default_factory=lambda: OtpConfig())
     retries: RetriesConfig = Field(default_factory=lambda: RetriesConfig())
     limits: LimitsConfig = Field(default_factory=lambda: LimitsConfig())
+    retention: RetentionConfig = Field(default_factory=lambda: RetentionConfig())
+    opt_out: OptOutConfig = Field(default_factory=lambda: OptOutConfig())
+    webhook: Annotated[tuple[WebhookConfig, ...], Tuple, AfterValidator(named)] = ()
 
     @field_validator("modem", mode="after")
     @classmethod
@@ -104,11 +109,12 @@ def _keys_at(loc: tuple[str | int, ...]) -> list[str]:
     model: type[BaseModel] = Config
     for step in loc:
         if isinstance(step, str) and step in model.model_fields:
-            model = _model_in(model.model_fields[step].annotation) or model
+            model = model_in(model.model_fields[step].annotation) or model
     return list(model.model_fields)
 
 
-def _model_in(annotation: object) -> type[BaseModel] | None:
+def model_in(annotation: object) -> type[BaseModel] | None:
+    """The section that a field of a configuration holds, None where it holds none."""
     if isinstance(annotation, type) and issubclass(annotation, BaseModel):
         return annotation
-    return next((found for part in get_args(annotation) if (found := _model_in(part))), None)
+    return next((found for part in get_args(annotation) if (found := model_in(part))), None)

@@ -14,7 +14,9 @@ from gateway.config.fields import (
     OTP_LIFETIME,
     Duration,
     FilePath,
+    Networks,
     OnUnknown,
+    QuietField,
     Region,
     Section,
     Steps,
@@ -28,6 +30,8 @@ from gateway.config.fields import (
     read_pin,
 )
 from gateway.messages import Secret
+from gateway.quota import QuotaRules
+from hardware.clock import SystemClock
 
 
 class GatewayConfig(Section):
@@ -48,15 +52,35 @@ class ApiConfig(Section):
     port: int = Field(default=8080, ge=0, le=65_535)
     threads: int = Field(default=64, ge=2, le=1024)
     insecure_http: bool = False
+    tls_cert: FilePath | None = None
+    tls_key: FilePath | None = None
+    trusted_proxies: Networks = ()
 
     @model_validator(mode="after")
     def _no_clear_text_outside(self) -> Self:
-        if not self.insecure_http and not is_loopback(self.host):
+        if not self.insecure_http and self.tls_cert is None and not is_loopback(self.host):
             raise ValueError(
                 f"host {self.host} is not a loopback address: keys and codes would cross the network in clear text. "
-                "Put a TLS proxy in front, or set insecure_http = true"
+                "Set tls_cert and tls_key, put a TLS proxy in front, or set insecure_http = true"
             )
         return self
+
+    @model_validator(mode="after")
+    def _usable_certificate(self) -> Self:
+        if self.tls_cert is None and self.tls_key is None:
+            return self
+        if self.tls_cert is None or self.tls_key is None:
+            lacking = "tls_cert" if self.tls_cert is None else "tls_key"
+            raise ValueError(f"tls_cert and tls_key belong together: {lacking} is missing")
+        from gateway.certificates import load as load_certificate  # only where there is one: it costs commands time
+
+        load_certificate(self.tls_cert, self.tls_key, SystemClock().now().wall)
+        return self
+
+    @property
+    def scheme(self) -> Literal["http", "https"]:
+        """How it is spoken to."""
+        return "http" if self.tls_cert is None else "https"
 
 
 class ModemConfig(Section):
@@ -75,6 +99,26 @@ class ModemConfig(Section):
     ] = ()
     reports: bool = True
     reserve_for_otp: bool = False
+    per_hour: int | None = Field(default=None, ge=1)
+    per_day: int | None = Field(default=None, ge=1)
+    per_month: int | None = Field(default=None, ge=1)
+    recipients_per_month: int | None = Field(default=None, ge=1)
+    month_starts: int = Field(default=1, ge=1, le=31)
+    otp_share: float = Field(default=0.2, ge=0, le=1)
+    every: Annotated[Duration, AfterValidator(between(0.0, DAY))] = 0.0
+
+    @property
+    def quotas(self) -> QuotaRules:
+        """What its SIM may send."""
+        return QuotaRules(
+            self.per_hour,
+            self.per_day,
+            self.per_month,
+            self.recipients_per_month,
+            self.month_starts,
+            self.otp_share,
+            self.every,
+        )
 
     @field_validator("pin_file", mode="after")
     @classmethod
@@ -94,6 +138,7 @@ class MessagesConfig(Section):
     lifetime: Annotated[Duration, AfterValidator(between(*MESSAGE_LIFETIME))] = DAY
     on_unknown: OnUnknown = "hold"
     max_parts: int = Field(default=10, ge=1, le=255)
+    quiet_hours: QuietField | None = None
 
 
 class OtpConfig(Section):
@@ -113,6 +158,7 @@ class OtpConfig(Section):
     hedge_after: Duration = 15.0
     min_remaining: Duration = 30.0
     replace: bool = False
+    refuse_voip: bool = False
     lock_after: int = Field(default=10, ge=1, le=100)
     lock_for: Annotated[Duration, AfterValidator(between(60.0, DAY))] = 1800.0
     stop_after: int = Field(default=100, ge=1, le=100)

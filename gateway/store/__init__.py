@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+from gateway.store.audit import GATEWAY, Audit, AuditRow, Verdict
+from gateway.store.blocked import Block, BlockedNumber, BlockedNumbers
 from gateway.store.case import Settings, Slot
+from gateway.store.caught import Caught, CaughtFilter, CaughtStore
 from gateway.store.challenge import Challenge, ChallengeState, CheckResult, NewChallenge
 from gateway.store.challenges import Challenges
 from gateway.store.claims import queue_of
 from gateway.store.database import Database
+from gateway.store.deliveries import DeadDelivery, Deliveries, Delivery, Ended, Waiting
+from gateway.store.dossier import PAGE, Page
+from gateway.store.erasure import Erased
 from gateway.store.errors import (
     Conflict,
     KeyFileError,
@@ -19,6 +25,7 @@ from gateway.store.errors import (
     StoreLocked,
     StoreNewer,
 )
+from gateway.store.events import Events, StoredEvent, Subscription
 from gateway.store.guesses import Guesses
 from gateway.store.idempotency import Idempotency, Remembered
 from gateway.store.inbox import InboxStore, Received
@@ -28,9 +35,22 @@ from gateway.store.outbox import Outbox
 from gateway.store.pins import PinAttempts
 from gateway.store.queries import MessageFilter
 from gateway.store.replacing import last_sim, type_for
+from gateway.store.retention import Keep
+from gateway.store.sim_usage import SimUsage
 from gateway.store.store import Store
+from gateway.store.usage import Usage, Used
 
 __all__ = [
+    "GATEWAY",
+    "PAGE",
+    "Audit",
+    "AuditRow",
+    "Block",
+    "BlockedNumber",
+    "BlockedNumbers",
+    "Caught",
+    "CaughtFilter",
+    "CaughtStore",
     "Challenge",
     "ChallengeState",
     "Challenges",
@@ -38,14 +58,22 @@ __all__ = [
     "Conflict",
     "Database",
     "Guesses",
+    "Erased",
+    "DeadDelivery",
+    "Deliveries",
+    "Delivery",
+    "Ended",
+    "Events",
     "Idempotency",
     "InboxStore",
+    "Keep",
     "KeyFileError",
     "KeyInfo",
     "Keys",
     "MessageFilter",
     "NewChallenge",
     "Outbox",
+    "Page",
     "PinAttempts",
     "Received",
     "Remembered",
@@ -61,7 +89,14 @@ __all__ = [
     "StoreFull",
     "StoreLocked",
     "StoreNewer",
+    "Usage",
+    "Used",
     "last_sim",
     "queue_of",
     "type_for",
+    "SimUsage",
+    "Verdict",
+    "StoredEvent",
+    "Subscription",
+    "Waiting",
 ]

@@ -22,6 +22,8 @@ class Slot:
     """For a claim: the queues it takes from. For planning: the home queues it may serve, () for any."""
     reports: bool = True
     """Whether it can give status reports."""
+    but_codes: tuple[str, ...] = ()
+    """For a claim: queues from which it takes everything but codes, because another modem keeps room for those."""
 
     def serves(self, home: str) -> bool:
         """Whether a message of that home queue may be planned for this modem."""
@@ -49,6 +51,8 @@ class Settings:
     lock_for: float = 1800.0
     stop_after: int = 100
     """Wrong codes in a row after which an operator must clear the number."""
+    prefixes: tuple[str, ...] = ()
+    """Every configured prefix: what is redirected late finds its route by them."""
 
 
 class Case:

@@ -51,6 +51,10 @@ class NewChallenge:
     """What the engine wants back: binding, context, locale, template, length. Stored sealed."""
     id: str | None = None
     """Given where the engine hashed it together with the code (see `Challenges.new_id`)."""
+    key_id: str | None = None
+    """The key that it was started with."""
+    peer: bytes | None = field(default=None, repr=False)
+    """Keyed hash of the end user's address, where that is known."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -45,13 +45,14 @@ class Challenges:
         challenge_id = new.id or new_id(now)
         cx.execute(
             "INSERT INTO challenges (id, client, recipient, purpose, state, code_hash, failures, max_failures, sends,"
-            " client_ref, details, created_at, sent_at, sent_boot, expires_at, expires_boot, accepted_boot)"
-            " VALUES (?, ?, ?, ?, 'pending', ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            " client_ref, details, created_at, sent_at, sent_boot, expires_at, expires_boot, accepted_boot,"
+            " key_id, peer)"
+            " VALUES (?, ?, ?, ?, 'pending', ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
             (
                 *(challenge_id, new.client, new.to, new.purpose, new.code_hash, new.failures, new.max_failures),
                 *(new.sends, new.client_ref, self._seal(challenge_id, new.details), wall_ms(now), wall_ms(now)),
                 *(boot_ms(now), wall_ms(now.after(new.lifetime)), boot_ms(now.after(new.lifetime))),
-                self._database.boot_number,
+                *(self._database.boot_number, new.key_id, new.peer),
             ),
         )
         return self._one(cx, challenge_id)

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import json
-import logging
 import sqlite3
-import struct
 from typing import Final
 
 from gateway.messages import (
@@ -19,30 +17,23 @@ from gateway.messages import (
     NewMessage,
     Reason,
 )
+from gateway.policy import Delivery
+from gateway.quota import Bounds
 from gateway.store.case import Case, Slot
-from gateway.store.common import boot_ms, ms, new_id, pack_body, recipient_tail, unpack_body, wall_ms
+from gateway.store.common import boot_ms, ms, new_id, pack_body, recipient_tail, wall_ms
 from gateway.store.errors import Conflict, StoreDamaged
 from gateway.store.ledger import Event
-from gateway.store.outcomes import Outcomes, options
+from gateway.store.modes import PARTS_APART, Modes
+from gateway.store.outcomes import options
+from gateway.store.ready import Wanted
 from hardware.clock import Instant
 
-log = logging.getLogger("simwire.store")
-
-PARTS_APART = 256  # positions between two messages: room for the 255 parts that a message can have (23.040 9.2.3.24.1)
 FLASH_CLASS: Final = 0  # message class 0: shown at once (23.038 4)
-UNREADABLE: Final = "not sent: its stored content cannot be read"
 NOT_BEGUN: Final = "not sent: its lifetime ended first"
-
-_READY = (
-    "SELECT * FROM (SELECT a.id, a.lane, a.position FROM attempts AS a CROSS JOIN messages AS m"
-    " WHERE a.queue = ? AND a.state = 'ready' AND (a.avoid IS NULL OR a.avoid <> :modem) {lane}"
-    " AND m.seq = a.message AND m.withdrawn IS NULL AND m.expires_boot - m.spare > :now"
-    " AND (m.lane > 0 OR m.accepted_boot = :boot OR :trusted)"
-    " ORDER BY a.lane, a.position LIMIT 1)"
-)
+UNBOUNDED: Final = Bounds()
 
 
-class Claims(Outcomes):
+class Claims(Modes):
     """Enqueue, claim, release, begin, cancel."""
 
     def enqueue(self, cx: sqlite3.Connection, new: NewMessage, now: Instant) -> Message:
@@ -68,21 +59,11 @@ class Claims(Outcomes):
         )
         seq = int(cursor.lastrowid or 0)
         waits = start.boot > now.boot
-        tail = recipient_tail(new.sent_to or new.to)
-        queue = queue_of(new)
-        cx.executemany(
-            "INSERT INTO attempts (message, part, generation, number, kind, lane, position, state, queue, due_boot,"
-            " due_at, concat_reference, recipient_tail) VALUES (?, ?, 0, 1, 'first', ?, ?, ?, ?, ?, ?, ?, ?)",
-            [
-                (
-                    *(seq, part, int(new.lane), seq * PARTS_APART + part, "waiting" if waits else "ready", queue),
-                    *(boot_ms(start) if waits else None, wall_ms(start) if waits else None),
-                    *(new.concat_reference, tail),
-                )
-                for part in range(1, len(new.segments) + 1)
-            ],
-        )
         cx.execute("INSERT INTO timeline (message, at, state) VALUES (?, ?, 'queued')", (seq, wall_ms(now)))
+        if new.delivery == Delivery.CATCH and not waits:
+            self._catch(Case(cx, seq), now, new.code)
+        else:
+            self._plan(cx, seq, new, start if waits else None)
         cx.executemany("INSERT OR IGNORE INTO message_tags VALUES (?, ?)", [(tag, seq) for tag in new.tags])
         return Message(
             id=message_id,
@@ -108,16 +89,17 @@ class Claims(Outcomes):
             final=False,
         )
 
-    def claim(self, slot: Slot, now: Instant, *, otp_only: bool = False) -> ClaimedAttempt | None:
-        """Take the most urgent part that this modem may send now; None where there is none.
+    def claim(self, slot: Slot, now: Instant, bounds: Bounds = UNBOUNDED) -> ClaimedAttempt | None:
+        """Take the most urgent part that this modem may send now within `bounds`; None where there is none.
 
         A claim needs no sync of its own: what follows it is never stored without it.
         """
-        if not slot.queues or not self._anything_ready(slot, otp_only):
+        wanted = Wanted(slot, bounds)
+        if not slot.queues or (found := self._look(wanted, now)) is None:
             return None
         self._database.settle_clock(now)
         with self._database.mark(synced=False) as cx:
-            while (attempt_id := self._take(cx, slot, now, otp_only)) is not None:
+            while (attempt_id := self._take(cx, wanted, now, found)) is not None:
                 case = self._case(cx, attempt_id)
                 attempt = case.attempt(attempt_id)
                 try:
@@ -146,16 +128,19 @@ class Claims(Outcomes):
             elif attempt["state"] == AttemptState.CLAIMED:
                 self._hand_back(case, attempt_id, now)
 
-    def begin(self, attempt_id: int, now: Instant) -> bool:
+    def begin(self, attempt_id: int, now: Instant, period: int | None = None) -> bool:
         """The durable mark before a PDU's first octet; False where the part may not go any more.
 
         `now`: when it was asked for. The lock and the sync may take long, so the clock is read again after each.
+        `period`: the month in which the numbers are counted that the SIM sends to; None: they are not counted.
         """
         with self._database.mark() as cx:
             now = self._not_before(now)
             case = self._case(cx, attempt_id)
             attempt = case.attempt(attempt_id)
             if attempt["state"] != AttemptState.CLAIMED or not case.sendable(now):
+                return False
+            if case.message["key_id"] is not None and self._made_safer(case, attempt, now):
                 return False
             case.change(
                 [attempt_id],
@@ -164,6 +149,9 @@ class Claims(Outcomes):
                 submitted_boot=boot_ms(now),
             )
             case.set(attempts=case.message["attempts"] + 1)
+            if period is not None:
+                sent_to = case.message["sent_to"] or case.message["recipient"]
+                cx.execute("INSERT OR IGNORE INTO sim_recipients VALUES (?, ?, ?)", (attempt["imsi"], period, sent_to))
             if attempt["kind"] in POSSIBLE_DUPLICATES:
                 self._ledger.note(
                     case,
@@ -210,60 +198,61 @@ class Claims(Outcomes):
 
     # -- inside -------------------------------------------------------------------------------------------------------
 
-    def _anything_ready(self, slot: Slot, otp_only: bool) -> bool:
-        """A look that takes no lock: an idle modem must not hold up the others."""
-        lane = "AND lane = 0" if otp_only else ""
-        query = f"SELECT 1 FROM attempts WHERE queue = ? AND state = 'ready' {lane} LIMIT 1"  # noqa: S608 - no input in it
-        with self._database.read() as cx:
-            return any(cx.execute(query, (queue,)).fetchone() for queue in slot.queues)
-
-    def _take(self, cx: sqlite3.Connection, slot: Slot, now: Instant, otp_only: bool) -> int | None:
-        part = _READY.format(lane="AND a.lane = 0" if otp_only else "")
-        union = " UNION ALL ".join(
-            part.replace("a.queue = ?", f"a.queue = :queue{number}") for number in range(len(slot.queues))
+    def _plan(self, cx: sqlite3.Connection, seq: int, new: NewMessage, start: Instant | None) -> None:
+        """The first attempts of a message, which wait until `start` where that is given."""
+        tail, queue = recipient_tail(new.sent_to or new.to), queue_of(new)
+        cx.executemany(
+            "INSERT INTO attempts (message, part, generation, number, kind, lane, position, state, queue, due_boot,"
+            " due_at, concat_reference, recipient_tail) VALUES (?, ?, 0, 1, 'first', ?, ?, ?, ?, ?, ?, ?, ?)",
+            [
+                (
+                    *(seq, part, int(new.lane), seq * PARTS_APART + part, "waiting" if start else "ready", queue),
+                    *(boot_ms(start) if start else None, wall_ms(start) if start else None),
+                    *(new.concat_reference, tail),
+                )
+                for part in range(1, len(new.segments) + 1)
+            ],
         )
+
+    def _look(self, wanted: Wanted, now: Instant) -> int | None:
+        """A look that takes no lock: an idle modem must not hold up the others. None where there is nothing.
+
+        Else 0, or the part itself where finding it may take long.
+        """
+        with self._database.read() as cx:
+            if not wanted.searches:
+                return 0 if any(cx.execute(query, (queue,)).fetchone() for query, queue in wanted.looks()) else None
+            query = f"SELECT id FROM ({wanted.parts()}) ORDER BY lane, position LIMIT 1"  # noqa: S608 - no input in it
+            row = cx.execute(query, self._values(wanted, now, 0)).fetchone()
+        return None if row is None else int(row["id"])
+
+    def _take(self, cx: sqlite3.Connection, wanted: Wanted, now: Instant, found: int) -> int | None:
         row = cx.execute(
             "UPDATE attempts SET state = 'claimed', modem = :modem, imsi = :imsi, claimed_at = :wall, due_boot = NULL,"  # noqa: S608 - no input in it
             " avoid = NULL, report = :reports AND (SELECT report FROM messages WHERE seq = message)"
             " AND coalesce((SELECT silent FROM sims WHERE imsi = :imsi), 0) < :silent"
-            f" WHERE id = (SELECT id FROM ({union}) ORDER BY lane, position LIMIT 1) RETURNING id",
-            {
-                **{f"queue{number}": queue for number, queue in enumerate(slot.queues)},
-                "modem": slot.modem,
-                "imsi": slot.imsi,
-                "wall": wall_ms(now),
-                "now": boot_ms(now),
-                "reports": int(slot.reports),
-                "silent": self._settings.silent_after,
-                "boot": self._database.boot_number,
-                "trusted": int(self._database.trusted),
-            },
+            f" WHERE id = (SELECT id FROM ({wanted.parts(found)}) ORDER BY lane, position LIMIT 1) RETURNING id",
+            self._values(wanted, now, found),
         ).fetchone()
         return None if row is None else int(row["id"])
 
+    def _values(self, wanted: Wanted, now: Instant, found: int) -> dict[str, object]:
+        return {
+            **wanted.values,
+            "found": found,
+            "wall": wall_ms(now),
+            "now": boot_ms(now),
+            "silent": self._settings.silent_after,
+            "boot": self._database.boot_number,
+            "trusted": int(self._database.trusted),
+        }
+
     def _segment(self, case: Case, part: int) -> bytes:
         """The octets of one part; raises StoreDamaged where the stored content cannot be read."""
-        message = case.message
-        problem = f"the content of message {message['id']} cannot be read"
-        if message["body"] is None:
-            raise StoreDamaged(problem)
-        try:
-            _, segments = unpack_body(self._cipher.unseal(message["body"], f"messages.body {message['id']}"))
-            return segments[part - 1]
-        except (struct.error, ValueError, IndexError):  # no pieces, no UTF-8, or too few of them
-            raise StoreDamaged(problem) from None
-
-    def _fail_unreadable(self, case: Case, attempt_id: int, now: Instant) -> None:
-        """Give up a message of which the stored content is damaged, so that the ones behind it go."""
-        log.error("message %s fails: its stored content cannot be read", case.message["id"])
-        waiting = (AttemptState.READY, AttemptState.WAITING)
-        case.change(
-            [row["id"] for row in case.attempts if row["state"] in waiting], state=AttemptState.WITHDRAWN, due_boot=None
-        )
-        case.change([attempt_id], state=AttemptState.REFUSED, result=UNREADABLE, result_at=wall_ms(now))
-        attempt = case.attempt(attempt_id)
-        event = Event(UNREADABLE, attempt["modem"], attempt_id, attempt["part"], refusal=Reason.REFUSED, always=True)
-        self._ledger.settle(case, now, event)
+        _, segments = self._content(case)
+        if part > len(segments):
+            raise StoreDamaged(f"the content of message {case.message['id']} cannot be read")
+        return segments[part - 1]
 
     def _not_before(self, now: Instant) -> Instant:
         """The time by the clock, if that is later than `now`."""

@@ -27,6 +27,7 @@ T = TypeVar("T")
 RESERVE = 64 * 1024 * 1024  # octets of disk that accepting leaves for results, reports and states
 RESERVE_CHECK = 1.0  # seconds for which one look at the file system holds
 BUSY_TIMEOUT = 5000  # milliseconds to wait for another program's transaction
+CHECKPOINT_TIMEOUT = 1000  # milliseconds to wait for readers
 _READER = ("query_only = ON",)
 _WRITER = ("journal_mode = WAL", "synchronous = FULL", "secure_delete = ON", "foreign_keys = ON", "temp_store = MEMORY")
 NEWEST_ROWS = 1000  # timeline rows that tell the newest stored time: those of the end, whatever the clock did before
@@ -142,6 +143,17 @@ class Database:
     def alone(self) -> AbstractContextManager[None]:
         """A piece of the transaction under way that is undone by itself; see `Writer.alone`."""
         return self._writer.alone()
+
+    def checkpoint(self) -> bool:
+        """Fold the write-ahead log into the file and empty it, so that no older page is left in it; False where another
+        program that reads keeps it from that.
+        """
+        with self._writer.between() as cx:
+            cx.execute(f"PRAGMA busy_timeout = {CHECKPOINT_TIMEOUT}")  # modems wait for this
+            try:
+                return not cx.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0]
+            finally:
+                cx.execute(f"PRAGMA busy_timeout = {BUSY_TIMEOUT}")
 
     def after_commit(self, callback: Callable[[], None]) -> None:
         """Call back once the transaction under way is committed."""

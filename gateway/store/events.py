@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from gateway.messages import Json
@@ -58,6 +58,8 @@ class Events:
         self._waiters = Waiters()
         self.subscriptions: tuple[Subscription, ...] = ()
         """The webhooks of the configuration; set once, before anything is stored."""
+        self.on_queued: Callable[[Sequence[str]], None] = lambda _: None
+        """Called with the webhooks that an event was queued for, after the commit."""
 
     def emit(
         self, cx: sqlite3.Connection, kind: str, client: str | None, subject: str, body: Json, now: Instant
@@ -68,17 +70,16 @@ class Events:
             "INSERT INTO events (at, kind, client, subject, body) VALUES (?, ?, ?, ?, ?)",
             (wall_ms(now), kind, client, subject, sealed),
         )
-        for subscription in self.subscriptions:
-            if subscription.wants(kind, client):
-                cx.execute(
-                    "INSERT INTO deliveries (event, endpoint, subject, state, next_at, until_at)"
-                    " VALUES (?, ?, ?, 'waiting', ?, ?)",
-                    (
-                        *(cursor.lastrowid, subscription.endpoint, subject, wall_ms(now)),
-                        wall_ms(now) + ms(DELIVERED_FOR),
-                    ),
-                )
+        endpoints = [one.endpoint for one in self.subscriptions if one.wants(kind, client)]
+        for endpoint in endpoints:
+            cx.execute(
+                "INSERT INTO deliveries (event, endpoint, subject, state, next_at, until_at)"
+                " VALUES (?, ?, ?, 'waiting', ?, ?)",
+                (cursor.lastrowid, endpoint, subject, wall_ms(now), wall_ms(now) + ms(DELIVERED_FOR)),
+            )
         self._database.after_commit(self._tell)
+        if endpoints:
+            self._database.after_commit(lambda: self.on_queued(endpoints))
 
     def after(self, event_id: int, limit: int = 100) -> list[StoredEvent]:
         """The events behind that one, oldest first."""

@@ -7,9 +7,10 @@ same octets of the same SIM are one part. Parts of a long message wait for each 
 from __future__ import annotations
 
 import json
+import logging
 import sqlite3
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from gateway.messages import Secret
@@ -17,11 +18,16 @@ from gateway.store.cipher import Cipher
 from gateway.store.common import Waiters, ms, new_id, wall_ms
 from gateway.store.database import Database
 from gateway.store.events import Events
+from gateway.store.removal import INBOX_FLOOR
 from hardware.clock import Instant
 from hardware.pdu import DeliverPdu, join_user_data
 
 WAIT_FOR_PARTS = 86_400.0  # seconds after the newest part until a long message is shown without what is missing
 _NEXT = "next"
+log = logging.getLogger("simwire.store")
+
+Listener = Callable[[sqlite3.Connection, str, Secret, Instant], None]
+"""Hears sender and text of a message, inside the transaction that shows it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +97,8 @@ class InboxStore:
     def __init__(self, database: Database, events: Events) -> None:
         self._database, self._cipher, self._events = database, database.cipher, events
         self._waiters = Waiters()
+        self.listeners: list[Listener] = []
+        """Told of every text that came in whole; set before anything is received."""
 
     def receive(self, raw_hex: str, message: DeliverPdu | None, modem: str, imsi: str, now: Instant) -> str | None:
         """Take in one part; durable when this returns. The id of the message that it completes, if it does.
@@ -186,6 +194,17 @@ class InboxStore:
         finally:
             self._waiters.remove(_NEXT, event)
 
+    def forget_waiting(self, cx: sqlite3.Connection, senders: Sequence[str]) -> int:
+        """Delete the parts of a sender that wait for others; returns how many messages they would have become."""
+        query = "SELECT joins FROM inbox_parts WHERE message IS NULL AND joins IS NOT NULL GROUP BY joins"
+        gone = 0
+        for (joins,) in cx.execute(query).fetchall():
+            first = self._waiting(cx, joins)[0].message
+            if first is not None and first.originator.number in senders:
+                cx.execute("DELETE FROM inbox_parts WHERE joins = ? AND message IS NULL", (joins,))
+                gone += 1
+        return gone
+
     # -- parts --------------------------------------------------------------------------------------------------------
 
     def _make_room(self, cx: sqlite3.Connection, joins: bytes, part: _Part, now: Instant) -> bool:
@@ -227,10 +246,12 @@ class InboxStore:
         content = _content(parts)
         body = self._cipher.seal(json.dumps(content).encode(), f"inbox.body {message_id}")
         cx.execute(
-            "INSERT INTO inbox (id, sender, body, parts, missing, readable, modem, imsi, sent_at, received_at)"
-            " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            "INSERT INTO inbox (seq, id, sender, body, parts, missing, readable, modem, imsi, sent_at, received_at)"
+            # Behind everything that there ever was: whoever waits for the next one knows the last by its number.
+            " VALUES (1 + max(coalesce((SELECT max(seq) FROM inbox), 0),"
+            " coalesce((SELECT CAST(value AS INTEGER) FROM meta WHERE name = ?), 0)), ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
             (
-                *(message_id, first.originator.number if first else "", body, total, total - len(parts)),
+                *(INBOX_FLOOR, message_id, first.originator.number if first else "", body, total, total - len(parts)),
                 *(int(first is not None), parts[-1].modem, parts[-1].imsi),
                 ms(first.timestamp.timestamp()) if first and first.timestamp else None,
                 max(part.received_at for part in parts),
@@ -247,7 +268,20 @@ class InboxStore:
             "modem": parts[-1].modem,
         }
         self._events.emit(cx, "inbox.received", None, message_id, told, now)
+        if first is not None and content["text"] is not None and len(parts) == total:
+            self._let_hear(cx, first.originator.number, Secret(str(content["text"])), now)
         return message_id
+
+    def _let_hear(self, cx: sqlite3.Connection, sender: str, text: Secret, now: Instant) -> None:
+        """Each listener by itself: what one cannot deal with must not lose the message."""
+        for listener in self.listeners:
+            try:
+                with self._database.alone():
+                    listener(cx, sender, text, now)
+            except Exception as error:
+                if not cx.in_transaction:
+                    raise  # a full disk, say: there is nothing left to go on with
+                log.error("a received message is kept, and not acted on: %s", type(error).__name__, exc_info=True)
 
     def _received(self, row: sqlite3.Row) -> Received:
         body = json.loads(self._cipher.unseal(row["body"], f"inbox.body {row['id']}"))

@@ -91,6 +91,11 @@ class Ledger:
         else:
             self._relabel(case)
 
+    def caught(self, case: Case, now: Instant, event: Event) -> None:
+        """A message of which nothing has left is delivered: a virtual handset has it."""
+        self._move(case, MessageState.DELIVERED, None, True, now, event)
+        self._forget(case)
+
     def note(self, case: Case, now: Instant, event: Event) -> None:
         """A timeline row that moves nothing."""
         case.cx.execute(

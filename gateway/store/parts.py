@@ -6,6 +6,7 @@ import sqlite3
 
 from gateway.messages import AttemptState, Message
 from gateway.store.case import Case, Settings
+from gateway.store.caught import CaughtStore
 from gateway.store.common import Waiters
 from gateway.store.database import Database
 from gateway.store.events import Events
@@ -20,6 +21,7 @@ class Room:
     def __init__(self, database: Database, settings: Settings, events: Events) -> None:
         self._database, self._settings, self._cipher = database, settings, database.cipher
         self.waiters = Waiters()
+        self.caught = CaughtStore(database)
         self._ledger = Ledger(database, self.waiters.tell, settings, events)
 
     def _case(self, cx: sqlite3.Connection, attempt_id: int) -> Case:

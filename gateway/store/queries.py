@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import time
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from gateway.messages import Message, MessageState, Secret, TimelineEntry
@@ -103,14 +105,26 @@ class Queries(Upkeep):
         return {state: found.get(state.value, 0) for state in MessageState}
 
     def queue_depth(self) -> int:
-        """How many messages are not final; one count holds for a second."""
+        """How many messages are not final and will be sent; one count holds for a second."""
         counted, depth = self._depth
         now = time.monotonic()
         if now - counted >= DEPTH_HOLDS:
             with self._database.read() as cx:
-                (depth,) = cx.execute("SELECT count(*) FROM messages WHERE final = 0").fetchone()
+                (depth,) = cx.execute(
+                    "SELECT (SELECT count(*) FROM messages WHERE final = 0)"
+                    " - (SELECT count(*) FROM messages WHERE final = 0 AND delivery = 2)"
+                ).fetchone()
             self._depth = (now, depth)
         return depth
+
+    def codes_ready(self, queues: Iterable[str], most: int) -> int:
+        """How many parts of the otp lane wait in those queues, counted up to `most`."""
+        query = (
+            "SELECT count(*) FROM (SELECT 1 FROM json_each(?) AS q JOIN attempts AS a"
+            " ON a.queue = q.value AND a.state = 'ready' AND a.lane = 0 LIMIT ?)"
+        )
+        with self._database.read() as cx:
+            return int(cx.execute(query, (json.dumps(sorted(queues)), most)).fetchone()[0])
 
     def wait_final(self, message_id: str, seconds: float, client: str | None = None) -> Message | None:
         """The message once its state is final, or as it is after that many seconds; None where there is none."""

@@ -4,16 +4,24 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from gateway.store.audit import Audit
+from gateway.store.blocked import BlockedNumbers
 from gateway.store.case import Settings
 from gateway.store.challenges import Challenges
 from gateway.store.cipher import Cipher
 from gateway.store.database import RESERVE, Database
+from gateway.store.deliveries import Deliveries
+from gateway.store.dossier import Dossier
+from gateway.store.erasure import Erasure
 from gateway.store.events import Events
 from gateway.store.idempotency import Idempotency
 from gateway.store.inbox import InboxStore
 from gateway.store.keys import Keys
 from gateway.store.outbox import Outbox
 from gateway.store.pins import PinAttempts
+from gateway.store.retention import Retention
+from gateway.store.sim_usage import SimUsage
+from gateway.store.usage import Usage
 from hardware.clock import Clock
 
 
@@ -24,13 +32,22 @@ class Store:
         self.database = database
         self.cipher: Cipher = database.cipher
         self.events = Events(database)
+        self.deliveries = Deliveries(database, self.events)
         self.outbox = Outbox(database, settings, self.events)
         self.challenges = Challenges(database, self.outbox, self.events, settings)
         self.outbox.also_expires.append(self.challenges.expire_due)
+        self.caught = self.outbox.caught
         self.inbox = InboxStore(database, self.events)
-        self.keys = Keys(database)
+        self.audit = Audit(database)
+        self.keys = Keys(database, self.audit)
+        self.blocked = BlockedNumbers(database, self.outbox, self.events)
+        self.usage = Usage(database)
         self.pins = PinAttempts(database)
         self.idempotency = Idempotency(database)
+        self.sim_usage = SimUsage(database)
+        self.retention = Retention(database)
+        self.dossier = Dossier(database, self.outbox, self.challenges, self.inbox)
+        self.erasure = Erasure(database, self.outbox, self.challenges, self.inbox)
 
     @classmethod
     def open(

@@ -7,7 +7,7 @@ import secrets
 import sqlite3
 from collections.abc import Callable, Sequence
 
-from gateway.messages import AttemptKind, AttemptState, Lane, MessageState
+from gateway.messages import CATCH, AttemptKind, AttemptState, Lane, MessageState
 from gateway.store.case import Case, Settings, Slot
 from gateway.store.claims import Claims
 from gateway.store.common import boot_ms, ms, wall_ms
@@ -48,6 +48,14 @@ class Upkeep(Claims):
                 " state = CASE state WHEN 'waiting' THEN 'ready' ELSE state END WHERE due_boot <= ?",
                 (boot_ms(now),),
             ).rowcount
+
+    def catch_due(self, now: Instant) -> int:
+        """Catch the messages whose time for that has come; `wake_due` made them ready."""
+        query = "SELECT message, min(id) AS attempt FROM attempts WHERE queue = ? AND state = 'ready' GROUP BY message"
+        total = 0
+        while caught := self._for_each(query, (CATCH,), lambda case, row: self._catch_ready(case, row["attempt"], now)):
+            total += caught
+        return total
 
     def expire_due(self, now: Instant) -> int:
         """End messages whose lifetime is over, and those sent of which no report came."""

@@ -109,6 +109,17 @@ class Writer:
             callback()
 
     @contextmanager
+    def between(self) -> Iterator[sqlite3.Connection]:
+        """The connection outside of any transaction, while nobody writes."""
+        self._lock.acquire(urgent=False)
+        try:
+            yield self._connection
+        except sqlite3.Error as error:
+            raise translate(error, self._path) from error
+        finally:
+            self._lock.release()
+
+    @contextmanager
     def alone(self) -> Iterator[None]:
         """A piece of the transaction under way: when it raises, that piece is undone and the rest goes on.
 

@@ -32,6 +32,8 @@ def problems_of(template: Template, name: str, warning: Sequence[str], *, last: 
         problems.append(f"must say never to share the code, in one of the phrases of [words] warning: {_any(warning)}")
     if re.search(r"[\x00-\x1f\x7f\u2028\u2029]", template.words):
         problems.append("must be one line, without tabs or other control characters")
+    if re.search(r"\w://|\bwww\.", template.words, re.IGNORECASE):
+        problems.append("must hold no link: people who are used to links in codes follow a thief's too")
     return problems
 
 

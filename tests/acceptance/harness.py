@@ -98,8 +98,8 @@ class World:
 class Gateway:
     """`simwire serve` in its own process."""
 
-    def __init__(self, config: Path) -> None:
-        self.config = config
+    def __init__(self, config: Path, *options: str) -> None:
+        self.config, self.options = config, options
         self.process: subprocess.Popen[str] | None = None
         self.url = ""
         self.key = ""
@@ -110,13 +110,14 @@ class Gateway:
         known = log.stat().st_size if log.exists() else 0
         with log.open("ab") as sink:
             self.process = subprocess.Popen(
-                [sys.executable, "-m", "gateway.cli", "serve", "--config", str(self.config)], stderr=sink
+                [sys.executable, "-m", "gateway.cli", "serve", "--config", str(self.config), *self.options],
+                stderr=sink,
             )
         deadline = time.monotonic() + wait
         while time.monotonic() < deadline and self.process.poll() is None:
             said = log.read_bytes()[known:].decode()
-            if match := re.search(r"ready (http://\S+)\n", said):
-                self.url = match[1]
+            if match := re.search(r'ready (http://\S+)\n|"ready", "url": "(http://[^"]+)"', said):
+                self.url = match[1] or match[2]
                 return
             time.sleep(0.02)
         raise AssertionError("the gateway did not become ready:\n" + log.read_text())

@@ -5,11 +5,15 @@ from __future__ import annotations
 import threading
 from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo
 
+from gateway.allowance import Allowance
 from gateway.directory import ModemView
 from gateway.dispatcher import ModemWorker
 from gateway.fleet import Fleet
 from gateway.messages import Lane, Message, NewMessage, Secret
+from gateway.quiet import quiet_hours
+from gateway.quota import QuotaRules
 from gateway.retry import RetryPolicy
 from gateway.scheduler import Scheduler, Timing
 from gateway.store import NewChallenge, Settings, Store
@@ -25,9 +29,20 @@ class Rig:
     """`step` lets each modem work for a while of simulated time; nothing ever sleeps."""
 
     def __init__(
-        self, folder: Path, modems: int = 1, settings: Settings | None = None, **views: dict[str, Any]
+        self,
+        folder: Path,
+        modems: int = 1,
+        settings: Settings | None = None,
+        *,
+        clock: FakeClock | None = None,
+        quotas: QuotaRules | None = None,
+        quiet: str | None = None,
+        zone: str = "UTC",
+        **views: dict[str, Any],
     ) -> None:
-        self.clock = FakeClock()
+        self.clock = clock or FakeClock()
+        self._quotas, self._zone = quotas or QuotaRules(), ZoneInfo(zone)
+        self._quiet = quiet_hours(quiet) if quiet else None
         self.network = SimulatedNetwork(self.clock)
         self.store = Store.open(folder / "rig.db", folder / "rig.key", self.clock, settings)
         names = [f"sim{n}" for n in range(1, modems + 1)]
@@ -45,6 +60,7 @@ class Rig:
         self.scheduler = Scheduler(self.store, self.clock, Timing(15.0, 45.0), self.fleet)
 
     def _worker(self, name: str, view: dict[str, Any]) -> ModemWorker:
+        quotas = view.pop("quotas", self._quotas)
         worker = ModemWorker(
             ModemView(name, "absent", **view),
             lambda: self.modems[name].transport(),
@@ -53,6 +69,7 @@ class Rig:
             self.fleet,
             self.clock,
             RetryPolicy(),
+            Allowance(quotas, self._quiet, self._zone, self.store.sim_usage, self.clock),
             self._pass_time,
         )
         self.fleet.add(worker)

@@ -144,6 +144,7 @@ def test_routes_by_prefix_and_by_modem(make_world: Callable[..., World]) -> None
         ({"replace": 8}, "replace"),
         ({"replace": "1"}, "replace"),
         ({"flash": "yes"}, "flash"),
+        ({"flash": True, "priority": "otp", "lifetime": 300}, "flash"),
         ({"modem": "sim9"}, "modem"),
         ({"port": 5}, "port"),
         ({"data": "0102", "port": 5}, "text"),

@@ -443,3 +443,15 @@ def test_warnings_reach_the_client(world: World) -> None:
     context = {"payee": "東京商店", "amount": "10", "currency": "EUR"}
     body = start(world, {"to": NUMBER, "purpose": "transaction", "context": context})
     assert any("東" in str(warning) for warning in body["warnings"])  # type: ignore[attr-defined]
+
+
+def test_codes_to_internet_telephony_are_warned_of(make_world: Callable[..., World]) -> None:
+    voip = {**LOGIN, "to": "+445600123456"}
+    assert any("internet telephony" in warning for warning in start(make_world(), voip)["warnings"])  # type: ignore[attr-defined]
+
+
+def test_codes_to_internet_telephony_are_refused_where_that_is_set(make_world: Callable[..., World]) -> None:
+    world = make_world("[otp]\nrefuse_voip = true\n")
+    refused = world.post("/v1/otp", {**LOGIN, "to": "+445600123456"})
+    assert (refused.status_code, refused.get_json()["code"]) == (403, "voip_not_allowed")
+    start(world)

@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 from pydantic import BaseModel
 
-from gateway.config import Config, ConfigError, load
+from gateway.config import Config, ConfigError, ModemConfig, WebhookConfig, load
+from gateway.quota import QuotaRules
 
 EXAMPLE = Path(__file__).parents[2] / "config.example.toml"
 LEAST = '[gateway]\norganisation = "Example Bank"\ncountry = "GB"\n[[modem]]\nport = "simulator"\n'
@@ -29,7 +30,7 @@ def problems(tmp_path: Path, text: str) -> list[str]:
 
 def test_the_example_loads_and_shows_every_key_with_its_default(tmp_path: Path) -> None:
     shown, least = load(EXAMPLE), read(tmp_path, LEAST)
-    for section in ("api", "messages", "otp", "retries", "limits"):
+    for section in ("api", "messages", "otp", "retries", "limits", "retention", "opt_out"):
         assert getattr(shown, section) == getattr(least, section)
     assert shown.modem == least.modem
     assert shown.gateway.log_format == least.gateway.log_format
@@ -37,8 +38,8 @@ def test_the_example_loads_and_shows_every_key_with_its_default(tmp_path: Path) 
     text = EXAMPLE.read_text(encoding="utf-8")
     document = tomllib.loads(text)
     for name, field in Config.model_fields.items():
-        model = field.annotation if name != "modem" else type(shown.modem[0])
-        section = document[name][0] if name == "modem" else document[name]
+        model = {"modem": ModemConfig, "webhook": WebhookConfig}.get(name, field.annotation)
+        section = document[name][0] if name == "modem" else document.get(name, {})
         assert isinstance(model, type)
         assert issubclass(model, BaseModel)
         for key in model.model_fields:
@@ -125,8 +126,27 @@ def test_every_problem_at_once_with_its_key_path(tmp_path: Path) -> None:
         (f"{LEAST}[otp]\nmin_remaining = '5m'\n", "otp"),
         (f"{LEAST}[otp]\nlocale = 'ja'\n", "otp.locale"),
         (f"{LEAST}[otp]\nlocale = 'english'\n", "otp.locale"),
+        (f"{LEAST}[messages]\nquiet_hours = '21-8'\n", "messages.quiet_hours"),
+        (f"{LEAST}per_day = 0\n", "modem[0].per_day"),
+        (f"{LEAST}month_starts = 32\n", "modem[0].month_starts"),
+        (f"{LEAST}otp_share = 1.1\n", "modem[0].otp_share"),
+        (f"{LEAST}every = '25h'\n", "modem[0].every"),
         (f"{LEAST}[retries]\nschedule = []\n", "retries.schedule"),
         (f"{LEAST}[limits]\nallowed_countries = []\n", "limits.allowed_countries"),
+        *(
+            (f"{LEAST}[retention]\n{key} = {value}\n", f"retention.{key}")
+            for key, value in (
+                *(("texts", "0"), ("texts", "'59m'"), ("messages", "'2d'"), ("codes", "'47h'"), ("inbox", "'1d'")),
+                *(("events", "'1d'"), ("events", "'never'"), ("caught", "'0'"), ("caught", "true")),
+            )
+        ),
+        (f"{LEAST}[limits.number]\nrates = ['0/10m']\n", "limits.number.rates[0]"),
+        (f"{LEAST}[limits.ip]\nmode = 'on'\n", "limits.ip.mode"),
+        (f"{LEAST}[limits.prefix]\ndigits = 9\n", "limits.prefix.digits"),
+        (f"{LEAST}[limits.conversion]\nleast = 30.0\n", "limits.conversion.least"),
+        (f"{LEAST}[limits.conversion]\nwindow = '1s'\n", "limits.conversion.window"),
+        (f"{LEAST}[limits.number]\nrate = []\n", "limits.number.rate"),
+        (f"{LEAST}[opt_out]\nwords = ['']\n", "opt_out.words[0]"),
         (f"{LEAST}[[modem]]\nport = 'x'\nname = 'sim1'\n", "modem"),
         (f"{LEAST}[[modem]]\nport = '/dev/a'\n[[modem]]\nport = '/dev/a'\n", "modem"),
     ],
@@ -170,3 +190,24 @@ def test_a_configuration_cannot_be_changed(tmp_path: Path) -> None:
     config = read(tmp_path, LEAST)
     with pytest.raises(ValueError, match="frozen"):
         config.otp.length = 8  # type: ignore[misc]
+
+
+def test_quotas_are_off_until_set_and_belong_to_their_modem(tmp_path: Path) -> None:
+    text = 'per_day = 100\nrecipients_per_month = 250\nmonth_starts = 14\notp_share = 0.5\nevery = "3s"\n'
+    first, second = read(tmp_path, f"{LEAST}{text}[[modem]]\nport = 'auto'\n").modem
+    assert first.quotas == QuotaRules(per_day=100, recipients_per_month=250, month_starts=14, otp_share=0.5, every=3.0)
+    assert second.quotas == QuotaRules()
+    assert read(tmp_path, LEAST).messages.quiet_hours is None
+    quiet = read(tmp_path, f"{LEAST}[messages]\nquiet_hours = '21:00 - 08:00'\n").messages.quiet_hours
+    assert str(quiet) == "21:00-08:00"
+
+
+def test_what_is_kept_for_ever_and_for_how_long_the_rest(tmp_path: Path) -> None:
+    config = read(tmp_path, f"{LEAST}[retention]\ntexts = '1h'\nmessages = 259200\ncodes = 'forever'\n").retention
+    assert (config.texts, config.messages, config.codes) == (3600.0, 259_200.0, None)
+    assert (config.inbox, config.events, config.caught) == (90 * 86_400.0, 7 * 86_400.0, 7 * 86_400.0)
+
+
+def test_what_is_too_short_to_be_kept_says_what_can_be(tmp_path: Path) -> None:
+    (problem,) = problems(tmp_path, f"{LEAST}[retention]\ncodes = '0'\n")
+    assert problem == 'retention.codes: at least 2 days, or "forever"'

@@ -272,3 +272,48 @@ def test_a_message_wakes_a_modem_that_can_send_it(rig: Make) -> None:
     assert [worker.idle for worker in gateway.workers.values()] == [True, True, False]
     gateway.code()
     assert [worker.idle for worker in gateway.workers.values()] == [True, False, False]
+
+
+def test_how_long_a_part_takes_is_measured(rig: Make) -> None:
+    gateway = rig()
+    assert gateway.workers["sim1"].view.seconds_per_part == 4.0
+    gateway.network.submit_seconds = 1.0
+    for _ in range(30):
+        gateway.send(lane=Lane.OTP)
+        gateway.step(3)
+    quick = gateway.workers["sim1"].view.seconds_per_part
+    assert 0.9 < quick < 1.5
+    gateway.network.submit_seconds = 8.0
+    for _ in range(30):
+        gateway.send(lane=Lane.OTP)
+        gateway.step(10)
+    assert 7.5 < gateway.workers["sim1"].view.seconds_per_part < 9.0
+
+
+def modem_events(gateway: Rig) -> list[str]:
+    return [event.kind for event in gateway.store.events.after(0) if event.subject == "sim1"]
+
+
+def test_states_that_last_are_told_as_events(rig: Make) -> None:
+    gateway = rig()
+    assert modem_events(gateway)[-1] == "modem.ready"
+    assert not {"modem.opening", "modem.configuring"} & set(modem_events(gateway))
+    (ready,) = [event for event in gateway.store.events.after(0) if event.kind == "modem.ready"]
+    assert (ready.client, ready.body["name"], ready.body["state"]) == (None, "sim1", "ready")
+    assert isinstance(ready.body["signal_dbm"], int)
+    told = len(modem_events(gateway))
+    gateway.step(60)
+    assert len(modem_events(gateway)) == told, "what stays as it is is not told again"
+    worker = gateway.workers["sim1"]
+    worker.pause()
+    gateway.step()
+    worker.resume()
+    gateway.step()
+    gateway.modems["sim1"].inject(Fault(Step.TIME, Vanish(seconds=10.0)))
+    gateway.step(60)
+    assert modem_events(gateway)[told:][:3] == ["modem.paused", "modem.ready", "modem.absent"]
+    assert modem_events(gateway)[-1] == "modem.ready"
+    told = len(modem_events(gateway))
+    worker.stop()
+    worker.run()
+    assert len(modem_events(gateway)) == told, "a gateway that stops pauses nothing"

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import http.client
 import io
 import json
 import logging
 import threading
 from collections.abc import Callable, Iterator
+from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 
 import pytest
+from waitress.server import create_server
 
 from gateway import logs
 from gateway.messages import Secret
+from tests.gateway.world import World
 
 NUMBER = "+447700900123"
 log = logging.getLogger("simwire.test")
@@ -77,10 +81,22 @@ def test_a_secret_never_gets_into_the_log(lines: Callable[[str], Callable[[], li
 
 
 @pytest.mark.parametrize(
-    "text", [f"to={NUMBER}", f"{NUMBER}.", f"sim:001010000000001: {NUMBER}", "imei 490154203237518"]
+    "text",
+    [
+        f"to={NUMBER}",
+        f"{NUMBER}.",
+        f"sim:001010000000001: {NUMBER}",
+        "imei 490154203237518",
+        "/v1/numbers/+447700900123/export",
+        "/v1/numbers/%2B447700900123/erase",
+        "?to=%2b447700900123&limit=1",
+        "/v1/numbers/07700900123/export",
+        "x=%2B447700900123",
+    ],
 )
 def test_numbers_are_found_wherever_they_stand(text: str) -> None:
-    assert not any(number in logs.redacted(text) for number in (NUMBER, "001010000000001", "490154203237518"))
+    whole = (NUMBER, NUMBER[1:], "07700900123", "001010000000001", "490154203237518")
+    assert not any(number in logs.redacted(text) for number in whole)
 
 
 @pytest.mark.parametrize(
@@ -124,3 +140,59 @@ def test_a_thread_that_dies_says_so_in_the_log(lines: Callable[[str], Callable[[
     assert (document["level"], document["event"]) == ("critical", "thread modem-sim1 ended by an error")
     assert "ValueError" in document["trace"]
     assert NUMBER not in document["trace"]
+
+
+@pytest.mark.parametrize("form", ["text", "json"])
+@pytest.mark.parametrize("written", ["+447700900123", "%2B447700900123", "07700900123", "00447700900123"])
+def test_the_web_server_and_its_errors_never_tell_a_whole_number(
+    lines: Callable[[str], Callable[[], list[str]]], form: str, written: str
+) -> None:
+    """A real server, an application that fails on the path that it was asked, and every level of the log."""
+    told = lines(form)
+    logging.getLogger().setLevel(logging.DEBUG)
+    for name in ("waitress", "werkzeug"):  # also what is turned off otherwise
+        logging.getLogger(name).setLevel(logging.DEBUG)
+
+    def fail(environ: WSGIEnvironment, start: StartResponse) -> list[bytes]:
+        raise ValueError(f"{environ['REQUEST_URI']} {environ['PATH_INFO']} {environ['QUERY_STRING']}")
+
+    for path in (f"/v1/numbers/{written}/export", f"/v1/messages?to={written}&limit=1"):
+        assert asked(fail, path) == 500
+    whole = "\n".join(told())
+    assert "ValueError" in whole
+    for number in ("447700900123", "7700900123"):
+        assert number not in whole
+
+
+def asked(app: WSGIApplication, path: str) -> int:
+    """The status of one request to a served application."""
+    server = create_server(app, host="127.0.0.1", port=0, threads=1)
+    thread = threading.Thread(target=server.run)
+    thread.start()
+    connection = http.client.HTTPConnection("127.0.0.1", server.effective_port, timeout=30)
+    try:
+        connection.request("GET", path)
+        return connection.getresponse().status
+    finally:
+        connection.close()
+        server.task_dispatcher.shutdown()
+        server.close()
+        thread.join()
+
+
+@pytest.mark.parametrize("form", ["text", "json"])
+@pytest.mark.parametrize("path", ["/v1/numbers/+447700900123/export", "/v1/numbers/%2B447700900123/nothing"])
+def test_a_request_that_fails_inside_the_gateway_does_not_tell_its_number(
+    lines: Callable[[str], Callable[[], list[str]]], world: World, form: str, path: str
+) -> None:
+    told = lines(form)
+    with world.store.database.mark() as cx:
+        cx.execute("DROP TABLE caught")
+    headers = {"Authorization": f"Bearer {world.key('boss', ('admin',))}"}
+    answer = world.app.test_client().get(path, headers=headers)
+    assert answer.status_code in (404, 500)
+    if answer.status_code == 500:
+        assert any("caught" in line for line in told())
+    for number in ("447700900123", "7700900123"):
+        assert number not in "\n".join(told())
+        assert number not in answer.text

@@ -119,3 +119,11 @@ def test_durations_for_people() -> None:
         "24 h",
         "63 days",
     ]
+
+
+@pytest.mark.parametrize(
+    ("written", "voip"),
+    [("+445600123456", True), ("+33970123456", True), ("+447700900123", False), ("+447400123456", False)],
+)
+def test_numbers_of_internet_telephony_are_known_as_such(written: str, voip: bool) -> None:
+    assert destination(written, "GB").voip is voip

@@ -5,14 +5,17 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 
+from gateway.config import load
 from gateway.fleet import Fleet
-from gateway.messages import Lane, NewMessage, Secret
+from gateway.messages import Lane, MessageState, NewMessage, Secret
 from gateway.scheduler import Scheduler, Timing
-from gateway.store import Slot, Store, StoreBusy
+from gateway.service import Service
+from gateway.store import Keep, Slot, Store, StoreBusy
 from hardware.clock import Instant, SystemClock
 from hardware.pdu import segment
 
@@ -96,3 +99,34 @@ def test_stopping_waits_for_the_round_under_way_and_does_not_hang(
     stopper.join(10)
     assert not stopper.is_alive()
     assert over.is_set()
+
+
+def test_what_is_old_is_erased_in_a_round(store: Store) -> None:
+    later(store, 0.0)
+    store.retention.keep = Keep(messages=259_200.0)
+    now = SystemClock().now()
+    store.outbox.expire_due(now.after(400.0))
+    scheduler = Scheduler(store, SystemClock(), Timing(0.0, 0.0), Fleet(()))
+    scheduler.round(now.after(200_000.0))
+    assert store.outbox.counts_by_state()[MessageState.EXPIRED] == 1
+    scheduler.round(now.after(260_000.0))
+    assert sum(store.outbox.counts_by_state().values()) == 0
+
+
+def test_a_served_gateway_keeps_for_as_long_as_its_configuration_says_and_tells_its_start(tmp_path: Path) -> None:
+    path = tmp_path / "simwire.toml"
+    path.write_text(
+        '[gateway]\norganisation = "Example Bank"\ncountry = "GB"\n[api]\nport = 0\n[[modem]]\nport = "simulator"\n'
+        '[retention]\ncodes = "31d"\ninbox = "forever"\n',
+        encoding="utf-8",
+    )
+    service = Service(load(path), SystemClock())
+    service.start()
+    day = 86_400.0
+    expected = Keep(30 * day, 90 * day, codes=31 * day, inbox=None, events=7 * day, caught=7 * day)
+    assert service.store.retention.keep == expected
+    assert [row.action for row in service.store.audit.list()[0]] == ["configuration", "serve.start"]
+    assert service.stop()
+    with closing(Store.open(tmp_path / "simwire.db", tmp_path / "simwire.key", SystemClock())) as store:
+        assert store.audit.list()[0][0].action == "serve.stop"
+        assert store.audit.verify().broken is None

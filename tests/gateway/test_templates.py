@@ -89,6 +89,8 @@ def wrong(text: str, name: str = "login") -> str:
         ("{code} {organisation} {time} {until} [[x]]", "[ without its other half"),
         ("{code} {organisation} {time} {until} {", "{ without its other half"),
         ("{code} {organisation} {time} {until}\n never share", "one line"),
+        ("{code} {organisation} {time} {until} never share https://example.com", "no link"),
+        ("{code} {organisation} {time} {until} never share, see www.example.com", "no link"),
     ],
 )
 def test_texts_that_are_refused(text: str, why: str) -> None:

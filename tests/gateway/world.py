@@ -12,19 +12,20 @@ from pydantic import TypeAdapter
 from werkzeug.test import TestResponse
 
 from gateway.admission import Admission
-from gateway.api import create_app, inbox, locks, messages, modems, otp, preview
+from gateway.api import create_app
 from gateway.api.operations import Operation
 from gateway.api.shapes import ProblemShape
 from gateway.api.view import ModemAction
-from gateway.api.waiting import WaitRoom
 from gateway.config import Config, load
 from gateway.directory import ModemView
 from gateway.intake import Intake
 from gateway.messages import Lane
+from gateway.optout import OptOut
 from gateway.refusals import Unavailable
 from gateway.service import settings_of
 from gateway.store import Store
 from gateway.verify import Verify
+from gateway.webhooks import Webhooks
 from hardware.clock import FakeClock
 
 NUMBER = "+447700900123"
@@ -44,7 +45,7 @@ prefixes = ["+33"]
 """
 EVERYTHING = (
     *("messages:send", "messages:read", "messages:text", "messages:otp", "messages:raw"),
-    *("otp:send", "otp:check", "inbox:read", "modems:read", "modems:manage"),
+    *("otp:send", "otp:check", "inbox:read", "caught:read", "modems:read", "modems:manage"),
 )
 
 
@@ -57,31 +58,26 @@ class World:
         self.config: Config = load(path)
         self.clock = FakeClock()
         gateway = self.config.gateway
-        self.store = Store.open(gateway.database, gateway.key_file, self.clock, settings_of(self.config.otp))
+        self.store = Store.open(gateway.database, gateway.key_file, self.clock, settings_of(self.config))
+        self.webhooks = Webhooks(self.config.webhook, self.store, self.clock)
         self.woken: list[tuple[str, Lane]] = []
-        admission = Admission(self.store, self.config)
+        self.views = [ModemView("sim1", "ready", model="E1750"), ModemView("sim2", "absent", prefixes=("+33",))]
+        admission = Admission(self.store, self.config, self.clock, lambda: self.views)
+        self.store.inbox.listeners.append(OptOut(self.store, self.config).heard)
         self.intake = Intake(
             self.store, self.config, self.clock, admission, lambda queue, lane: self.woken.append((queue, lane))
         )
         self.verify = Verify(self.store, self.intake, self.config, self.clock)
-        self.views = [ModemView("sim1", "ready", model="E1750"), ModemView("sim2", "absent", prefixes=("+33",))]
         self.actions: list[tuple[str, ModemAction, str | None]] = []
         self.fails: Exception | None = None
         self.app: Flask = create_app(self)
-        waiting = WaitRoom(2)
-        self.operations: tuple[Operation, ...] = (
-            *messages.operations(self, waiting),
-            *otp.operations(self),
-            *preview.operations(self),
-            *inbox.operations(self, waiting),
-            *modems.operations(self),
-            *locks.operations(self),
-        )
+        self.operations: tuple[Operation, ...] = self.app.extensions["simwire.operations"]
         self.document: dict[str, Any] = self.app.test_client().get("/openapi.json").get_json()
         self.keys: dict[tuple[str, tuple[str, ...]], str] = {}
 
     def close(self) -> None:
-        """Close the store."""
+        """Close the store, and connections of webhooks."""
+        self.webhooks.stop(0)
         self.store.close()
 
     # -- what the API sees --------------------------------------------------------------------------------------------

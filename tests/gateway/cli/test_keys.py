@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 import json
+import os
+import re
+import shlex
+from datetime import datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from tests.gateway.cli.conftest import Shell
-from tests.gateway.world import BASE, World
+from gateway.messages import Lane
+from tests.gateway.cli.conftest import Port, Shell
+from tests.gateway.world import BASE, NUMBER, World
 
 LOCAL = Shell({})
 
@@ -23,7 +29,7 @@ def config(tmp_path: Path) -> str:
 def test_a_key_may_do_what_an_application_needs(config: str) -> None:
     made = LOCAL.json("keys", "create", "shop", "--config", config)
 
-    assert set(made) == {"id", "client", "name", "key", "scopes"}
+    assert set(made) >= {"id", "client", "name", "key", "scopes"}
     assert (made["client"], made["name"]) == ("shop", "shop")
     assert set(made["scopes"]) == {"messages:send", "messages:read", "otp:send", "otp:check"}
 
@@ -85,6 +91,144 @@ def test_a_lost_key_file_is_named(config: str, tmp_path: Path) -> None:
     assert result.exit_code == 1
     assert "simwire.key" in result.stderr
     assert "simwire.db" in result.stderr
+
+
+LIMITS = (
+    *("--network", "10.1.2.3/8", "--network", "2001:db8::/32", "--country", "GB", "--template", "login"),
+    *("--max-lifetime", "5m", "--rate", "100/1h", "--short-codes", "--expires", "90d"),
+    *("--delivery", "redirect", "--redirect-to", "+447700900199"),
+)
+LIMITED = {
+    "networks": ["10.0.0.0/8", "2001:db8::/32"],
+    "countries": ["GB"],
+    "templates": ["login"],
+    "longest_lifetime": 300.0,
+    "rates": ["100/1h"],
+    "short_codes": True,
+    "delivery": "redirect",
+    "redirect_to": "+447700900199",
+}
+FREE = {
+    "networks": [],
+    "countries": [],
+    "templates": [],
+    "longest_lifetime": None,
+    "rates": [],
+    "short_codes": False,
+    "delivery": "live",
+    "redirect_to": None,
+}
+
+
+def listed(config: str) -> list[dict[str, object]]:
+    items: list[dict[str, object]] = LOCAL.json("keys", "list", "--config", config)["items"]
+    return items
+
+
+def test_a_key_can_be_limited_in_every_way(config: str) -> None:
+    made = LOCAL.json("keys", "create", "shop", "--config", config, *LIMITS)
+
+    assert {name: made[name] for name in LIMITED} == LIMITED
+    (shown,) = listed(config)
+    assert {name: shown[name] for name in LIMITED} == LIMITED
+    lasts = datetime.fromisoformat(str(shown["expires_at"])) - datetime.fromisoformat(str(shown["created_at"]))
+    assert lasts == timedelta(days=90)
+    words = " ".join(LOCAL.run("keys", "list", "--config", config).stdout.split())
+    for said in ("10.0.0.0/8", "lifetime up to 5m", "100/1h", "delivery redirect", "+447700900199"):
+        assert said in words
+
+
+def test_a_key_is_changed_where_it_is_said_and_nowhere_else(config: str) -> None:
+    made = LOCAL.json("keys", "create", "shop", "--config", config, *LIMITS)
+
+    changed = LOCAL.json("keys", "set", made["id"], "--config", config, "--delivery", "catch", "--name", "tests")
+    assert (changed["delivery"], changed["redirect_to"], changed["name"]) == ("catch", None, "tests")
+    assert (changed["rates"], changed["expires_at"]) == (made["rates"], made["expires_at"])
+    none = [word for name in ("network", "country", "template", "rate", "max-lifetime", "expires")
+            for word in (f"--{name}", "none")]  # fmt: skip
+    freed = LOCAL.json("keys", "set", made["id"], "--config", config, *none, "--no-short-codes", "--delivery", "live")
+    assert {name: freed[name] for name in FREE} == FREE
+    assert freed["expires_at"] is None
+    assert "no limits" in LOCAL.run("keys", "set", made["id"], "--config", config, "--scope", "otp:send").stdout
+    assert [one["scopes"] for one in listed(config)] == [["otp:send"]]
+
+
+@pytest.mark.parametrize(
+    ("words", "said", "status"),
+    [
+        (("--network", "here"), "--network", 2),
+        (("--rate", "many"), "--rate", 2),
+        (("--max-lifetime", "5"), "--max-lifetime", 2),
+        (("--expires", "tomorrow"), "--expires", 2),
+        (("--expires", "2020-01-01T00:00:00Z"), "expires_at", 1),
+        (("--delivery", "nowhere"), "--delivery", 2),
+        (("--delivery", "redirect"), "redirect_to", 1),
+        (("--redirect-to", "+447700900199"), "redirect_to", 1),
+    ],
+)
+def test_a_limit_that_cannot_be_is_named(config: str, words: tuple[str, ...], said: str, status: int) -> None:
+    result = LOCAL.run("keys", "create", "shop", "--config", config, *words)
+
+    assert result.exit_code == status
+    assert said in result.stderr
+    assert listed(config) == []
+
+
+def test_setting_nothing_or_an_unknown_key_is_told(config: str) -> None:
+    assert LOCAL.run("keys", "set", "x", "--config", config).exit_code == 2
+    assert LOCAL.run("keys", "set", "x", "--config", config, "--delivery", "catch").exit_code == 1
+
+
+def test_a_rotated_key_can_go_on_for_a_while(config: str) -> None:
+    old = LOCAL.json("keys", "create", "shop", "--config", config, *LIMITS[:4])
+    new = LOCAL.json("keys", "rotate", old["id"], "--config", config, "--grace", "24h")
+
+    assert new["networks"] == old["networks"]
+    states = {one["id"]: (one["state"], one["expires_at"] is None) for one in listed(config)}
+    assert states == {old["id"]: ("in_force", False), new["id"]: ("in_force", True)}
+    assert LOCAL.run("keys", "rotate", old["id"], "--config", config, "--grace", "forever").exit_code == 2
+
+
+def test_the_last_key_that_administers_can_be_ended_here(config: str) -> None:
+    made = LOCAL.json("keys", "create", "boss", "--config", config, "--scope", "admin")
+    assert LOCAL.run("keys", "revoke", made["id"], "--config", config).exit_code == 0
+
+
+def test_what_a_catching_key_sends_is_shown(shell: Shell, world: World, tmp_path: Path) -> None:
+    config = str(tmp_path / "simwire.toml")
+    words = ("--delivery", "catch", "--scope", "messages:send", "--scope", "caught:read")
+    key = LOCAL.json("keys", "create", "tests", "--config", config, *words)["key"]
+    assert shell.run("caught", SIMWIRE_KEY=key).stdout == "nothing was caught\n"
+    assert shell.run("caught", "--after", "x", SIMWIRE_KEY=key).exit_code == 2
+
+    for place in range(2):
+        assert shell.run("send", NUMBER, f"Use 48291{place} to log in", SIMWIRE_KEY=key).exit_code == 0
+    found = json.loads(shell.run("caught", "--wait", "30", "--to", NUMBER, "--json", SIMWIRE_KEY=key).stdout)
+    assert [one["code"] for one in found["items"]] == ["482911", "482910"]
+    shown = shell.run("caught", "--limit", "1", SIMWIRE_KEY=key)
+    assert "code 482911" in shown.stdout
+    assert "Use 482911 to log in" in shown.stdout
+    assert "--cursor" in shown.stderr
+    after = ("--after", found["items"][1]["id"], "--wait", "30", "--json")
+    assert [one["code"] for one in json.loads(shell.run("caught", *after, SIMWIRE_KEY=key).stdout)["items"]] == [
+        "482911"
+    ]
+    assert world.woken == [("catch", Lane.NORMAL)] * 2
+
+
+def test_the_test_suite_of_the_page_about_keys_passes(
+    shell: Shell, port: Port, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    page = (Path(__file__).parents[3] / "docs" / "keys.md").read_text(encoding="utf-8")
+    (snippet,) = re.findall(r"^```python\n(.*?)^```$", page, re.MULTILINE | re.DOTALL)
+    (words,) = re.findall(r"^simwire (keys create tests .*?[^\\])$", page, re.MULTILINE | re.DOTALL)
+    command = shlex.split(words.replace("\\\n", " ").replace("config.toml", str(tmp_path / "simwire.toml")))
+    monkeypatch.setenv("SIMWIRE_KEY", LOCAL.json(*command)["key"])
+    monkeypatch.setenv("SIMWIRE_URL", port.url)
+    names: dict[str, Any] = {}
+    exec(compile(snippet, "keys.md", "exec"), names)
+    names["test_login"]()
+    assert "login code" in shell.run("caught", SIMWIRE_KEY=os.environ["SIMWIRE_KEY"]).stdout
 
 
 def test_a_good_configuration_is_good(config: str) -> None:

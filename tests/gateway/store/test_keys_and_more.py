@@ -8,7 +8,7 @@ from dataclasses import replace
 import pytest
 
 from gateway.messages import Lane, MessageState
-from gateway.store import MessageFilter
+from gateway.store import Conflict, MessageFilter
 
 from .bench import ANY, Bench
 
@@ -48,8 +48,10 @@ def test_a_rotated_key_keeps_its_client(bench: Bench) -> None:
     found = bench.store.keys.authenticate(new, bench.now)
     assert (found.client, found.name, found.scopes) == ("shop", "app", {"otp:send"})
     assert [key.id for key in bench.store.keys.list() if key.revoked_at is None] == [fresh.id]
-    with pytest.raises(KeyError):
+    with pytest.raises(Conflict):
         bench.store.keys.rotate(info.id, bench.now)
+    with pytest.raises(KeyError):
+        bench.store.keys.rotate("none", bench.now)
 
 
 def test_use_is_noted_now_and_then(bench: Bench) -> None:

@@ -7,6 +7,7 @@ from dataclasses import replace
 import pytest
 
 from gateway.messages import AttemptKind, Lane, MessageState, Secret
+from gateway.quota import Bounds
 from gateway.store import Conflict, Settings, Slot, StaleAttempt
 
 from .bench import ANY, BUSY, CODE, ONE, TWO, Bench, slot
@@ -89,9 +90,9 @@ def test_a_modem_takes_from_its_own_queues_only(bench: Bench) -> None:
 
 def test_a_modem_kept_for_codes_takes_nothing_else(bench: Bench) -> None:
     bench.add()
-    assert bench.store.outbox.claim(ONE, bench.now, otp_only=True) is None
+    assert bench.store.outbox.claim(ONE, bench.now, Bounds(least=Lane.OTP)) is None
     code = bench.add(CODE)
-    assert bench.store.outbox.claim(ONE, bench.now, otp_only=True).message_id == code.id
+    assert bench.store.outbox.claim(ONE, bench.now, Bounds(least=Lane.OTP)).message_id == code.id
 
 
 def test_a_start_in_the_future_is_waited_for_and_the_lifetime_runs_from_it(bench: Bench) -> None:

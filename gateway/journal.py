@@ -1,0 +1,83 @@
+"""What the gateway itself puts into the audit log: its starts and stops, and how its configuration changed."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import logging
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from importlib import metadata
+
+from gateway.config import Config
+from gateway.logs import redacted
+from gateway.store import GATEWAY, Audit, StoreError
+from hardware.clock import Instant
+
+log = logging.getLogger("simwire.journal")
+
+_SECRET = re.compile(r"(?:^|[._])(?:secret|password|token|pin|api_?key)$")
+"""Keys whose value is a secret itself; a key that ends in `_file` only says where one is."""
+_LOGIN = re.compile(r"//[^/@\s]+@")
+"""Name and password in a URL."""
+HIDDEN = "hidden"
+
+
+def started(audit: Audit, config: Config, now: Instant) -> None:
+    """Record that the gateway starts and, where it is not the one that was recorded last, its configuration."""
+    with _going_on("start"):
+        audit.record(GATEWAY, "serve.start", "gateway", {"version": metadata.version("simwire")}, now)
+        _configured(audit, config, now)
+
+
+def stopped(audit: Audit, now: Instant) -> None:
+    """Record that the gateway stops in good order."""
+    with _going_on("stop"):
+        audit.record(GATEWAY, "serve.stop", "gateway", {"version": metadata.version("simwire")}, now)
+
+
+@contextmanager
+def _going_on(what: str) -> Iterator[None]:
+    """A disk that is full keeps the gateway neither from starting nor from stopping."""
+    try:
+        yield
+    except StoreError as error:
+        log.error("the %s is not in the audit log: %s", what, error)
+
+
+def _configured(audit: Audit, config: Config, now: Instant) -> None:
+    values = {
+        path: audit.hidden(value) if _SECRET.search(path) else value
+        for path, value in flattened(config.model_dump(mode="json"))
+    }
+    before = audit.configuration()
+    if values == before:
+        return
+    digest = hashlib.sha256(json.dumps(values, sort_keys=True).encode()).hexdigest()
+    known = values if before is None else before
+    paths = sorted(path for path in known.keys() | values.keys() if known.get(path) != values.get(path))
+    changed = {path: [_shown(path, known), _shown(path, values)] for path in paths}
+    audit.record_configuration(values, "configuration", "gateway", {"sha256": digest, "changed": changed}, now)
+
+
+def flattened(value: object, path: str = "") -> Iterator[tuple[str, str]]:
+    """Every value of a document under its key path, `modem[0].port`, as JSON."""
+    if isinstance(value, dict) and value:
+        for name, inner in value.items():
+            yield from flattened(inner, f"{path}.{name}" if path else str(name))
+    elif isinstance(value, list) and value:
+        for place, inner in enumerate(value):
+            yield from flattened(inner, f"{path}[{place}]")
+    else:
+        yield path, json.dumps(value)
+
+
+def _shown(path: str, values: dict[str, str]) -> object:
+    """A value for the log: no secret, numbers masked, None where there is none."""
+    if path not in values:
+        return None
+    if _SECRET.search(path):
+        return HIDDEN
+    value = json.loads(values[path])
+    return redacted(_LOGIN.sub(f"//{HIDDEN}@", value)) if isinstance(value, str) else value

@@ -1,0 +1,136 @@
+"""All webhooks of a gateway: their threads, what is known of each, tests and replays."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from gateway.config import WebhookConfig
+from gateway.store import Store, Subscription, Waiting
+from gateway.store.common import new_id, wall_ms
+from gateway.webhooks import rules
+from gateway.webhooks.client import Client, NotSent
+from gateway.webhooks.endpoint import Endpoint, EndpointState
+from gateway.webhooks.request import body_of, headers
+from hardware.clock import Clock
+
+log = logging.getLogger("simwire.webhooks")
+
+TEST = "webhook.test"
+ABORT_GRACE = 2.0  # seconds that an exchange which was ended may take to notice
+
+
+@dataclass(frozen=True, slots=True)
+class WebhookStatus:
+    """One webhook as it is now."""
+
+    hook: WebhookConfig
+    origin: str
+    """Scheme, host and port of its URL."""
+    counts: Waiting
+    state: EndpointState
+
+
+@dataclass(frozen=True, slots=True)
+class Trial:
+    """What came back for a test event."""
+
+    event: str
+    """Its id."""
+    status: int | None
+    error: str | None
+    """None: it was taken."""
+    seconds: float
+
+
+class Webhooks:
+    """The endpoints, by name. Everything but `start` and `stop` is safe from any thread."""
+
+    def __init__(self, hooks: Sequence[WebhookConfig], store: Store, clock: Clock) -> None:
+        self._hooks = {hook.name: hook for hook in hooks}
+        self._secrets = {hook.name: hook.read_secrets() for hook in hooks}
+        self._store, self._clock = store, clock
+        self.endpoints = {
+            hook.name: Endpoint(hook, self._secrets[hook.name], store.deliveries, clock) for hook in hooks
+        }
+        self._threads: list[threading.Thread] = []
+        store.events.subscriptions = tuple(Subscription(hook.name, hook.events, hook.clients) for hook in hooks)
+        store.events.on_queued = self.wake
+
+    def start(self) -> None:
+        """End what waits for webhooks that are not configured any more; then one thread each."""
+        ended = self._store.deliveries.end_unknown(tuple(self._hooks), self._clock.now())
+        if ended:
+            log.warning("%d events waited for webhooks that are not configured any more: given up", ended)
+        for endpoint in self.endpoints.values():
+            thread = threading.Thread(target=endpoint.run, name=f"webhook-{endpoint.name}", daemon=True)
+            self._threads.append(thread)
+            thread.start()
+
+    def stop(self, grace: float) -> bool:
+        """Let exchanges under way end, at most `grace` seconds for all, then break them off; False where one hangs."""
+        for endpoint in self.endpoints.values():
+            endpoint.stop()
+        if not self._joined(grace):
+            for endpoint in self.endpoints.values():
+                endpoint.abort()
+        if not self._joined(ABORT_GRACE):
+            return False
+        for endpoint in self.endpoints.values():
+            endpoint.close()
+        return True
+
+    def wake(self, names: Iterable[str]) -> None:
+        """Something was queued for these."""
+        for name in names:
+            self.endpoints[name].wake()
+
+    def status(self) -> list[WebhookStatus]:
+        """Every webhook, in the order of the configuration."""
+        counts = self._store.deliveries.counts()
+        return [
+            WebhookStatus(hook, self.endpoints[name].origin, counts.get(name, Waiting()), self.endpoints[name].state)
+            for name, hook in self._hooks.items()
+        ]
+
+    def replay(self, ids: Sequence[str]) -> list[str]:
+        """Send ended deliveries once more; returns those ids that no configured webhook has ended."""
+        unknown = self._store.deliveries.replay(ids, tuple(self._hooks), self._clock.now())
+        self._hurry(self.endpoints)
+        return unknown
+
+    def replay_dead(self, name: str) -> int:
+        """Send everything once more that was given up at a webhook; returns how many. Raises KeyError."""
+        self.endpoints[name]  # raises before anything is done
+        replayed = self._store.deliveries.replay_dead(name, self._clock.now())
+        self._hurry([name])
+        return replayed
+
+    def test(self, name: str) -> Trial:
+        """Send a test event now, past everything that waits, and say what came back. Raises KeyError."""
+        hook, now = self._hooks[name], self._clock.now()
+        event_id = new_id(now)
+        body = body_of(event_id, TEST, wall_ms(now), None, {"webhook": name})
+        client, begun = Client(hook), time.monotonic()
+        status, error = None, None
+        try:
+            answer = client.post(body, headers(event_id, TEST, 1, self._secrets[name], now.wall, body))
+            status, error = answer.status, rules.judge(answer.status, None, now.wall).error
+        except NotSent as failure:
+            error = str(failure)
+        finally:
+            client.close()
+        return Trial(event_id, status, error, time.monotonic() - begun)
+
+    def _hurry(self, names: Iterable[str]) -> None:
+        for name in names:
+            self.endpoints[name].retry_now()
+
+    def _joined(self, seconds: float) -> bool:
+        deadline = time.monotonic() + seconds
+        for thread in self._threads:
+            thread.join(max(0.0, deadline - time.monotonic()))
+        return not any(thread.is_alive() for thread in self._threads)

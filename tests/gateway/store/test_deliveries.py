@@ -1,0 +1,182 @@
+"""Deliveries in the store: what is due, what ended, lists, replays, what is deleted."""
+
+from __future__ import annotations
+
+import pytest
+
+from gateway.store import Ended, Subscription, Waiting
+
+from .bench import Bench
+
+DAY = 86_400
+
+
+def emit(bench: Bench, *subjects: str, kind: str = "message.sent") -> None:
+    with bench.store.database.mark() as cx:
+        for subject in subjects:
+            bench.store.events.emit(cx, kind, "shop", subject, {"id": subject, "to": "+447700900123"}, bench.now)
+
+
+def subscribe(bench: Bench, *endpoints: str) -> None:
+    bench.store.events.subscriptions = tuple(Subscription(endpoint) for endpoint in endpoints)
+
+
+def due(bench: Bench, endpoint: str = "a", limit: int = 10) -> list[str]:
+    return [one.event.subject for one in bench.store.deliveries.due(endpoint, bench.now, limit)[0]]
+
+
+def kill(bench: Bench, endpoint: str = "a") -> list[int]:
+    """Give up everything that is due there."""
+    found, _ = bench.store.deliveries.due(endpoint, bench.now, 1000)
+    bench.store.deliveries.end([Ended(one.id, "dead", status=500, error="answered 500") for one in found], bench.now)
+    return [one.id for one in found]
+
+
+def test_one_event_a_subject_is_due_and_the_oldest_first(bench: Bench) -> None:
+    subscribe(bench, "a", "b")
+    emit(bench, "m1", "m1", "m2", "m1", "m3")
+    assert due(bench) == due(bench, "b") == ["m1", "m2", "m3"]
+    assert due(bench, limit=2) == ["m1", "m2"]
+    first = bench.store.deliveries.due("a", bench.now, 1)[0][0]
+    bench.store.deliveries.end([Ended(first.id, "done", status=200)], bench.now)
+    assert due(bench) == ["m1", "m2", "m3"]
+    assert due(bench, "b", 1) == ["m1"]
+    assert bench.store.deliveries.due("a", bench.now, 1)[0][0].event.id == 2
+
+
+def test_who_waits_for_what_is_told_after_the_commit(bench: Bench) -> None:
+    told: list[str] = []
+    bench.store.events.subscriptions = (Subscription("a", ("otp.*",)), Subscription("b"))
+    bench.store.events.on_queued = told.extend
+    emit(bench, "m1")
+    assert told == ["b"]
+    with pytest.raises(TypeError):  # a body that is no JSON undoes the transaction with the event before it
+        emit(bench, "c1", b"c2", kind="otp.approved")  # type: ignore[arg-type]
+    assert told == ["b"]
+    assert due(bench) == []
+
+
+def test_what_waits_says_when_it_is_due(bench: Bench) -> None:
+    subscribe(bench, "a")
+    assert bench.store.deliveries.due("a", bench.now, 5) == ([], None)
+    emit(bench, "m1", "m1")
+    (one,), upcoming = bench.store.deliveries.due("a", bench.now, 5)
+    assert upcoming is None
+    later = round((bench.now.wall + 30) * 1000)
+    bench.store.deliveries.end([Ended(one.id, "waiting", later, 500, "answered 500")], bench.now)
+    assert bench.store.deliveries.due("a", bench.now, 5) == ([], later)
+    bench.clock.advance(30)
+    (again,), _ = bench.store.deliveries.due("a", bench.now, 5)
+    assert (again.id, again.attempts, again.until_at) == (one.id, 1, one.until_at)
+
+
+def test_what_waits_is_there_after_a_crash(bench: Bench) -> None:
+    subscribe(bench, "a")
+    emit(bench, "m1")
+    bench.crash()
+    assert due(bench) == ["m1"]
+
+
+def test_bodies_are_sealed_on_disk(bench: Bench) -> None:
+    subscribe(bench, "a")
+    emit(bench, "m1")
+    bench.close()
+    assert all(b"+447700900123" not in file.read_bytes() for file in bench.folder.iterdir())
+
+
+def test_dead_letters_are_listed_in_pages(bench: Bench) -> None:
+    subscribe(bench, "a", "b")
+    emit(bench, *(f"m{n}" for n in range(5)))
+    kill(bench, "a")
+    kill(bench, "b")
+    seen, cursor = [], None
+    while True:
+        page, cursor = bench.store.deliveries.dead("a", 2, cursor)
+        seen += page
+        if cursor is None:
+            break
+    assert [one.subject for one in seen] == ["m4", "m3", "m2", "m1", "m0"]
+    assert {(one.endpoint, one.error, one.attempts) for one in seen} == {("a", "answered 500", 1)}
+    assert len(bench.store.deliveries.dead()[0]) == 10
+    for wrong in ("x", "-1", "", "9" * 30):
+        with pytest.raises(ValueError, match="cursor"):
+            bench.store.deliveries.dead("a", 2, wrong)
+
+
+def test_replays_queue_what_ended_and_nothing_else(bench: Bench) -> None:
+    subscribe(bench, "a", "b")
+    emit(bench, "m1", "m2")
+    dead = [str(one) for one in kill(bench)]
+    deliveries = bench.store.deliveries
+    waiting = str(deliveries.due("b", bench.now, 1)[0][0].id)
+    bench.clock.advance(100_000)
+    asked = [dead[0], waiting, "999", "x", "9" * 40]
+    assert deliveries.replay(asked, ("a", "b"), bench.now) == asked[1:]
+    (one,), _ = deliveries.due("a", bench.now, 5)
+    assert (one.event.subject, one.attempts) == ("m1", 0)
+    assert one.until_at == round((bench.now.wall + DAY) * 1000)
+    assert deliveries.replay([dead[1]], ("b",), bench.now) == [dead[1]], "its webhook is not configured any more"
+    assert deliveries.replay_dead("a", bench.now) == 1
+    assert due(bench) == ["m1", "m2"]
+    deliveries.end([Ended(one.id, "done", status=200)], bench.now)
+    assert deliveries.replay([dead[0]], ("a",), bench.now) == [], "what arrived can be sent once more too"
+
+
+def test_what_waits_for_nobody_is_ended(bench: Bench) -> None:
+    subscribe(bench, "a", "b")
+    emit(bench, "m1", "m2")
+    assert bench.store.deliveries.end_unknown(("b",), bench.now) == 2
+    assert bench.store.deliveries.end_unknown(("b",), bench.now) == 0
+    assert (due(bench), due(bench, "b")) == ([], ["m1", "m2"])
+    assert {one.error for one in bench.store.deliveries.dead("a")[0]} == {"its webhook is not configured any more"}
+    assert bench.store.deliveries.end_unknown((), bench.now) == 2
+
+
+def test_what_is_too_old_is_given_up(bench: Bench) -> None:
+    subscribe(bench, "a")
+    emit(bench, "old")
+    bench.clock.advance(DAY / 2)
+    emit(bench, "young")
+    assert bench.store.deliveries.give_up("a", bench.now) == 0
+    bench.clock.advance(DAY / 2)
+    assert bench.store.deliveries.give_up("a", bench.now) == 1
+    assert due(bench) == ["young"]
+    assert bench.store.deliveries.dead()[0][0].error == "not delivered within 24 h"
+
+
+def test_counts_by_endpoint(bench: Bench) -> None:
+    subscribe(bench, "a", "b")
+    assert bench.store.deliveries.counts() == {}
+    emit(bench, "m1", "m2")
+    first_at = round(bench.now.wall * 1000)
+    kill(bench, "b")
+    bench.clock.advance(10)
+    emit(bench, "m3")
+    assert bench.store.deliveries.counts() == {"a": Waiting(3, first_at, 0), "b": Waiting(1, first_at + 10_000, 2)}
+
+
+def test_what_ended_long_ago_is_deleted_and_what_waits_stays(bench: Bench) -> None:
+    subscribe(bench, "a", "b")
+    emit(bench, "m1", "m2", "m3")
+    kill(bench)
+    found, _ = bench.store.deliveries.due("b", bench.now, 2)
+    bench.store.deliveries.end([Ended(one.id, "done") for one in found], bench.now)
+    bench.clock.advance(10)
+    before = round(bench.now.wall * 1000)
+    emit(bench, "m4")
+    purge = bench.store.deliveries.purge
+    assert purge(before - 20_000) == 0
+    assert purge(before, limit=2) == 2 + 1  # both deliveries of m1, and then its event
+    assert purge(before) == 3 + 1
+    assert purge(before) == 0
+    assert [event.subject for event in bench.store.events.after(0)] == ["m3", "m4"]
+    assert due(bench, "b") == ["m3", "m4"]
+
+
+def test_the_newest_event_is_kept_so_that_no_id_comes_twice(bench: Bench) -> None:
+    emit(bench, "m1", "m2")
+    bench.clock.advance(10)
+    assert bench.store.deliveries.purge(round(bench.now.wall * 1000)) == 1
+    assert bench.store.events.span() == (2, 2)
+    emit(bench, "m3")
+    assert bench.store.events.span() == (2, 3)
