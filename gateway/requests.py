@@ -154,7 +154,7 @@ class Request(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True, hide_input_in_errors=True)
 
 
-def _example(**fields: str) -> ConfigDict:
+def shown(**fields: str) -> ConfigDict:
     """What the document shows as a whole request."""
     return ConfigDict(json_schema_extra={"examples": [dict(fields)]})
 
@@ -162,7 +162,7 @@ def _example(**fields: str) -> ConfigDict:
 class SendRequest(Request):
     """A message to one recipient or to many."""
 
-    model_config = _example(to=_SOMEONE, text="Your parcel arrives today.")
+    model_config = shown(to=_SOMEONE, text="Your parcel arrives today.")
 
     to: Recipients
     text: SecretText | None = None
@@ -217,7 +217,7 @@ class _CodeText(Request):
 class OtpRequest(_CodeText):
     """A one-time code for one person."""
 
-    model_config = _example(to=_SOMEONE, purpose="login")
+    model_config = shown(to=_SOMEONE, purpose="login")
 
     to: Number
     purpose: Purpose
@@ -230,7 +230,7 @@ class OtpRequest(_CodeText):
 class CheckRequest(Request):
     """A code that somebody typed."""
 
-    model_config = _example(code="012345")
+    model_config = shown(code="012345")
 
     code: Code
     binding: Binding | None = None
@@ -246,7 +246,7 @@ class ResendRequest(Request):
 class PreviewRequest(_CodeText):
     """A text or a code's text to look at before it is sent."""
 
-    model_config = _example(text="Do zobaczenia w Łodzi")
+    model_config = shown(text="Do zobaczenia w Łodzi")
 
     purpose: Purpose | None = None
     to: Number | None = None
@@ -263,7 +263,7 @@ class PreviewRequest(_CodeText):
 class UssdRequest(Request):
     """A code for the network's own service, e.g. *100#."""
 
-    model_config = _example(code="*100#")
+    model_config = shown(code="*100#")
 
     code: Annotated[Text, Field(pattern=_USSD), _described(pattern=_USSD)]
 

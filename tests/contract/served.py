@@ -27,14 +27,22 @@ STREAM = "text/event-stream"
 NUMBER = "+447700900123"
 GUESSED = "+447700900199"
 """A number at which too many wrong codes were tried."""
-SETTINGS = "lock_after = 5\n"  # the last section of the harness's configuration is [otp]
+SETTINGS = """
+lock_after = 5
+[[webhook]]
+name = "hook1"
+url = "http://127.0.0.1:9/nobody-listens"
+secret_file = "hook.secret"
+allow_private = ["127.0.0.1"]
+"""
+"""It begins in [otp], the last section of the harness's configuration."""
 KEYS = {
     "everything": ALL,
     "admin": ("admin",),
     "shop": tuple(scope for scope in ALL if scope not in {"admin", "messages:all"}),
     "nothing": (),
 }
-FALLBACK = {"number": NUMBER, "name": "sim1"}
+FALLBACK = {"number": "+447700900188", "name": "sim1"}
 """Values of path parameters that no list gives."""
 Json = dict[str, Any]
 
@@ -104,6 +112,7 @@ class Served:
 
     def __init__(self, folder: Path) -> None:
         self.world = World(folder)
+        (folder / "hook.secret").write_text("a secret of the tests\n", encoding="ascii")
         self._log = folder / "log.txt"
         self.gateway = Gateway(self.world.write_config(SETTINGS))
         try:
@@ -227,11 +236,18 @@ class Served:
         """The operation's path with real values, the likeliest first."""
         known = self.known(operation.path)
         longest = max((len(values) for values in known.values()), default=1)
-        for place in range(longest):
+        for place in range(max(longest, 1)):
             path = operation.path
             for name, values in known.items():
                 path = path.replace(f"{{{name}}}", quote(values[place % len(values)], safe="") if values else "-")
             yield path
+
+    def refill(self, operation: Operation) -> None:
+        """Make another of the things that the operation's path names, where the path above makes them."""
+        above = operation.path.partition("/{")[0]
+        for one in self.operations:
+            if one.path == above and one.method == "post":
+                self.ask("POST", above, json=self.body(one))
 
     def path(self, operation: Operation) -> str:
         """The likeliest of them; of a modem that is not there where an answer would take the modem or the network

@@ -76,6 +76,7 @@ def test_every_operation_succeeds_as_the_document_shows_it(served: Served) -> No
                 schema[operation.path][operation.method].validate_response(answer)
                 return None
             said = f"{operation.label} with {body}: {answer.status_code} {answer.text[:300]}"
+        served.refill(operation)
         return said
 
     until_all(succeeds, [operation for operation in served.operations if not operation.streams], 30)
