@@ -13,7 +13,7 @@ import zlib
 import schemathesis
 from hypothesis import strategies as st
 
-from tests.contract.served import SLOW
+from tests.contract.document import SLOW
 
 SPARED = frozenset(os.environ.get("SIMWIRE_SPARED", "").split(","))
 """Keys that no request may end or change."""

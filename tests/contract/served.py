@@ -1,11 +1,10 @@
-"""A gateway in a process of its own with something of everything in it, and what its OpenAPI document says of it."""
+"""A gateway in a process of its own with something of everything in it."""
 
 from __future__ import annotations
 
 import http.client
-import json
 import zlib
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -18,12 +17,9 @@ from gateway.scopes import ALL
 from gateway.store import Store
 from hardware.clock import SystemClock
 from tests.acceptance.harness import Gateway, World, until
+from tests.contract.document import METHODS, SLOW, Answer, Json, Operation, example
 
 ROOT = Path(__file__).parents[2]
-PROBLEM = "application/problem+json"
-METHODS = ("get", "put", "post", "delete", "patch")
-SLOW = ("/ussd", "/restart")
-STREAM = "text/event-stream"
 NUMBER = "+447700900123"
 GUESSED = "+447700900199"
 """A number at which too many wrong codes were tried."""
@@ -36,75 +32,10 @@ secret_file = "hook.secret"
 allow_private = ["127.0.0.1"]
 """
 """It begins in [otp], the last section of the harness's configuration."""
-KEYS = {
-    "everything": ALL,
-    "admin": ("admin",),
-    "shop": tuple(scope for scope in ALL if scope not in {"admin", "messages:all"}),
-    "nothing": (),
-}
+SHOP = tuple(scope for scope in ALL if scope not in {"admin", "messages:all"})
+KEYS = {"everything": ALL, "nothing": (), **{scope: (scope,) for scope in ALL}}
 FALLBACK = {"number": "+447700900188", "name": "sim1"}
 """Values of path parameters that no list gives."""
-Json = dict[str, Any]
-
-
-class Answer:
-    """An answer, as far as tests look at it."""
-
-    def __init__(self, status_code: int, headers: Mapping[str, str], text: str) -> None:
-        self.status_code, self.headers, self.text = status_code, headers, text
-
-    def json(self) -> Any:
-        """The body as a document."""
-        return json.loads(self.text)
-
-
-class Operation:
-    """One method of one path of the document."""
-
-    def __init__(self, document: Json, path: str, method: str) -> None:
-        self.path, self.method, self.described = path, method, document["paths"][path][method]
-        self.label = f"{method.upper()} {path}"
-        self.parameters = [part[1:-1] for part in path.split("/") if part.startswith("{")]
-        self.statuses = frozenset(int(status) for status in self.described["responses"])
-        self.successes = frozenset(status for status in self.statuses if status < 300)
-        self.public = {} in self.described.get("security", [])
-        kinds = [
-            kind
-            for status in self.successes
-            for kind in self.described["responses"][str(status)].get("content", {"": {}})
-        ]
-        self.streams = STREAM in kinds
-        self.takes_body = "requestBody" in self.described
-        parameters = self.described.get("parameters", [])
-        self.query = [one["name"] for one in parameters if one["in"] == "query"]
-        self.headers = [one["name"] for one in parameters if one["in"] == "header"]
-
-    def fields(self, document: Json) -> dict[str, list[str]]:
-        """The fields of the body, each with those of the object that it may be."""
-        schema = self.described["requestBody"]["content"]["application/json"]["schema"]
-        properties = _properties(document, schema)
-        return {name: list(_properties(document, one)) for name, one in properties.items()}
-
-    def integers(self, document: Json) -> list[str]:
-        """The fields of the body that take an integer for a string."""
-        schema = self.described["requestBody"]["content"]["application/json"]["schema"]
-        return [
-            name
-            for name, field in _properties(document, schema).items()
-            for one in (field, *field.get("anyOf", ()), *field.get("oneOf", ()))
-            if one.get("type") == ["string", "integer"]
-        ]
-
-    def complaint(self, answer: Answer, allowed: Collection[int]) -> str | None:
-        """What is wrong with the status or the content type of an answer; None: nothing."""
-        said = f"{self.label}: {answer.status_code} {answer.text[:300] if answer.status_code >= 300 else ''}"
-        if answer.status_code not in allowed:
-            return said
-        described = self.described["responses"].get(str(answer.status_code), {"content": {PROBLEM: {}}})
-        kinds = described.get("content", {})
-        if kinds and answer.headers["Content-Type"].partition(";")[0] not in kinds:
-            return f"{said} as {answer.headers['Content-Type']}"
-        return None
 
 
 class Served:
@@ -141,7 +72,7 @@ class Served:
         if hasattr(self, "session"):
             self.session.close()
         if self.gateway.process is not None:
-            self.gateway.stop()
+            self.gateway.kill()  # a modem that was told to restart may answer nothing for a minute
         self.world.stop()
 
     def _make_keys(self) -> tuple[dict[str, str], frozenset[str]]:
@@ -150,9 +81,9 @@ class Served:
         store = Store.open(gateway.database, gateway.key_file, SystemClock())
         try:
             made = {name: store.keys.create(name, scopes, client="tests") for name, scopes in KEYS.items()}
-            made["stranger"] = store.keys.create("stranger", KEYS["shop"])
+            made["stranger"] = store.keys.create("stranger", SHOP)
             catch = KeyPolicy(delivery=Delivery.CATCH)
-            made["catch"] = store.keys.create("catch", KEYS["shop"], client="tests", policy=catch)
+            made["catch"] = store.keys.create("catch", SHOP, client="tests", policy=catch)
             info, _ = made["revoked"] = store.keys.create("revoked", ALL)
             store.keys.revoke(info.id)
         finally:
@@ -272,46 +203,6 @@ class Served:
     def log(self, begin: int) -> str:
         """What the gateway has logged since."""
         return self._log.read_bytes()[begin:].decode("utf-8", "replace")
-
-
-def example(document: Json, schema: Json) -> Any:
-    """A value that a schema allows: its own example where it has one, else the plainest."""
-    if "$ref" in schema:
-        return example(document, document["components"]["schemas"][schema["$ref"].rpartition("/")[2]])
-    for key in ("examples", "enum"):
-        if key in schema:
-            return schema[key][0]
-    for key in ("const", "default"):
-        if key in schema:
-            return schema[key]
-    for key in ("anyOf", "oneOf", "allOf"):
-        if key in schema:
-            return example(document, schema[key][0])
-    kind = schema.get("type", "string")
-    return _plainest(document, schema, kind[0] if isinstance(kind, list) else kind)
-
-
-def _plainest(document: Json, schema: Json, kind: str) -> Any:
-    if kind == "object":
-        properties = schema.get("properties", {})
-        return {name: example(document, properties[name]) for name in schema.get("required", ())}
-    if kind == "array":
-        return [example(document, schema.get("items", {}))] * schema.get("minItems", 0)
-    if kind in ("integer", "number"):
-        return schema.get("minimum", 1)
-    if kind == "boolean":
-        return True
-    return {"date-time": "2026-01-01T00:00:00Z", "uri": "https://example.com/"}.get(schema.get("format", ""), "word")
-
-
-def _properties(document: Json, schema: Json) -> Json:
-    if "$ref" in schema:
-        return _properties(document, document["components"]["schemas"][schema["$ref"].rpartition("/")[2]])
-    found: Json = dict(schema.get("properties", {}))
-    for key in ("anyOf", "oneOf", "allOf"):
-        for one in schema.get(key, ()):
-            found.update(_properties(document, one))
-    return found
 
 
 def until_all(attempt: Callable[[Operation], str | None], operations: list[Operation], seconds: float) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -19,7 +20,9 @@ import pytest
 import schemathesis
 
 from gateway.api.operations import BODY_LIMIT
-from tests.contract.served import METHODS, ROOT, Operation, Served, until_all
+from gateway.scopes import ALL
+from tests.contract.document import METHODS, Operation
+from tests.contract.served import ROOT, Served, until_all
 
 MANY = int(os.environ.get("SIMWIRE_FUZZ", "0"))
 FEW = 12
@@ -135,6 +138,19 @@ def test_a_key_without_the_scope_is_refused_with_403(served: Served) -> None:
             answer = served.ask(operation.method, path, "nothing", json=served.body(operation))
             assert operation.complaint(answer, {403}) is None
             assert answer.json()["code"] == "scope_missing"
+
+
+@pytest.mark.parametrize("scope", ALL)
+def test_a_scope_opens_what_the_document_says_and_nothing_else(served: Served, scope: str) -> None:
+    """Asked of things that are not there, with bodies that are none: only the door is tried."""
+    for operation in served.operations:
+        if operation.public or operation.streams:
+            continue
+        path = re.sub("{[^}]*}", "nobody", operation.path)
+        answer = served.ask(operation.method, path, scope, data=b"{" if operation.takes_body else None, headers=JSON)
+        assert operation.complaint(answer, operation.statuses) is None
+        shut = answer.status_code == 403 and answer.json()["code"] == "scope_missing"
+        assert shut is (scope not in operation.scopes | {"admin"}), f"{scope}: {operation.label} {answer.status_code}"
 
 
 def test_another_clients_things_are_not_there(served: Served) -> None:
