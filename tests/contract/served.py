@@ -113,12 +113,12 @@ class Served:
     ) -> Answer:
         """One request with exactly this path and these headers, of which no client mends anything."""
         connection = http.client.HTTPConnection(self.url.removeprefix("http://"), timeout=20)
-        given = {**self.authorised("everything"), "Content-Type": "application/json", **(headers or {})}
+        given = {**self.authorised("everything"), "Content-Type": "application/json"}
+        given |= {"Content-Length": str(len((body or "").encode())), **(headers or {})}
         try:
             connection.putrequest(method, path, skip_accept_encoding=True)
             for name, value in given.items():
                 connection.putheader(name, value)
-            connection.putheader("Content-Length", str(len(body or "")))
             connection.endheaders((body or "").encode())
             answer = connection.getresponse()
             return Answer(answer.status, dict(answer.headers), answer.read().decode())

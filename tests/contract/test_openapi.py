@@ -26,8 +26,9 @@ from tests.contract.served import ROOT, Served, until_all
 
 MANY = int(os.environ.get("SIMWIRE_FUZZ", "0"))
 FEW = 12
-# Well-formed input may be refused for what it means; authorisation is tried by a test of its own.
-NOT_CHECKED = ("positive_data_acceptance", "missing_required_header", "ignored_auth")
+# Well-formed input may be refused for what it means, authorisation is tried by tests of its own, and what DELETE ends
+# (a key, a message, a challenge) can still be looked at.
+NOT_CHECKED = ("positive_data_acceptance", "missing_required_header", "ignored_auth", "use_after_free")
 STRANGE = {
     "nul": "a\0b",
     "lone surrogate": "a\ud800b",
@@ -214,6 +215,13 @@ def test_bodies_that_are_too_large_are_413(served: Served, chunked: bool) -> Non
             answer = served.ask(operation.method, served.path(operation), data=data, headers=headers)
             assert operation.complaint(answer, {413}) is None
             assert answer.json()["code"] == "body_too_large"
+
+
+def test_the_server_itself_refuses_what_is_no_request(served: Served) -> None:
+    """In plain text and before a key is looked at: a body of 2 MiB that is only announced, a header of 300 kB."""
+    assert served.raw("POST", "/v1/messages", headers={"Content-Length": str(2 * 1024 * 1024)}).status_code == 413
+    assert served.raw("GET", "/v1/messages", headers={"X-Long": "x" * 300_000}).status_code == 431
+    assert served.raw("GET", "/v1/messages", headers={"X-Control": b"\x7f"}).status_code == 400
 
 
 @pytest.mark.parametrize("what", STRANGE)
