@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from gateway.messages import Lane
 from gateway.quota import RECIPIENTS, QuotaUse
 
+MODEM_STATES = ("absent", "opening", "locked", "configuring", "searching", "ready", "denied", "paused", "failed")
 READY = "ready"
 PAUSED = "paused"
 SECONDS_PER_PART = 4.0
@@ -20,7 +21,7 @@ class ModemView:
 
     name: str
     state: str
-    """absent, opening, locked, configuring, searching, ready, denied, paused or failed."""
+    """One of `MODEM_STATES`."""
     reason: str | None = None
     advice: str | None = None
     """What a person can do about it."""

@@ -26,6 +26,8 @@ class Fleet:
         """Called when attempts were planned: the scheduler arms itself by it."""
         self.on_stored: Callable[[], None] = lambda: None
         """Called when a message was stored."""
+        self.on_submitted: Callable[[str, float], None] = lambda _modem, _seconds: None
+        """Called with the modem and the seconds that a submit took which the network accepted."""
 
     def add(self, worker: ModemWorker) -> None:
         """Take a worker in, before `start`."""
@@ -82,6 +84,10 @@ class Fleet:
         """Attempts were planned or became ready somewhere: every idle worker looks, and the scheduler arms itself."""
         self.wake_idle()
         self.on_planned()
+
+    def submitted(self, name: str, seconds: float) -> None:
+        """A modem's submit was accepted by the network after so many seconds."""
+        self.on_submitted(name, seconds)
 
     def wake_idle(self) -> None:
         """Every idle worker looks at the outbox; busy ones do so by themselves."""

@@ -45,6 +45,10 @@ class Others(Protocol):
         """Attempts were planned or became ready: wake whoever can take them, re-arm the scheduler."""
         ...
 
+    def submitted(self, name: str, seconds: float) -> None:
+        """A modem's submit was accepted by the network after so many seconds."""
+        ...
+
 
 class WithdrawnError(Exception):
     """The message was withdrawn or expired between the claim and the PDU."""
@@ -185,6 +189,7 @@ class Sender:
             reference = modem.submit(submit_pdu(attempt, begun), hooks)
             self.counts.took(self._clock.boot() - begun)
             outcome = _Outcome(attempt, reference)
+            self._others.submitted(self._view().name, self._clock.boot() - begun)
         except WithdrawnError:
             pass
         except PduError as error:

@@ -25,6 +25,7 @@ from gateway.dispatcher import ModemWorker
 from gateway.fleet import Fleet
 from gateway.incoming import ModemInbox
 from gateway.intake import Intake
+from gateway.metrics import Metrics
 from gateway.optout import OptOut
 from gateway.refusals import Unavailable
 from gateway.retry import RetryPolicy
@@ -84,6 +85,8 @@ class Service:
         self.intake = Intake(self.store, config, self.clock, admission, self.fleet.wake)
         self.store.inbox.listeners.append(OptOut(self.store, config).heard)
         self.verify = Verify(self.store, self.intake, config, self.clock)
+        self.metrics = Metrics(self.store, self.clock, self.fleet.views)
+        self.fleet.on_submitted = self.metrics.submitted
         links = self._simulate([modem for modem in config.modem if modem.port == "simulator"])
         for modem in config.modem:
             self.fleet.add(self._worker(modem, links.get(modem.name)))

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Callable
-from dataclasses import dataclass, replace
-from decimal import Decimal
+from dataclasses import replace
 from functools import partial
 
+from gateway.challenges import ChallengeView, Checked, Pace, binding_of, must_be_open, order_again, remembered
 from gateway.config import CODE_LENGTH, Config
 from gateway.content import Body, order_of
 from gateway.intake import Intake, lifetime_of
-from gateway.limits import SendRule, whole_seconds
-from gateway.messages import Json, Lane, Message, NewMessage, Secret, TimelineEntry
+from gateway.limits import SendRule
+from gateway.messages import Lane, Message, NewMessage, Secret, TimelineEntry
 from gateway.once import Once
 from gateway.otp import Claim, as_typed, fits, mismatch, new_code, seal
 from gateway.policy import Caller, number_in_front
@@ -29,35 +29,13 @@ Step = Callable[[sqlite3.Connection], Challenge]
 """What a transaction does to the challenge before its message is queued."""
 
 
-@dataclass(frozen=True, slots=True)
-class ChallengeView:
-    """A challenge and its newest message, as clients see them."""
-
-    challenge: Challenge
-    message: Message | None
-    state: ChallengeState
-    attempts_left: int
-    resend_after: int | None
-    """Seconds until another send is allowed; None where none is."""
-
-
-@dataclass(frozen=True, slots=True)
-class Checked:
-    """What a check came to."""
-
-    result: CheckResult
-    attempts_left: int
-    mismatch: str | None = None
-    """The part that did not fit, where `[otp] explain` is on."""
-
-
 class Verify:
     """Challenges, over the store's. Thread-safe."""
 
     def __init__(self, store: Store, intake: Intake, config: Config, clock: Clock) -> None:
         self._store, self._intake, self._clock = store, intake, clock
         self._otp = config.otp
-        self._rule = SendRule(config.otp.cooldown, config.otp.max_sends)
+        self._pace = Pace(SendRule(config.otp.cooldown, config.otp.max_sends))
         self._keyed = store.cipher.code_hash
 
     # -- start --------------------------------------------------------------------------------------------------------
@@ -94,7 +72,7 @@ class Verify:
             lifetime=lifetime,
             max_failures=self._otp.max_failures,
             client_ref=request.client_ref,
-            details=_details(request, len(code.reveal()), lifetime, context, to.region),
+            details=remembered(request, len(code.reveal()), lifetime, context, to.region),
             key_id=caller.key_id,
             peer=admission.guard.peer(request.end_user_ip),
         )
@@ -106,7 +84,7 @@ class Verify:
                 return self._store.challenges.create(cx, new, now)
             if before.state is ChallengeState.LOCKED:
                 raise TooMany("too many wrong codes were given", before.expires_boot - now.boot, "locked")
-            self._must_allow_send(before, now)
+            self._pace.must_allow_send(before, now)
             self._store.challenges.close(cx, before.id, ChallengeState.CANCELLED, now, "superseded")
             counted = replace(new, failures=before.failures, sends=before.sends + 1)
             return self._store.challenges.create(cx, counted, now)
@@ -139,7 +117,7 @@ class Verify:
             claim = Claim(as_typed(request.code, details["length"]), request.binding, context)
             if fits(self._keyed, challenge.id, claim, challenge.code_hash):
                 return True
-            differs.append(mismatch(claim, _binding(details), details["context"]))
+            differs.append(mismatch(claim, binding_of(details), details["context"]))
             return False
 
         now = self._clock.now()
@@ -175,8 +153,8 @@ class Verify:
         now = self._clock.now()
         before = self._found(challenge_id, sees)
         self._intake.check_again(before.to, before.details["template"], caller)
-        self._must_be_open(before, now)
-        self._must_allow_send(before, now)
+        must_be_open(before, now)
+        self._pace.must_allow_send(before, now)
         same = self._otp.resend == "same" if request.same is None else request.same
         another = partial(self._another_code, caller=caller)
         again = self._same_code if same or before.details["own_code"] else another
@@ -184,9 +162,9 @@ class Verify:
 
         def send_again(cx: sqlite3.Connection) -> Challenge:
             current = self._store.challenges.get_in(cx, before.id) or before
-            self._must_be_open(current, now)
+            must_be_open(current, now)
             self._must_be_unlocked(cx, current.client, current.to, now)
-            self._must_allow_send(current, now)
+            self._pace.must_allow_send(current, now)
             return step(cx)
 
         message = self._intake.in_time(self._message(before, before.id, body, lifetime, caller), now)
@@ -196,8 +174,8 @@ class Verify:
     def _another_code(self, before: Challenge, now: Instant, caller: Caller) -> tuple[Body, float, Step]:
         details = before.details
         code, lifetime = new_code(details["length"]), lifetime_of(None, float(details["lifetime"]), caller)
-        body = self._body(_order(details), code, now, lifetime)
-        sealed = seal(self._keyed, before.id, Claim(code, _binding(details), details["context"]))
+        body = self._body(order_again(details, before.purpose), code, now, lifetime)
+        sealed = seal(self._keyed, before.id, Claim(code, binding_of(details), details["context"]))
         return body, lifetime, lambda cx: self._store.challenges.renew(cx, before.id, sealed, lifetime, now)
 
     def _same_code(self, before: Challenge, now: Instant) -> tuple[Body, float, Step]:
@@ -227,16 +205,16 @@ class Verify:
             if current is None:
                 raise _not_found(challenge_id)
             if current.state is not ChallengeState.CANCELLED:
-                self._must_be_open(current, now)
+                must_be_open(current, now)
             return self._store.challenges.close(cx, challenge_id, ChallengeState.CANCELLED, now, "by_client")
 
         challenge = self._store.database.accept(transaction)
-        return self._view(challenge, self._newest(challenge), now)
+        return self._pace.view(challenge, self._newest(challenge), now)
 
     def get(self, challenge_id: str, client: str | None) -> ChallengeView:
         """A challenge as it is now. Raises NotFound."""
         challenge = self._found(challenge_id, client)
-        return self._view(challenge, self._newest(challenge), self._clock.now())
+        return self._pace.view(challenge, self._newest(challenge), self._clock.now())
 
     def timeline(self, view: ChallengeView) -> list[TimelineEntry]:
         """What happened to the newest message of a challenge."""
@@ -283,7 +261,7 @@ class Verify:
             queued = self._store.outbox.enqueue(cx, ready, now)
             queues.add(queue_of(ready))
             self._store.challenges.attach(cx, challenge.id, queued.id)
-            view = self._view(challenge, queued, now)
+            view = self._pace.view(challenge, queued, now)
             if once is not None:
                 once.after(cx, view, now)
             return view
@@ -300,21 +278,6 @@ class Verify:
             return message
         return replace(message, replace=kind, sim=last_sim(cx, challenge.client, challenge.to, kind))
 
-    def _view(self, challenge: Challenge, message: Message | None, now: Instant) -> ChallengeView:
-        state = challenge.state
-        if state is ChallengeState.PENDING and now.boot >= challenge.expires_boot:
-            state = ChallengeState.EXPIRED
-        if state is not ChallengeState.PENDING:
-            return ChallengeView(challenge, message, state, 0, None)
-        pause = self._rule.pause_after(challenge.sends)
-        wait = None if pause is None else self._wait(challenge, now)
-        resend_after = None if wait is None else whole_seconds(wait) if wait else 0
-        return ChallengeView(challenge, message, state, challenge.attempts_left, resend_after)
-
-    def _wait(self, challenge: Challenge, now: Instant) -> float:
-        since = max(0.0, now.boot - challenge.sent_boot)
-        return self._rule.wait(challenge.sends, since, challenge.expires_boot - now.boot)
-
     def _found(self, challenge_id: str, client: str | None) -> Challenge:
         challenge = self._store.challenges.get(challenge_id, client)
         if challenge is None:
@@ -323,13 +286,6 @@ class Verify:
 
     def _newest(self, challenge: Challenge) -> Message | None:
         return self._store.outbox.get(challenge.message_id) if challenge.message_id else None
-
-    def _must_be_open(self, challenge: Challenge, now: Instant) -> None:
-        state = challenge.state
-        if state is ChallengeState.PENDING and now.boot >= challenge.expires_boot:
-            state = ChallengeState.EXPIRED
-        if state is not ChallengeState.PENDING:
-            raise Conflict(f"this challenge is {state.value}; start a new one", "challenge_closed")
 
     def _must_be_unlocked(self, cx: sqlite3.Connection, client: str, to: str, now: Instant) -> None:
         guesses = self._store.challenges.guesses.look(cx, client, to, now)
@@ -342,48 +298,6 @@ class Verify:
         if guesses.locked_for:
             raise TooMany("too many wrong codes were given for this number", guesses.locked_for, "number_locked")
 
-    def _must_allow_send(self, challenge: Challenge, now: Instant) -> None:
-        wait = self._wait(challenge, now)
-        if self._rule.pause_after(challenge.sends) is None:
-            raise TooMany(f"the code was sent {challenge.sends} times already", wait, "too_many_sends")
-        if wait > 0:
-            raise TooMany("the code was sent a moment ago", wait, "resend_too_soon")
-
 
 def _not_found(challenge_id: str) -> NotFound:
     return NotFound(f"there is no challenge {challenge_id[:40]}")
-
-
-def _details(request: OtpRequest, length: int, lifetime: float, context: dict[str, str], country: str | None) -> Json:
-    """What a resend needs to know; the store seals it."""
-    return {
-        "length": length,
-        "lifetime": lifetime,
-        "country": country,
-        "own_code": request.code is not None,
-        "binding": request.binding.reveal() if request.binding is not None else None,
-        "context": context,
-        "template": request.template or request.purpose,
-        "locale": request.locale,
-        "webotp_domain": request.webotp_domain,
-        "app_hash": request.app_hash,
-    }
-
-
-def _binding(details: Json) -> Secret | None:
-    return None if details["binding"] is None else Secret(details["binding"])
-
-
-def _order(details: Json) -> Order:
-    context = details["context"]
-    return Order(
-        template=details["template"],
-        locale=details["locale"],
-        operation=context.get("operation"),
-        payee=context.get("payee"),
-        amount=Decimal(context["amount"]) if "amount" in context else None,
-        currency=context.get("currency"),
-        reference=context.get("reference"),
-        webotp_domain=details["webotp_domain"],
-        app_hash=details["app_hash"],
-    )

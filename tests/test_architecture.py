@@ -79,6 +79,8 @@ ALLOWED: dict[str, frozenset[str]] = {
     "gateway.quantities": frozenset(),
     "gateway.refusals": frozenset(),
     "gateway.scopes": frozenset(),
+    "gateway.release": frozenset(),
+    "gateway.metrics": VALUES | {"gateway.directory", "gateway.release", "gateway.store", "hardware.clock"},
     "gateway.templates": frozenset(),
     "gateway.quiet": frozenset(),
     "gateway.quota": VALUES | {"gateway.quiet", "hardware.clock"},
@@ -162,9 +164,12 @@ ALLOWED: dict[str, frozenset[str]] = {
         "gateway.texts",
         "hardware.clock",
     },
+    "gateway.challenges": VALUES
+    | {"gateway.limits", "gateway.requests", "gateway.store", "gateway.texts", "hardware.clock"},
     "gateway.verify": VALUES
     | PURE
     | {
+        "gateway.challenges",
         "gateway.config",
         "gateway.content",
         "gateway.intake",
@@ -180,15 +185,18 @@ ALLOWED: dict[str, frozenset[str]] = {
     "gateway.api": VALUES
     | {
         "gateway.admission",
+        "gateway.challenges",
         "gateway.config",
         "gateway.directory",
         "gateway.intake",
         "gateway.keyring",
         "gateway.limits",
+        "gateway.metrics",
         "gateway.numbers",
         "gateway.once",
         "gateway.peers",
         "gateway.policy",
+        "gateway.release",
         "gateway.requests",
         "gateway.store",
         "gateway.verify",
@@ -247,6 +255,7 @@ OWNERS: dict[str, frozenset[str]] = {
     "gsmmodem": frozenset({"hardware.errors", "hardware.pdu"}),
     "http.client": frozenset({"gateway.cli.client", "gateway.webhooks"}),
     "phonenumbers": frozenset({"gateway.numbers", "gateway.limits", "gateway.config", "gateway.cli.demo"}),
+    "prometheus_client": frozenset({"gateway.metrics"}),
     "rich": frozenset({"gateway.cli"}),
     "selectors": frozenset({"hardware.serial_port", "hardware.simulator"}),
     "serial": frozenset({"hardware.serial_port", "hardware.discovery"}),
@@ -497,6 +506,7 @@ def test_a_turned_arrow_is_found(name: str, source: str) -> None:
         ("gateway.store.outbox", "import apscheduler.schedulers"),
         ("hardware.modem.ladder", "import serial"),
         ("gateway.api.otp", "import urllib.request"),
+        ("gateway.api.otp", "from prometheus_client import Counter"),
     ],
 )
 def test_a_thing_in_the_wrong_hands_is_found(name: str, source: str) -> None:

@@ -9,17 +9,20 @@ from gateway.api import (
     blocked,
     caught,
     docs,
+    events,
     health,
     inbox,
     keys,
     locks,
     messages,
+    metrics,
     modems,
     openapi,
     otp,
     preview,
     privacy,
     problems,
+    stats,
     webhooks,
 )
 from gateway.api.auth import Authenticator
@@ -50,12 +53,15 @@ def create_app(service: ServiceView) -> Flask:
         *audit.operations(service),
         *keys.operations(service),
         *webhooks.operations(service),
+        *events.operations(service, waiting),
+        *stats.operations(service),
     )
     app.extensions["simwire.operations"] = operations
     for operation in operations:
         register(app, operation, authenticator, audit.recorder(service))
     health.install(app, service, authenticator)
-    problems.install(app)
+    metrics.install(app, service, authenticator)
+    problems.install(app, service.metrics.refused)
     _describe(app, operations)
     return app
 

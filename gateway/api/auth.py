@@ -77,11 +77,10 @@ class Authenticator:
         caller = Caller(client=found.client, key_id=found.id, policy=found.policy)
         return Principal(caller, found.scopes, found.name, peer)
 
-    def admit_to_health(self, request: Request) -> None:
-        """Let a loopback peer look without a key, unless a proxy stands in between; others need any key."""
+    def admit_to_health(self, request: Request) -> Principal | None:
+        """Let a loopback peer look without a key (None), unless a proxy stands in between; others need any key."""
         direct = not any(name in request.headers for name in FORWARDING)
-        if not (direct and self.peer(request).is_loopback):
-            self.principal(request)
+        return None if direct and self.peer(request).is_loopback else self.principal(request)
 
 
 def _unauthorized(detail: str) -> Problem:

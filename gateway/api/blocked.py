@@ -5,7 +5,7 @@ from __future__ import annotations
 from gateway.api.listing import CURSOR, LIMIT, limit_of, page
 from gateway.api.operations import Answer, Call, Operation
 from gateway.api.render import moment
-from gateway.api.shapes import BlockedList, BlockedShape
+from gateway.api.shapes.numbers import BlockedList, BlockedShape
 from gateway.api.view import ServiceView
 from gateway.messages import Json, Secret, masked
 from gateway.refusals import NotFound

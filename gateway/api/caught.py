@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from gateway.api.listing import CURSOR, LIMIT, limit_of, moment_of, page
 from gateway.api.operations import Answer, Call, Operation, Parameter
 from gateway.api.render import moment
-from gateway.api.shapes import CaughtList, CaughtMessage, Cleared
+from gateway.api.shapes.inbox import CaughtList, CaughtMessage, Cleared
 from gateway.api.view import ServiceView
 from gateway.api.waiting import LONGEST_WAIT, WaitRoom, wait_seconds
 from gateway.messages import Json

@@ -6,7 +6,9 @@ from typing import Any
 
 from pydantic import AwareDatetime
 
-from gateway.api.shapes import InboxMessage, MessageWithTimeline, Shape
+from gateway.api.shapes.common import Shape
+from gateway.api.shapes.inbox import InboxMessage
+from gateway.api.shapes.messages import MessageWithTimeline
 from gateway.store import ChallengeState
 
 

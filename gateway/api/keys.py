@@ -7,7 +7,7 @@ from typing import Any
 
 from gateway.api.operations import Answer, Call, Operation
 from gateway.api.render import moment, moment_or_none
-from gateway.api.shapes import KeyList, KeyMade, KeyShape
+from gateway.api.shapes.keys import KeyList, KeyMade, KeyShape
 from gateway.api.view import ServiceView
 from gateway.keyring import KeyChange, NewKey, Rotation, changed, end_of, policy_of, shown
 from gateway.messages import Json, Secret

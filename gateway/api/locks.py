@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from gateway.api.operations import Answer, Call, Operation, Parameter
 from gateway.api.render import moment, moment_or_none
-from gateway.api.shapes import Forgiven, LockList
+from gateway.api.shapes.codes import Forgiven, LockList
 from gateway.api.view import ServiceView
 from gateway.messages import Json, masked
 from gateway.store import Guesses

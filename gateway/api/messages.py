@@ -9,7 +9,7 @@ from gateway.api import render
 from gateway.api.listing import CURSOR, LIMIT, limit_of, moment_of, page
 from gateway.api.operations import Answer, Call, Operation, Parameter
 from gateway.api.problems import Problem
-from gateway.api.shapes import Accepted, MessageList, MessageWithTimeline
+from gateway.api.shapes.messages import Accepted, MessageList, MessageWithTimeline
 from gateway.api.view import ServiceView
 from gateway.api.waiting import LONGEST_WAIT, WaitRoom, wait_seconds
 from gateway.messages import Json, Lane, Message, MessageState
@@ -35,11 +35,15 @@ _FILTERS = (
 )
 
 
-def operations(service: ServiceView, waiting: WaitRoom) -> tuple[Operation, ...]:
-    """The operations on /v1/messages."""
-    outbox, intake, clock = service.store.outbox, service.intake, service.clock
+class Messages:
+    """The handlers on /v1/messages."""
 
-    def send(call: Call) -> Answer:
+    def __init__(self, service: ServiceView, waiting: WaitRoom) -> None:
+        self._store, self._intake, self._clock, self._waiting = service.store, service.intake, service.clock, waiting
+        self._outbox = service.store.outbox
+
+    def send(self, call: Call) -> Answer:
+        """One message, or one to each of many."""
         request: SendRequest = call.body
         _check_scopes(call, request)
 
@@ -48,63 +52,70 @@ def operations(service: ServiceView, waiting: WaitRoom) -> tuple[Operation, ...]
                 return render.accepted(messages[0])
             return {"items": [render.accepted(message) for message in messages]}
 
-        return 202, answer(intake.send(request, call.principal.caller, call.once(service.store, answer)))
+        return 202, answer(self._intake.send(request, call.principal.caller, call.once(self._store, answer)))
 
-    def found(message_id: str, call: Call) -> Message:
-        message = outbox.get(message_id, call.principal.sees)
-        if message is None:
-            raise NotFound(f"there is no message {message_id[:40]}")
-        return message
-
-    def whole(message: Message, call: Call) -> Json:
-        readable = message.lane is not Lane.OTP and call.principal.may("messages:text")
-        text = outbox.text(message.id) if readable else None
-        return render.message(message, outbox.timeline(message.id), text)
-
-    def look(call: Call, message_id: str) -> Answer:
-        message = found(message_id, call)
+    def look(self, call: Call, message_id: str) -> Answer:
+        """A message now, or once its state is terminal."""
+        message = self._found(message_id, call)
         seconds = wait_seconds(call.query.get("wait"))
         if seconds and not message.final:
-            waiting.wait(seconds, lambda share: _ended(outbox.wait_final(message_id, share)))
-            message = found(message_id, call)
-        return 200, whole(message, call)
+            self._waiting.wait(seconds, lambda share: _ended(self._outbox.wait_final(message_id, share)))
+            message = self._found(message_id, call)
+        return 200, self._whole(message, call)
 
-    def listing(call: Call) -> Answer:
+    def listing(self, call: Call) -> Answer:
+        """A page of messages."""
         query = call.query
         filters = MessageFilter(
             client=call.principal.sees,
             state=_state(query.get("state")),
-            to=intake.admission.number(query["to"], "to") if "to" in query else None,
+            to=self._intake.admission.number(query["to"], "to") if "to" in query else None,
             tag=query.get("tag"),
             since=moment_of(query, "since"),
             until=moment_of(query, "until"),
         )
-        messages, cursor = page(lambda: outbox.list(filters, limit_of(query), query.get("cursor")))
+        messages, cursor = page(lambda: self._outbox.list(filters, limit_of(query), query.get("cursor")))
         return 200, {"items": [render.message(message) for message in messages], "next_cursor": cursor}
 
-    def cancel(call: Call, message_id: str) -> Answer:
-        found(message_id, call)
-        message = service.store.database.accept(lambda cx: outbox.cancel(cx, message_id, clock.now()))
-        return 200, whole(message, call)
+    def cancel(self, call: Call, message_id: str) -> Answer:
+        """Withdraw a message of which nothing has left."""
+        self._found(message_id, call)
+        message = self._store.database.accept(lambda cx: self._outbox.cancel(cx, message_id, self._clock.now()))
+        return 200, self._whole(message, call)
 
+    def _found(self, message_id: str, call: Call) -> Message:
+        message = self._outbox.get(message_id, call.principal.sees)
+        if message is None:
+            raise NotFound(f"there is no message {message_id[:40]}")
+        return message
+
+    def _whole(self, message: Message, call: Call) -> Json:
+        readable = message.lane is not Lane.OTP and call.principal.may("messages:text")
+        text = self._outbox.text(message.id) if readable else None
+        return render.message(message, self._outbox.timeline(message.id), text)
+
+
+def operations(service: ServiceView, waiting: WaitRoom) -> tuple[Operation, ...]:
+    """The operations on /v1/messages."""
+    desk = Messages(service, waiting)
     path, read = "/v1/messages/{message_id}", ("messages:read", "messages:all")
     return (
         Operation(
             "POST", "/v1/messages", "send_messages", "Send a message, to one number or to many",
-            ("messages:send",), send, 202, MessageWithTimeline, body=SendRequest, answers=(Accepted,),
+            ("messages:send",), desk.send, 202, MessageWithTimeline, body=SendRequest, answers=(Accepted,),
             once=True, refusals=(409, 429, 503),
         ),
         Operation(
-            "GET", path, "get_message", "Look at a message, or wait until its state is terminal", read, look, 200,
+            "GET", path, "get_message", "Look at a message, or wait until its state is terminal", read, desk.look, 200,
             MessageWithTimeline, query=(_WAIT,), refusals=(404,),
         ),
         Operation(
-            "GET", "/v1/messages", "list_messages", "Messages, newest first", read, listing, 200, MessageList,
+            "GET", "/v1/messages", "list_messages", "Messages, newest first", read, desk.listing, 200, MessageList,
             query=_FILTERS,
         ),
         Operation(
             "DELETE", path, "cancel_message", "Cancel a message of which nothing has left", ("messages:send",),
-            cancel, 200, MessageWithTimeline, refusals=(404, 409),
+            desk.cancel, 200, MessageWithTimeline, refusals=(404, 409),
         ),
     )  # fmt: skip
 

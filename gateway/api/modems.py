@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from gateway.api import render
 from gateway.api.operations import Answer, Call, Operation
-from gateway.api.shapes import ModemList, ModemShape, UssdShape
+from gateway.api.shapes.modems import ModemList, ModemShape, UssdShape
 from gateway.api.view import ModemAction, ServiceView
 from gateway.directory import ModemView
 from gateway.refusals import NotFound

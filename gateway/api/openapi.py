@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
 from pydantic import BaseModel
 from pydantic.json_schema import JsonSchemaMode, models_json_schema
 
-from gateway.api.operations import BODY_LIMIT, Operation
+from gateway import release
+from gateway.api.operations import BODY_LIMIT, EVENT_STREAM, Operation
 from gateway.api.problems import PROBLEM
-from gateway.api.shapes import Live, ProblemShape, Ready, Shape
+from gateway.api.shapes.common import Live, ProblemShape, Ready, Shape
 from gateway.once import LONGEST_KEY
 
 _REF = "#/components/schemas/{model}"
@@ -46,9 +46,10 @@ def document(operations: Iterable[Operation]) -> Json:
         paths.setdefault(operation.path, {})[operation.method.lower()] = _operation(operation, refs)
     for path, model in (("/health/live", Live), ("/health/ready", Ready)):
         paths[path] = {"get": _health(path, refs[model])}
+    paths["/metrics"] = {"get": _metrics(refs[ProblemShape])}
     return {
         "openapi": "3.1.0",
-        "info": {"title": "Simwire", "version": _version(), "description": _INTRODUCTION},
+        "info": {"title": "Simwire", "version": release.installed(), "description": _INTRODUCTION},
         "security": [{"key": []}],
         "paths": paths,
         "components": {
@@ -73,6 +74,13 @@ _IDEMPOTENCY_KEY: Json = {
     "in": "header",
     "schema": {"type": "string", "minLength": 1, "maxLength": LONGEST_KEY},
     "description": "The same key with the same request is done once, and answered the same way for 24 hours",
+}
+
+_LAST_EVENT_ID: Json = {
+    "name": "Last-Event-ID",
+    "in": "header",
+    "schema": {"type": "string", "pattern": "^[0-9]{1,18}$"},
+    "description": "The id of the last event that was seen; the next one after it is the first (WHATWG HTML 9.2)",
 }
 
 
@@ -101,11 +109,12 @@ def _operation(operation: Operation, refs: dict[type[BaseModel], Json]) -> Json:
                 for one in operation.query
             ),
             *((_IDEMPOTENCY_KEY,) if operation.once else ()),
+            *((_LAST_EVENT_ID,) if operation.content_type == EVENT_STREAM else ()),
         ],
         "responses": {
             str(operation.status): {
                 "description": operation.answer.__doc__,
-                "content": {"application/json": {"schema": shapes[0] if len(shapes) == 1 else {"oneOf": shapes}}},
+                "content": {operation.content_type: {"schema": shapes[0] if len(shapes) == 1 else {"oneOf": shapes}}},
             },
             **{str(status): _problem(status, refs) for status in _refusals(operation)},
         },
@@ -149,8 +158,18 @@ def _health(path: str, shape: Json) -> Json:
     }
 
 
-def _version() -> str:
-    try:
-        return version("simwire")
-    except PackageNotFoundError:
-        return "0"
+def _metrics(problem: Json) -> Json:
+    refusals = {
+        str(status): {"description": _WORDS[status], "content": {PROBLEM: {"schema": problem}}} for status in (401, 403)
+    }
+    text = {"text/plain": {"schema": {"type": "string"}}}
+    return {
+        "operationId": "metrics",
+        "summary": "What monitoring reads, in Prometheus' text format",
+        "description": (
+            "No key is needed from a loopback peer without forwarding headers; others need the scope `stats:read`."
+        ),
+        "tags": ["health"],
+        "security": [{}, {"key": []}],
+        "responses": {"200": {"description": "Metrics", "content": text}, **refusals},
+    }

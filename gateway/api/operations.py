@@ -5,7 +5,7 @@ document are both made from these, so that they cannot disagree.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
@@ -23,6 +23,9 @@ T = TypeVar("T")
 BODY_LIMIT = 256 * 1024
 """Bytes of a request body; more is answered 413."""
 JSON = "application/json"
+EVENT_STREAM = "text/event-stream"
+_UNBUFFERED = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
+"""Headers of a stream: no proxy keeps it, nor holds it back (nginx)."""
 encode = json.JSONEncoder(separators=(",", ":"), ensure_ascii=False).encode
 
 
@@ -56,7 +59,14 @@ class Call:
         return Once(store, self.principal.client, key, what, lambda result: encode(render(result)).encode())
 
 
-Answer = tuple[int, Mapping[str, Any]]
+@dataclass(frozen=True, slots=True)
+class Stream:
+    """An answer that is written piece by piece while it goes on; each piece leaves at once."""
+
+    pieces: Iterator[bytes]
+
+
+Answer = tuple[int, Mapping[str, Any] | Stream]
 Handler = Callable[..., Answer]
 """Called with a Call and the parameters of the path."""
 
@@ -95,6 +105,8 @@ class Operation:
     """Other shapes that a success may have."""
     secret: bool = False
     """Whether its answer shows a secret: nothing on the way may keep it."""
+    content_type: str = JSON
+    """Of a success. A stream of events also heeds Last-Event-ID; `answer` is then the shape of each event's data."""
 
 
 def register(app: Flask, operation: Operation, authenticator: Authenticator, recorder: Recorder) -> None:
@@ -118,6 +130,8 @@ def register(app: Flask, operation: Operation, authenticator: Authenticator, rec
             status, document = handler(Call(principal, body, query, recorder), **path)
         except Replay as done:
             return Response(done.answer, done.status, content_type=JSON)
+        if isinstance(document, Stream):
+            return Response(document.pieces, status, _UNBUFFERED, content_type=operation.content_type)
         return Response(encode(document), status, kept, content_type=JSON)
 
     rule = operation.path.replace("{", "<").replace("}", ">")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from gateway.api import render
 from gateway.api.operations import Answer, Call, Operation
-from gateway.api.shapes import CheckShape, OtpShape, OtpWithTimeline
+from gateway.api.shapes.codes import CheckShape, OtpShape, OtpWithTimeline
 from gateway.api.view import ServiceView
 from gateway.requests import CheckRequest, OtpRequest, ResendRequest
 
@@ -19,6 +19,7 @@ def operations(service: ServiceView) -> tuple[Operation, ...]:
 
     def check(call: Call, otp_id: str) -> Answer:
         checked = verify.check(otp_id, call.body, call.principal.sees)
+        service.metrics.checked(checked.result)
         answer = {"result": checked.result.value, "attempts_left": checked.attempts_left}
         return 200, answer if checked.mismatch is None else {**answer, "mismatch": checked.mismatch}
 

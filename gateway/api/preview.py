@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from gateway.api.operations import Answer, Call, Operation
-from gateway.api.shapes import PreviewShape
+from gateway.api.shapes.messages import PreviewShape
 from gateway.api.view import ServiceView
 from gateway.requests import PreviewRequest
 

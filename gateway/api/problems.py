@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 from flask import Flask, Response
 from pydantic import ValidationError
@@ -86,8 +86,14 @@ def field_errors(error: ValidationError) -> list[FieldError]:
     return found
 
 
-def install(app: Flask) -> None:
-    """Answer every error of `app` with a problem document."""
+def install(app: Flask, count: Callable[[str], None]) -> None:
+    """Answer every error of `app` with a problem document, and count it by its code."""
+
+    def told(
+        status: int, code: str, detail: str, errors: Iterable[FieldError] = (), headers: dict[str, str] | None = None
+    ) -> Response:
+        count(code)
+        return problem(status, code, detail, errors, headers)
 
     def refused(error: RefusedError) -> Response:
         status = _STATUS[type(error)]
@@ -95,27 +101,27 @@ def install(app: Flask) -> None:
         if isinstance(error, TooMany | Unavailable):
             headers["Retry-After"] = str(whole_seconds(error.retry_after))
         errors = error.errors if isinstance(error, InvalidInput | Forbidden) else ()
-        return problem(status, error.code, str(error), errors, headers)
+        return told(status, error.code, str(error), errors, headers)
 
     def own(error: Problem) -> Response:
-        return problem(error.status, error.code, error.detail, headers=error.headers)
+        return told(error.status, error.code, error.detail, headers=error.headers)
 
     def http_error(error: HTTPException) -> Response:
         status = error.code or 500
         headers = {"Allow": ", ".join(sorted(error.valid_methods or ()))} if hasattr(error, "valid_methods") else {}
-        return problem(status, _CODES.get(status, "http_error"), error.description or error.name, headers=headers)
+        return told(status, _CODES.get(status, "http_error"), error.description or error.name, headers=headers)
 
     def stored(error: StoreError) -> Response:
         if isinstance(error, StoreConflict):
-            return problem(409, "conflict", str(error))
+            return told(409, "conflict", str(error))
         if isinstance(error, StoreFull | StoreBusy | StoreFailed):
             log.error("the store refused: %s", error)
-            return problem(503, "store_unavailable", str(error), headers={"Retry-After": f"{STORE_RETRY:g}"})
+            return told(503, "store_unavailable", str(error), headers={"Retry-After": f"{STORE_RETRY:g}"})
         return unexpected(error)
 
     def unexpected(error: Exception) -> Response:
         log.error("request failed: %s", type(error).__name__, exc_info=error)
-        return problem(500, "internal_error", "this request failed inside the gateway; its log says why")
+        return told(500, "internal_error", "this request failed inside the gateway; its log says why")
 
     app.register_error_handler(RefusedError, refused)
     app.register_error_handler(Problem, own)

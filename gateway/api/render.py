@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable
 from datetime import UTC, datetime
 
+from gateway.challenges import ChallengeView
 from gateway.directory import ModemView
 from gateway.messages import Json, Lane, Message, Secret, TimelineEntry
-from gateway.verify import ChallengeView
+from gateway.store import StoredEvent
 
 PRIORITY = {Lane.OTP: "otp", Lane.HIGH: "high", Lane.NORMAL: "normal", Lane.BULK: "bulk"}
 
@@ -131,4 +132,15 @@ def modem(view: ModemView) -> Json:
             }
             for use in view.quota
         ],
+    }
+
+
+def event(stored: StoredEvent) -> Json:
+    """Something that happened, as streams tell it."""
+    return {
+        "id": str(stored.id),
+        "type": stored.kind,
+        "time": moment(stored.at),
+        "client": stored.client,
+        "data": stored.body,
     }

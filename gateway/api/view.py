@@ -8,6 +8,7 @@ from typing import Any, Literal, Protocol
 from gateway.config import Config
 from gateway.directory import ModemView
 from gateway.intake import Intake
+from gateway.metrics import Metrics
 from gateway.store import Store
 from gateway.verify import Verify
 from gateway.webhooks import Webhooks
@@ -47,6 +48,11 @@ class ServiceView(Protocol):
     @property
     def webhooks(self) -> Webhooks:
         """Sends events to configured endpoints."""
+        ...
+
+    @property
+    def metrics(self) -> Metrics:
+        """What is counted."""
         ...
 
     def modems(self) -> list[ModemView]:

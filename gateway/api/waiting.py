@@ -28,6 +28,12 @@ def wait_seconds(written: str | None) -> float:
     return seconds
 
 
+def leaving() -> Callable[[], bool]:
+    """What tells, later and without the request, whether its client is gone."""
+    told: Callable[[], bool] = request.environ.get("waitress.client_disconnected", lambda: False)
+    return told
+
+
 class WaitRoom:
     """Room for waiting requests: at most half of the server's threads, so that waiters never stop an accept."""
 
@@ -38,6 +44,11 @@ class WaitRoom:
     def close(self) -> None:
         """Let every waiter answer with what it knows, and nobody wait any more: the server stops."""
         self._closed.set()
+
+    @property
+    def closed(self) -> bool:
+        """Whether the server stops."""
+        return self._closed.is_set()
 
     @contextmanager
     def place(self) -> Iterator[bool]:
@@ -56,7 +67,7 @@ class WaitRoom:
         """
         if seconds <= 0:
             return
-        gone: Callable[[], bool] = request.environ.get("waitress.client_disconnected", lambda: False)
+        gone = leaving()
         end = time.monotonic() + seconds
         with self.place() as may_wait:
             while may_wait and (left := end - time.monotonic()) > 0:

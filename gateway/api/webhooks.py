@@ -9,7 +9,7 @@ from pydantic import Field, model_validator
 from gateway.api.listing import CURSOR, LIMIT, limit_of, page
 from gateway.api.operations import Answer, Call, Operation, Parameter
 from gateway.api.render import moment, moment_or_none
-from gateway.api.shapes import DeadDeliveryList, ReplayShape, WebhookList, WebhookTestShape
+from gateway.api.shapes.webhooks import DeadDeliveryList, ReplayShape, WebhookList, WebhookTestShape
 from gateway.api.view import ServiceView
 from gateway.messages import Json
 from gateway.refusals import InvalidInput, NotFound

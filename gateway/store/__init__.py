@@ -25,7 +25,7 @@ from gateway.store.errors import (
     StoreLocked,
     StoreNewer,
 )
-from gateway.store.events import Events, StoredEvent, Subscription
+from gateway.store.events import Events, Sight, StoredEvent, Subscription
 from gateway.store.guesses import Guesses
 from gateway.store.idempotency import Idempotency, Remembered
 from gateway.store.inbox import InboxStore, Received
@@ -37,6 +37,7 @@ from gateway.store.queries import MessageFilter
 from gateway.store.replacing import last_sim, type_for
 from gateway.store.retention import Keep
 from gateway.store.sim_usage import SimUsage
+from gateway.store.stats import Group, Statistics, percentile
 from gateway.store.store import Store
 from gateway.store.usage import Usage, Used
 
@@ -57,6 +58,7 @@ __all__ = [
     "CheckResult",
     "Conflict",
     "Database",
+    "Group",
     "Guesses",
     "Erased",
     "DeadDelivery",
@@ -79,8 +81,10 @@ __all__ = [
     "Remembered",
     "ReportOutcome",
     "Settings",
+    "Sight",
     "Slot",
     "StaleAttempt",
+    "Statistics",
     "Store",
     "StoreBusy",
     "StoreDamaged",
@@ -91,12 +95,13 @@ __all__ = [
     "StoreNewer",
     "Usage",
     "Used",
+    "StoredEvent",
+    "percentile",
     "last_sim",
     "queue_of",
     "type_for",
     "SimUsage",
     "Verdict",
-    "StoredEvent",
     "Subscription",
     "Waiting",
 ]

@@ -65,6 +65,7 @@ class Claims(Modes):
         else:
             self._plan(cx, seq, new, start if waits else None)
         cx.executemany("INSERT OR IGNORE INTO message_tags VALUES (?, ?)", [(tag, seq) for tag in new.tags])
+        self._database.after_commit(lambda: self.on_accepted(new.lane))
         return Message(
             id=message_id,
             client=new.client,

@@ -35,6 +35,18 @@ def new_id(now: Instant) -> str:
     return str(uuid.UUID(int=value))
 
 
+def id_floor(moment: int) -> str:
+    """The least id that `new_id` may give at that Unix millisecond."""
+    digits = f"{max(0, moment) & (1 << 48) - 1:012x}"
+    return f"{digits[:8]}-{digits[8:]}"
+
+
+# Messages lie in the order of their acceptance, and ids begin with its time. So the ends of a time are found by the
+# index of ids, and what lies outside of it costs nothing. Ids of one millisecond are in no order: hence the margin.
+FIRST_SINCE = "(SELECT min(seq) FROM (SELECT seq FROM messages WHERE id >= ? ORDER BY id LIMIT 1000))"
+LAST_BEFORE = "(SELECT max(seq) FROM (SELECT seq FROM messages WHERE id < ? ORDER BY id DESC LIMIT 1000))"
+
+
 def recipient_tail(number: str) -> str:
     """The digits by which numbers are compared: the last eight, whatever form the network gives them."""
     return "".join(c for c in number if c in "0123456789*#abc")[-8:]

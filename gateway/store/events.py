@@ -38,6 +38,19 @@ class Subscription:
 
 
 @dataclass(frozen=True, slots=True)
+class Sight:
+    """Which events a reader may see, and wants to."""
+
+    client: str | None
+    """Only this client's; None: everybody's."""
+    inbox: bool = False
+    """Whether it sees received messages, which belong to no client."""
+    modems: bool = False
+    kinds: tuple[str, ...] = ("*",)
+    """Kinds like `message.delivered`, or groups like `message.*`."""
+
+
+@dataclass(frozen=True, slots=True)
 class StoredEvent:
     """An event as it is kept."""
 
@@ -60,6 +73,8 @@ class Events:
         """The webhooks of the configuration; set once, before anything is stored."""
         self.on_queued: Callable[[Sequence[str]], None] = lambda _: None
         """Called with the webhooks that an event was queued for, after the commit."""
+        self.listeners: list[Callable[[str, Json], None]] = []
+        """Called with kind and body of each event after its commit, on the thread that made it."""
 
     def emit(
         self, cx: sqlite3.Connection, kind: str, client: str | None, subject: str, body: Json, now: Instant
@@ -77,7 +92,7 @@ class Events:
                 " VALUES (?, ?, ?, 'waiting', ?, ?)",
                 (cursor.lastrowid, endpoint, subject, wall_ms(now), wall_ms(now) + ms(DELIVERED_FOR)),
             )
-        self._database.after_commit(self._tell)
+        self._database.after_commit(lambda: self._tell(kind, body))
         if endpoints:
             self._database.after_commit(lambda: self.on_queued(endpoints))
 
@@ -87,11 +102,32 @@ class Events:
             rows = cx.execute("SELECT * FROM events WHERE id > ? ORDER BY id LIMIT ?", (event_id, limit)).fetchall()
         return [self.event(row) for row in rows]
 
-    def span(self) -> tuple[int, int]:
-        """The oldest and the newest id that are kept; (0, 0) where there is none."""
+    def seen(self, event_id: int, sight: Sight, limit: int = 100) -> tuple[list[StoredEvent], int]:
+        """What a reader sees behind that event, oldest first, and the id up to which that is everything.
+
+        Ids are given in the order of commits, by the one connection that writes: nothing comes later with a lesser id.
+        """
+        wanted = " OR ".join("kind GLOB ?" for _ in sight.kinds)
+        query = (
+            "SELECT * FROM events WHERE id > ? AND id <= ?"  # noqa: S608 - no input in it
+            " AND CASE WHEN kind GLOB 'inbox.*' THEN ? WHEN kind GLOB 'modem.*' THEN ? ELSE ? IS NULL OR client = ? END"
+            f" AND ({wanted}) ORDER BY id LIMIT ?"
+        )
         with self._database.read() as cx:
-            row = cx.execute("SELECT coalesce(min(id), 0), coalesce(max(id), 0) FROM events").fetchone()
-        return int(row[0]), int(row[1])
+            newest = _newest(cx)
+            rows = cx.execute(
+                query,
+                (event_id, newest, sight.inbox, sight.modems, sight.client, sight.client, *sight.kinds, limit),
+            ).fetchall()
+        upto = rows[-1]["id"] if len(rows) == limit else max(event_id, newest)
+        return [self.event(row) for row in rows], upto
+
+    def span(self) -> tuple[int, int]:
+        """The oldest id that is kept and the newest that was given; the one after the newest is the oldest of none."""
+        with self._database.read() as cx:
+            (oldest,) = cx.execute("SELECT min(id) FROM events").fetchone()
+            newest = _newest(cx)
+        return (newest + 1 if oldest is None else int(oldest)), newest
 
     def wait(self, event_id: int, seconds: float) -> bool:
         """Wait at most that long for an event behind that one; whether there is one."""
@@ -106,8 +142,16 @@ class Events:
         body = json.loads(self._cipher.unseal(row["body"], f"events.body {row['subject']}"))
         return StoredEvent(row["id"], row["at"], row["kind"], row["client"], row["subject"], body)
 
-    def _tell(self) -> None:
+    def _tell(self, kind: str, body: Json) -> None:
         self._waiters.tell(_TOLD)
+        for listener in self.listeners:
+            listener(kind, body)
+
+
+def _newest(cx: sqlite3.Connection) -> int:
+    """The id that was given last, kept or not; 0 before the first."""
+    row = cx.execute("SELECT seq FROM sqlite_sequence WHERE name = 'events'").fetchone()
+    return 0 if row is None else int(row[0])
 
 
 _TOLD: Sequence[str] = (_NEWS,)

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import sqlite3
+from collections.abc import Callable
 
-from gateway.messages import AttemptState, Message
+from gateway.messages import AttemptState, Lane, Message
 from gateway.store.case import Case, Settings
 from gateway.store.caught import CaughtStore
 from gateway.store.common import Waiters
@@ -22,6 +23,8 @@ class Room:
         self._database, self._settings, self._cipher = database, settings, database.cipher
         self.waiters = Waiters()
         self.caught = CaughtStore(database)
+        self.on_accepted: Callable[[Lane], None] = lambda _lane: None
+        """Called after the commit of each message that was taken."""
         self._ledger = Ledger(database, self.waiters.tell, settings, events)
 
     def _case(self, cx: sqlite3.Connection, attempt_id: int) -> Case:

@@ -7,9 +7,10 @@ import time
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from gateway.messages import Message, MessageState, Secret, TimelineEntry
-from gateway.store.common import unpack_body
+from gateway.messages import Lane, Message, MessageState, Secret, TimelineEntry
+from gateway.store.common import FIRST_SINCE, LAST_BEFORE, id_floor, unpack_body
 from gateway.store.ledger import message_of
+from gateway.store.modes import PARTS_APART
 from gateway.store.parts import MESSAGE_COLUMNS
 from gateway.store.upkeep import Upkeep
 
@@ -34,6 +35,7 @@ class Queries(Upkeep):
     """The reading side."""
 
     _depth: tuple[float, int] = (float("-inf"), 0)
+    _waiting: tuple[float, dict[Lane, tuple[int, int]]] = (float("-inf"), {})
 
     def get(self, message_id: str, client: str | None = None) -> Message | None:
         """A message by id; None where there is none, or not for this client (None: any)."""
@@ -126,6 +128,27 @@ class Queries(Upkeep):
         with self._database.read() as cx:
             return int(cx.execute(query, (json.dumps(sorted(queues)), most)).fetchone()[0])
 
+    def waiting(self) -> dict[Lane, tuple[int, int]]:
+        """By lane: messages of which a part could go now, and since when the oldest could (Unix milliseconds).
+
+        Lanes where nothing waits are left out; one look holds for a second.
+        """
+        looked, waiting = self._waiting
+        now = self._database.clock.boot()
+        if now - looked >= DEPTH_HOLDS:
+            depths = (
+                "SELECT lane, count(DISTINCT position / :apart), min(position) / :apart FROM attempts"
+                " WHERE state = 'ready' GROUP BY lane"
+            )
+            start = "SELECT max(created_at, coalesce(not_before_at, 0)) FROM messages WHERE seq = ?"
+            with self._database.read() as cx:
+                waiting = {
+                    Lane(lane): (depth, cx.execute(start, (oldest,)).fetchone()[0])
+                    for lane, depth, oldest in cx.execute(depths, {"apart": PARTS_APART}).fetchall()
+                }
+            self._waiting = (now, waiting)
+        return waiting
+
     def wait_final(self, message_id: str, seconds: float, client: str | None = None) -> Message | None:
         """The message once its state is final, or as it is after that many seconds; None where there is none."""
         deadline = time.monotonic() + seconds
@@ -145,6 +168,8 @@ class Queries(Upkeep):
 def _conditions(filters: MessageFilter) -> tuple[list[str], list[object]]:
     where: list[str] = []
     values: list[object] = []
+    since = None if filters.since is None else id_floor(filters.since)
+    until = None if filters.until is None else id_floor(filters.until)
     for condition, value in (
         ("m.client = ?", filters.client),
         ("m.recipient = ?", filters.to),
@@ -153,6 +178,8 @@ def _conditions(filters: MessageFilter) -> tuple[list[str], list[object]]:
         ("m.seq IN (SELECT message FROM message_tags WHERE tag = ?)", filters.tag),
         ("m.created_at >= ?", filters.since),
         ("m.created_at < ?", filters.until),
+        (f"m.seq >= {FIRST_SINCE}", since),
+        (f"m.seq <= {LAST_BEFORE}", until),
     ):
         if value is not None:
             where.append(condition)

@@ -21,6 +21,7 @@ from gateway.store.outbox import Outbox
 from gateway.store.pins import PinAttempts
 from gateway.store.retention import Retention
 from gateway.store.sim_usage import SimUsage
+from gateway.store.stats import Stats
 from gateway.store.usage import Usage
 from hardware.clock import Clock
 
@@ -42,6 +43,7 @@ class Store:
         self.keys = Keys(database, self.audit)
         self.blocked = BlockedNumbers(database, self.outbox, self.events)
         self.usage = Usage(database)
+        self.stats = Stats(database)
         self.pins = PinAttempts(database)
         self.idempotency = Idempotency(database)
         self.sim_usage = SimUsage(database)

@@ -279,3 +279,20 @@ def test_a_long_poll_of_the_api(serve: Callable[[WSGIApplication], Served], worl
         waiting = [clients.submit(ask, "GET", f"{path}?wait=60") for _ in range(4)]
         ask("DELETE", path)
         assert all(b'"state":"cancelled"' in one.result(PATIENCE) for one in waiting)
+
+
+def test_an_event_leaves_at_once(serve: Callable[[WSGIApplication], Served], world: World) -> None:
+    connection = serve(world.app).https()
+    connection.request("GET", "/v1/events", headers={"Authorization": f"Bearer {world.key()}"})
+    stream = connection.getresponse()
+    while stream.readline() != b"\n":
+        pass
+    for number in (1, 2):
+        message = world.post("/v1/messages", {"to": NUMBER, "text": "hello"}).get_json()
+        world.delete(f"/v1/messages/{message['id']}")
+        assert stream.readline() == b"id: %d\n" % number  # would wait for ever if it were kept back
+        while stream.readline() != b"\n":
+            pass
+    world.app.extensions["simwire.waiting"].close()
+    assert stream.read() == b""
+    connection.close()

@@ -1,0 +1,66 @@
+"""Modems and their quotas."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import AwareDatetime
+
+from gateway.api.shapes.common import Shape
+
+
+class QuotaShape(Shape):
+    """Use of one quota of a SIM."""
+
+    rule: Literal["per_hour", "per_day", "per_month", "recipients_per_month"]
+    used: int
+    """Parts, or different numbers, that the network took or may have taken."""
+    limit: int
+    otp_kept: int
+    """Of the limit, kept for codes."""
+    renews_at: AwareDatetime | None
+    """When more may be sent than now; null while nothing is used."""
+
+
+class ModemShape(Shape):
+    """A modem as it is now."""
+
+    name: str
+    state: Literal["absent", "opening", "locked", "configuring", "searching", "ready", "denied", "paused", "failed"]
+    reason: str | None
+    advice: str | None
+    port: str | None
+    profile: str | None
+    model: str | None
+    imei: str | None
+    imsi: str | None
+    iccid: str | None
+    operator: str | None
+    registration: str | None
+    signal_dbm: int | None
+    reports: bool
+    sent: int
+    failed: int
+    received: int
+    last_error: str | None
+    prefixes: list[str]
+    reserve_for_otp: bool
+    quota: list[QuotaShape]
+    """Empty where no quota is set."""
+
+
+class ModemList(Shape):
+    """Every modem of the configuration."""
+
+    items: list[ModemShape]
+
+
+class UssdShape(Shape):
+    """What the network answered."""
+
+    mode: int
+    """0: no further action, 1: an answer is expected, 2: ended by the network, 3: another client answered,
+    4: not supported, 5: timed out (27.007 7.15).
+    """
+    text: str | None
+    """null where the network sent none."""

@@ -1,0 +1,145 @@
+"""What monitoring reads: counters since the start, and what the queue and the modems are like at the moment.
+
+No label holds a number, a text or a client's name; each takes values of a small known set.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterator
+
+from prometheus_client import (
+    CollectorRegistry,
+    Counter,
+    Histogram,
+    Info,
+    PlatformCollector,
+    ProcessCollector,
+    disable_created_metrics,
+    generate_latest,
+)
+from prometheus_client.core import GaugeMetricFamily
+from prometheus_client.exposition import CONTENT_TYPE_LATEST
+from prometheus_client.registry import Collector
+
+from gateway import release
+from gateway.directory import MODEM_STATES, ModemView
+from gateway.messages import Json, Lane, MessageState
+from gateway.store import CheckResult, Store, StoreError
+from hardware.clock import Clock
+
+log = logging.getLogger("simwire.metrics")
+
+CONTENT_TYPE = CONTENT_TYPE_LATEST
+_METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
+_SUBMIT_BUCKETS = (0.5, 1.0, 2.0, 3.0, 4.0, 6.0, 10.0, 15.0, 30.0, 60.0, 120.0, 180.0)  # seconds
+
+
+class Metrics:
+    """A registry of its own, and the doors through which the gateway counts. Safe from any thread."""
+
+    def __init__(self, store: Store, clock: Clock, modems: Callable[[], list[ModemView]]) -> None:
+        disable_created_metrics()  # type: ignore[no-untyped-call]  # a second series for each counter, which Prometheus' text format has no use for
+        self._registry = registry = CollectorRegistry()
+        Info("simwire_build", "The release that runs", registry=registry).info({"version": release.installed()})
+        self._moves = Counter(
+            "simwire_messages", "Moves of messages into a state", ("state", "lane"), registry=registry
+        )
+        self._accepted = Counter("simwire_accepted", "Messages taken into the outbox", ("lane",), registry=registry)
+        self._refusals = Counter(
+            "simwire_refusals", "Requests answered with a problem, by its code", ("rule",), registry=registry
+        )
+        self._checks = Counter("simwire_checks", "Checks of codes, by their result", ("result",), registry=registry)
+        self._requests = Counter(
+            "simwire_http_requests", "Requests that were answered", ("method", "operation", "status"), registry=registry
+        )
+        self._submits = Histogram(
+            "simwire_submit_seconds",
+            "From AT+CMGS until the network had accepted the part",
+            ("modem",),
+            buckets=_SUBMIT_BUCKETS,
+            registry=registry,
+        )
+        registry.register(_Now(store, clock, modems))
+        ProcessCollector(registry=registry)
+        PlatformCollector(registry=registry)
+        self._begin_at_zero()
+        store.events.listeners.append(self._happened)
+        store.outbox.on_accepted = lambda lane: self._accepted.labels(_lane(lane)).inc()
+
+    def exposition(self) -> bytes:
+        """Everything in Prometheus' text format; its content type is `CONTENT_TYPE`."""
+        return generate_latest(self._registry)
+
+    def answered(self, method: str, operation: str | None, status: int) -> None:
+        """A request was answered; no operation: nothing has that path or method."""
+        self._requests.labels(method if method in _METHODS else "other", operation or "none", str(status)).inc()
+
+    def refused(self, code: str) -> None:
+        """A request was answered with a problem of that stable code."""
+        self._refusals.labels(code).inc()
+
+    def checked(self, result: CheckResult) -> None:
+        """A code was checked."""
+        self._checks.labels(result.value).inc()
+
+    def submitted(self, modem: str, seconds: float) -> None:
+        """A modem handed over one part, and the network accepted it."""
+        self._submits.labels(modem).observe(seconds)
+
+    def _happened(self, kind: str, body: Json) -> None:
+        group, _, state = kind.partition(".")
+        if group == "message":
+            self._moves.labels(state, body["priority"]).inc()
+
+    def _begin_at_zero(self) -> None:
+        """A counter that appears only with its first event hides that event from `rate()`."""
+        for lane in Lane:
+            self._accepted.labels(_lane(lane))
+            for state in MessageState:
+                self._moves.labels(state.value, _lane(lane))
+        for result in CheckResult:
+            self._checks.labels(result.value)
+
+
+class _Now(Collector):
+    """What is looked at only when somebody asks."""
+
+    def __init__(self, store: Store, clock: Clock, modems: Callable[[], list[ModemView]]) -> None:
+        self._outbox, self._clock, self._modems = store.outbox, clock, modems
+
+    def collect(self) -> Iterator[GaugeMetricFamily]:
+        yield from self._queue()
+        states = GaugeMetricFamily("simwire_modem_state", "1 for the state it is in", labels=("modem", "state"))
+        signals = GaugeMetricFamily("simwire_modem_signal_dbm", "Strength of the signal", labels=("modem",))
+        for view in self._modems():
+            for state in MODEM_STATES:
+                states.add_metric((view.name, state), float(view.state == state))
+            if view.signal_dbm is not None:
+                signals.add_metric((view.name,), view.signal_dbm)
+        yield states
+        yield signals
+
+    def _queue(self) -> Iterator[GaugeMetricFamily]:
+        depths = GaugeMetricFamily(
+            "simwire_queue_messages", "Messages of which a part could go now and waits for a modem", labels=("lane",)
+        )
+        ages = GaugeMetricFamily(
+            "simwire_queue_oldest_seconds", "How long the oldest of them could have gone", labels=("lane",)
+        )
+        try:
+            waiting = self._outbox.waiting()
+        except StoreError as error:
+            log.warning("the queue cannot be measured: %s", error)
+            return
+        now = self._clock.now().wall
+        for lane in Lane:
+            depth, oldest = waiting.get(lane, (0, None))
+            depths.add_metric((_lane(lane),), depth)
+            ages.add_metric((_lane(lane),), 0.0 if oldest is None else max(0.0, now - oldest / 1000))
+        yield depths
+        yield ages
+
+
+def _lane(lane: Lane) -> str:
+    return lane.name.lower()

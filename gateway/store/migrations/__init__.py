@@ -1,0 +1,16 @@
+"""The schema, as sqlite-utils migrations. A migration that was released is never changed: the next one follows it.
+
+Wall times are `*_at`, Unix milliseconds; boot times are `*_boot`, milliseconds on the CLOCK_BOOTTIME of the boot that
+`meta` names. `messages.seq` is the key inside the database; `messages.id` is what the world sees.
+"""
+
+from __future__ import annotations
+
+from sqlite_utils.migrations import Migrations
+
+from gateway.store.migrations.first import initial
+from gateway.store.migrations.second import trust
+
+migrations = Migrations("simwire")
+migrations(name="0001_initial")(initial)
+migrations(name="0002_trust")(trust)
