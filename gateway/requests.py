@@ -1,6 +1,6 @@
 """What clients ask for, checked and typed. Every way in (HTTP, other systems' APIs, command line) makes these.
 
-JSON numbers are accepted where an id, number, text or code is expected as a string: some clients send `123456`.
+Integers are accepted where an id, number, text or code is expected as a string: some clients send `123456`.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ import ipaddress
 import re
 import unicodedata
 from decimal import Decimal
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Literal, Self
 
 from babel.numbers import get_currency_precision, list_currencies
 from pydantic import (
@@ -35,8 +35,12 @@ MOST_RECIPIENTS = 1000
 LONGEST_TEXT = 40_000
 """Characters; 255 parts hold fewer."""
 LONGEST_BINDING = 512
+LONGEST_NUMBER = 64
+"""Characters that a number may be written with, before it is read."""
+_SOMEONE = "+447700900123"  # for examples: in a range that is kept free for drama
 _CURRENCIES = frozenset(list_currencies())
 _HOST = re.compile(r"(?=.{1,253}\Z)(?:[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\.)*[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?")
+_USSD = "^[0-9*#+]{1,182}$"
 _AMOUNT = re.compile(r"[0-9]{1,15}(\.[0-9]{1,4})?")
 
 
@@ -102,21 +106,26 @@ def _hidden(shortest: int, longest: int) -> PlainValidator:
     return PlainValidator(check)
 
 
-_TEXT_SCHEMA: dict[str, Any] = {"type": ["string", "integer"]}
-Text = Annotated[str, BeforeValidator(_number_as_text), WithJsonSchema(_TEXT_SCHEMA)]
+def _described(**more: int | str | list[str]) -> WithJsonSchema:
+    """How the document describes a field that takes a string or an integer."""
+    return WithJsonSchema({"type": ["string", "integer"], **more})
+
+
+Text = Annotated[str, BeforeValidator(_number_as_text), _described()]
 """A string; an integer counts as its decimal digits."""
-SecretText = Annotated[Secret, _hidden(0, LONGEST_TEXT), WithJsonSchema({**_TEXT_SCHEMA, "maxLength": LONGEST_TEXT})]
-Binding = Annotated[
-    Secret, _hidden(1, LONGEST_BINDING), WithJsonSchema({**_TEXT_SCHEMA, "minLength": 1, "maxLength": LONGEST_BINDING})
+SecretText = Annotated[Secret, _hidden(0, LONGEST_TEXT), _described(maxLength=LONGEST_TEXT)]
+Binding = Annotated[Secret, _hidden(1, LONGEST_BINDING), _described(minLength=1, maxLength=LONGEST_BINDING)]
+Line = Annotated[Text, AfterValidator(_one_line), _described(minLength=1)]
+Number = Annotated[
+    Text, Field(max_length=LONGEST_NUMBER), _described(maxLength=LONGEST_NUMBER, format="phone", examples=[_SOMEONE])
 ]
-Line = Annotated[Text, AfterValidator(_one_line), WithJsonSchema({**_TEXT_SCHEMA, "minLength": 1})]
-Number = Annotated[Text, Field(max_length=64), WithJsonSchema(_TEXT_SCHEMA)]
 Duration = Annotated[
     float,
     BeforeValidator(seconds),
     WithJsonSchema({"type": ["number", "string"], "description": 'Seconds, or a string like "5m".'}),
 ]
-Label = Annotated[Text, Field(min_length=1, max_length=255), WithJsonSchema(_TEXT_SCHEMA)]
+Label = Annotated[Text, Field(min_length=1, max_length=255), _described(minLength=1, maxLength=255)]
+TagText = Annotated[Text, Field(min_length=1, max_length=64), _described(minLength=1, maxLength=64)]
 Recipients = Annotated[
     Annotated[Number, Tag("one")]
     | Annotated[tuple[Number, ...], Field(min_length=1, max_length=MOST_RECIPIENTS), Tag("many")],
@@ -127,7 +136,7 @@ RECIPIENT_TAGS = frozenset({"one", "many"})
 Code = Annotated[
     Secret | int,
     PlainValidator(_code),
-    WithJsonSchema({"type": ["string", "integer"], "description": "An integer is padded with zeros on the left."}),
+    _described(description="An integer is padded with zeros on the left."),
 ]
 Octets = Annotated[
     bytes,
@@ -145,8 +154,15 @@ class Request(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True, hide_input_in_errors=True)
 
 
+def shown(**fields: str) -> ConfigDict:
+    """What the document shows as a whole request."""
+    return ConfigDict(json_schema_extra={"examples": [dict(fields)]})
+
+
 class SendRequest(Request):
     """A message to one recipient or to many."""
+
+    model_config = shown(to=_SOMEONE, text="Your parcel arrives today.")
 
     to: Recipients
     text: SecretText | None = None
@@ -162,10 +178,7 @@ class SendRequest(Request):
     port: Annotated[int, Field(ge=0, le=65_535)] | None = None
     modem: Label | None = None
     client_ref: Label | None = None
-    tags: Annotated[
-        tuple[Annotated[Text, Field(min_length=1, max_length=64), WithJsonSchema(_TEXT_SCHEMA)], ...],
-        Field(max_length=20),
-    ] = ()
+    tags: Annotated[tuple[TagText, ...], Field(max_length=20)] = ()
 
 
 class Context(Request):
@@ -204,6 +217,8 @@ class _CodeText(Request):
 class OtpRequest(_CodeText):
     """A one-time code for one person."""
 
+    model_config = shown(to=_SOMEONE, purpose="login")
+
     to: Number
     purpose: Purpose
     binding: Binding | None = None
@@ -214,6 +229,8 @@ class OtpRequest(_CodeText):
 
 class CheckRequest(Request):
     """A code that somebody typed."""
+
+    model_config = shown(code="012345")
 
     code: Code
     binding: Binding | None = None
@@ -228,6 +245,8 @@ class ResendRequest(Request):
 
 class PreviewRequest(_CodeText):
     """A text or a code's text to look at before it is sent."""
+
+    model_config = shown(text="Do zobaczenia w Łodzi")
 
     purpose: Purpose | None = None
     to: Number | None = None
@@ -244,7 +263,9 @@ class PreviewRequest(_CodeText):
 class UssdRequest(Request):
     """A code for the network's own service, e.g. *100#."""
 
-    code: Annotated[str, Field(pattern=r"^[0-9*#+]{1,182}$")]
+    model_config = shown(code="*100#")
+
+    code: Annotated[Text, Field(pattern=_USSD), _described(pattern=_USSD)]
 
 
 def context_errors(purpose: str | None, template: str | None, context: Context | None) -> list[tuple[str, str]]:

@@ -37,6 +37,7 @@ def create_app(service: ServiceView) -> Flask:
     """
     app = Flask("simwire", static_folder=None, template_folder=None)
     app.config["MAX_CONTENT_LENGTH"] = BODY_LIMIT
+    app.url_map.merge_slashes = False  # `/v1/otp//check` is a missing id, not a redirect to somewhere else
     waiting = app.extensions["simwire.waiting"] = WaitRoom(service.config.api.threads)
     authenticator = Authenticator(service.store.keys, service.config.api.trusted_proxies)
     operations = (

@@ -99,7 +99,13 @@ def _operation(operation: Operation, refs: dict[type[BaseModel], Json]) -> Json:
         "parameters": [
             *({"name": name, "in": "path", "required": True, "schema": {"type": "string"}} for name in names),
             *(
-                {"name": one.name, "in": "query", "schema": dict(one.schema), "description": one.description}
+                {
+                    "name": one.name,
+                    "in": "query",
+                    "schema": dict(one.schema),
+                    "description": one.description,
+                    "allowEmptyValue": True,
+                }
                 for one in operation.query
             ),
             *((_IDEMPOTENCY_KEY,) if operation.once else ()),

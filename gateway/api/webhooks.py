@@ -13,7 +13,7 @@ from gateway.api.shapes.webhooks import DeadDeliveryList, ReplayShape, WebhookLi
 from gateway.api.view import ServiceView
 from gateway.messages import Json
 from gateway.refusals import InvalidInput, NotFound
-from gateway.requests import Request
+from gateway.requests import Request, shown
 from gateway.store import DeadDelivery
 from gateway.webhooks import WebhookStatus
 
@@ -22,6 +22,8 @@ _QUERY = (Parameter("endpoint", {"type": "string"}, "Only what was given up at t
 
 class ReplayRequest(Request):
     """What is sent once more: deliveries by id, or everything that was given up at a webhook."""
+
+    model_config = shown(endpoint="hook1")
 
     ids: Annotated[tuple[Annotated[str, Field(max_length=40)], ...], Field(min_length=1, max_length=1000)] | None = None
     endpoint: str | None = None

@@ -119,6 +119,28 @@ def test_paths_and_methods_that_are_not_there(world: World) -> None:
     assert answer.headers["Allow"] == "GET, HEAD, OPTIONS, POST"
 
 
+@pytest.mark.parametrize("path", ["/v1//messages", "/v1/otp//check", "/v1/messages//", "/v1/modems/sim1//pause"])
+def test_slashes_too_many_are_no_redirect(world: World, path: str) -> None:
+    for method in ("GET", "POST", "DELETE"):
+        answer = world.app.test_client().open(path, method=method)
+        assert (answer.status_code, answer.content_type) == (404, "application/problem+json")
+        assert answer.get_json()["code"] == "not_found"
+
+
+def test_the_document_knows_the_bounds_and_shows_a_request(world: World) -> None:
+    schemas = world.document["components"]["schemas"]
+    send = schemas["SendRequest"]["properties"]
+    assert send["to"]["oneOf"][0]["maxLength"] == 64
+    assert (send["client_ref"]["anyOf"][0]["minLength"], send["client_ref"]["anyOf"][0]["maxLength"]) == (1, 255)
+    assert (send["tags"]["items"]["minLength"], send["tags"]["items"]["maxLength"]) == (1, 64)
+    assert world.post("/v1/messages", schemas["SendRequest"]["examples"][0]).status_code == 202
+    assert world.post("/v1/otp", schemas["OtpRequest"]["examples"][0]).status_code == 202
+    for call in (call for methods in world.document["paths"].values() for call in methods.values()):
+        queries = [one for one in call.get("parameters", ()) if one["in"] == "query"]
+        assert all(one["allowEmptyValue"] for one in queries)
+    assert world.get("/v1/messages?until=&state=&limit=").status_code == 200
+
+
 def test_errors_do_not_repeat_what_was_sent(world: World) -> None:
     secret = "topsecret987654"
     for path, body in (

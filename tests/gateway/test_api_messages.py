@@ -428,3 +428,9 @@ def test_what_operators_ask_of_modems(world: World) -> None:
     assert world.post("/v1/modems/sim1/pause", scopes=("modems:read",)).status_code == 403
     assert world.post("/v1/modems/sim1/pause", scopes=("admin",)).status_code == 200
     assert "modems:manage" in EVERYTHING
+
+
+def test_a_network_that_answers_a_ussd_code_without_a_text(world: World) -> None:
+    world.modem_action = lambda *_: {"mode": 4, "text": None}  # type: ignore[method-assign]
+    answer = world.post("/v1/modems/sim1/ussd", {"code": "*100#"})
+    assert (answer.status_code, answer.get_json()) == (200, {"mode": 4, "text": None})

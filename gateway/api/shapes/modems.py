@@ -59,5 +59,8 @@ class UssdShape(Shape):
     """What the network answered."""
 
     mode: int
-    """0: no further action, 1: an answer is expected, 2: ended by the network (27.007 7.15)."""
-    text: str
+    """0: no further action, 1: an answer is expected, 2: ended by the network, 3: another client answered,
+    4: not supported, 5: timed out (27.007 7.15).
+    """
+    text: str | None
+    """null where the network sent none."""
