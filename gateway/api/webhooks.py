@@ -94,7 +94,8 @@ def operations(service: ServiceView) -> tuple[Operation, ...]:
         return 200, {"items": [render_dead(one) for one in found], "next_cursor": more}
 
     def replay(call: Call) -> Answer:
-        call.audit("webhooks.replay", call.body.endpoint or f"{len(call.body.ids)} by id")
+        by_id = call.body.ids is not None
+        call.audit("webhooks.replay", f"{len(call.body.ids)} by id" if by_id else call.body.endpoint)
         if call.body.ids is None:
             try:
                 return 200, {"replayed": webhooks.replay_dead(call.body.endpoint), "unknown": []}
