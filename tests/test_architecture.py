@@ -129,6 +129,7 @@ ALLOWED: dict[str, frozenset[str]] = {
     "gateway.keyring": VALUES
     | {
         "gateway.config",
+        "gateway.limits",
         "gateway.numbers",
         "gateway.policy",
         "gateway.requests",
@@ -235,6 +236,7 @@ ALLOWED: dict[str, frozenset[str]] = {
     | {
         "gateway.certificates",
         "gateway.config",
+        "gateway.limits",
         "gateway.logs",
         "gateway.service",
         "gateway.store",

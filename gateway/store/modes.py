@@ -14,7 +14,7 @@ from typing import Final
 
 from gateway.codes import code_in
 from gateway.directory import home_prefix
-from gateway.messages import CATCH, AttemptKind, AttemptState, Reason, Secret
+from gateway.messages import CATCH, AttemptKind, AttemptState, Lane, Reason, Secret
 from gateway.policy import Delivery, number_in_front
 from gateway.store.case import Case
 from gateway.store.common import pack_body, recipient_tail, unpack_body, wall_ms
@@ -34,6 +34,8 @@ _MODE_OF = (
     "SELECT json_extract(policy, '$.delivery') AS delivery, json_extract(policy, '$.redirect_to') AS redirect_to"
     " FROM keys WHERE id = ?"
 )
+_BLOCKED = "SELECT 1 FROM blocked_numbers WHERE recipient = ? AND (? <> ? OR reason = 'blocked_all')"
+"""Whatever blocks a number stops all but codes; codes too, where an operator says so."""
 
 
 class Modes(Outcomes):
@@ -91,7 +93,14 @@ class Modes(Outcomes):
         return True
 
     def _redirect(self, case: Case, attempt: sqlite3.Row, handset: str, now: Instant) -> None:
-        """Plan the message anew, for the handset that gets everything of its key."""
+        """Plan the message anew, for the handset that gets everything of its key, unless that one is blocked."""
+        values = (handset, int(Lane.OTP), case.message["lane"])
+        if case.cx.execute(_BLOCKED, values).fetchone() is not None:
+            case.set(withdrawn=Reason.DELIVERY_CHANGED.value)
+            self._ledger.settle(
+                case, now, self._told(attempt, "not sent: its key redirects to a blocked number")
+            )
+            return
         message, (text, segments) = case.message, self._content(case)
         encoding = message["encoding"]
         if text is not None and not message["silent"]:

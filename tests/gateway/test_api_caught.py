@@ -11,7 +11,9 @@ from werkzeug.test import TestResponse
 
 from gateway.admission import Admission
 from gateway.messages import Json, Lane
+from gateway.store import Block
 from tests.gateway.test_api_keys import admin, code_of, make, use
+from tests.gateway.test_opt_out import hear
 from tests.gateway.world import NUMBER, OTHER, World
 
 SCOPES = [
@@ -225,7 +227,8 @@ def test_octets_and_silent_messages_are_redirected_as_they_are(world: World, red
     assert world.sent_text(silent["id"]) == ""
 
 
-def test_the_route_is_that_of_the_handset(world: World) -> None:
+def test_the_route_is_that_of_the_handset(make_world: Callable[..., World]) -> None:
+    world = make_world('[limits]\nallowed_countries = ["GB", "FR"]\n')
     french = make(world, client="shop", delivery="redirect", redirect_to="+33612345678", scopes=SCOPES)
     message = sent(use(world, french, "POST", "/v1/messages", {"to": NUMBER, "text": "hello"}))
     assert destination(world, message["id"]) == ("+33612345678", "route:+33", 1)
@@ -238,6 +241,32 @@ def test_a_text_that_is_too_long_with_the_number_is_refused(world: World, redire
     answer = use(world, redirecting, "POST", "/v1/messages", body)
     assert answer.status_code == 422
     assert [error["field"] for error in answer.get_json()["errors"]] == ["text"]
+
+
+def test_a_block_holds_for_the_handset_too(world: World, redirecting: Json) -> None:
+    now, text = world.clock.now(), {"to": NUMBER, "text": "hello"}
+    world.store.blocked.add(OURS, Block.BLOCKED, "ops", now)
+    refused = use(world, redirecting, "POST", "/v1/messages", {"to": [NUMBER, OTHER], "text": "hello"})
+    assert code_of(refused) == (403, "recipient_blocked")
+    assert [error["field"] for error in refused.get_json()["errors"]] == ["to[0]", "to[1]"]
+    assert "the handset that this key redirects to" in refused.get_json()["detail"]
+    sent(use(world, redirecting, "POST", "/v1/otp", LOGIN))
+    world.store.blocked.add(OURS, Block.BLOCKED_ALL, "ops", now)
+    assert code_of(use(world, redirecting, "POST", "/v1/otp", {**LOGIN, "to": OTHER})) == (403, "recipient_blocked")
+    world.store.blocked.remove(OURS)
+    world.store.blocked.add(NUMBER, Block.BLOCKED_ALL, "ops", now)  # as a live key would be answered
+    assert code_of(use(world, redirecting, "POST", "/v1/messages", text)) == (403, "recipient_blocked")
+
+
+def test_a_stop_from_the_handset_withdraws_what_is_queued_for_it(world: World, redirecting: Json) -> None:
+    message = sent(use(world, redirecting, "POST", "/v1/messages", {"to": NUMBER, "text": "hello"}))
+    live = sent(world.post("/v1/messages", {"to": NUMBER, "text": "hello"}))
+    hear(world, "STOP", OURS)
+    shown = world.get(f"/v1/messages/{message['id']}").get_json()
+    assert (shown["state"], shown["reason"]) == ("cancelled", "opted_out")
+    assert world.get(f"/v1/messages/{live['id']}").get_json()["state"] == "queued"
+    again = use(world, redirecting, "POST", "/v1/messages", {"to": NUMBER, "text": "hello"})
+    assert code_of(again) == (403, "recipient_opted_out")
 
 
 # -- beside live traffic of the same numbers --------------------------------------------------------------------------
