@@ -43,9 +43,7 @@ class Modes(Outcomes):
 
     def _catch(self, case: Case, now: Instant, why: str | None = None) -> None:
         """Catch a message that waits, of which nothing has left; its code is picked out of its text."""
-        text, segments = self._content(case)
-        if text is not None and case.message["sent_to"] is not None:  # as it was before it was to go elsewhere
-            text = Secret(text.reveal().removeprefix(number_in_front(case.message["recipient"])))
+        text, segments = self._as_meant(case)
         found = None if text is None else code_in(text.reveal())
         self._keep_caught(case, now, text, segments, None if found is None else Secret(found), why)
 
@@ -75,14 +73,16 @@ class Modes(Outcomes):
         return True
 
     def _made_safer(self, case: Case, attempt: sqlite3.Row, now: Instant) -> bool:
-        """Whether the key's mode is a safer one than the message's by now: then the part must not go as it is.
+        """Whether the key's mode is a safer one than the message's by now, or its handset another: then the part must
+        not go as it is.
 
         What has left already cannot be taken back; the rest of such a message is withdrawn. A message of which nothing
         has left becomes what the safer mode makes of it. A key that has ended keeps its last mode.
         """
         row = case.cx.execute(_MODE_OF, (case.message["key_id"],)).fetchone()
         mode = Delivery.LIVE if row is None or row["delivery"] is None else Delivery[row["delivery"].upper()]
-        if mode <= case.message["delivery"]:
+        elsewhere = mode is Delivery.REDIRECT and row["redirect_to"] != case.message["sent_to"]
+        if mode < case.message["delivery"] or mode == case.message["delivery"] and not elsewhere:
             return False
         if case.may_have_left:
             self._withdraw_rest(case, attempt, mode, now)
@@ -97,11 +97,9 @@ class Modes(Outcomes):
         values = (handset, int(Lane.OTP), case.message["lane"])
         if case.cx.execute(_BLOCKED, values).fetchone() is not None:
             case.set(withdrawn=Reason.DELIVERY_CHANGED.value)
-            self._ledger.settle(
-                case, now, self._told(attempt, "not sent: its key redirects to a blocked number")
-            )
+            self._ledger.settle(case, now, self._told(attempt, "not sent: its key redirects to a blocked number"))
             return
-        message, (text, segments) = case.message, self._content(case)
+        message, (text, segments) = case.message, self._as_meant(case)
         encoding = message["encoding"]
         if text is not None and not message["silent"]:
             text = Secret(number_in_front(message["recipient"]) + text.reveal())
@@ -146,6 +144,13 @@ class Modes(Outcomes):
         case.change(unleft, state=AttemptState.WITHDRAWN, due_boot=None)
 
     # -- stored content -----------------------------------------------------------------------------------------------
+
+    def _as_meant(self, case: Case) -> tuple[Secret | None, list[bytes]]:
+        """Text and segments; the text as it was before it was to go elsewhere. Raises StoreDamaged."""
+        text, segments = self._content(case)
+        if text is not None and case.message["sent_to"] is not None and not case.message["silent"]:
+            text = Secret(text.reveal().removeprefix(number_in_front(case.message["recipient"])))
+        return text, segments
 
     def _content(self, case: Case) -> tuple[Secret | None, list[bytes]]:
         """Text and segments; raises StoreDamaged where they cannot be read."""

@@ -287,6 +287,34 @@ def test_what_is_queued_is_not_redirected_to_a_blocked_handset(rig: Make, block:
     )
 
 
+def test_what_is_queued_goes_to_the_corrected_handset(rig: Make) -> None:
+    gateway = rig()
+    wrong = "+447700900188"
+    gateway.redirect(wrong)
+    gateway.modems["sim1"].inject(Fault(Step.PDU, Refuse(38)))
+    refused = gateway.mail("first")
+    gateway.step(1)
+    assert any("planned anew" in result for result in gateway.results(refused))  # for the wrong one
+    later = gateway.mail(f"[{ANYBODY}] [{ANYBODY}] second", delivery=int(Delivery.REDIRECT), sent_to=wrong)
+    silent = gateway.mail("", silent=True, delivery=int(Delivery.REDIRECT), sent_to=wrong)
+    gateway.redirect(OURS)
+    gateway.step(90)
+    assert gateway.shown(wrong) == []
+    assert sorted(gateway.shown(OURS)) == [f"[{ANYBODY}] [{ANYBODY}] second", f"[{ANYBODY}] first"]
+    assert {record.destination for record in gateway.network.submits} == {OURS}
+    assert {gateway.state(message) for message in (refused, later, silent)} == {"delivered"}
+
+
+def test_the_rest_for_a_handset_that_was_corrected_is_withdrawn(rig: Make) -> None:
+    gateway = rig()
+    gateway.redirect("+447700900188")
+    message = gateway.mail("x" * 700)
+    gateway.network.after(2.5, gateway.redirect)
+    gateway.step(60)
+    assert {record.destination for record in gateway.network.submits} == {"+447700900188"}
+    assert (gateway.state(message), gateway.reason(message)) == ("cancelled", "delivery_changed")
+
+
 def test_a_redirected_message_goes_by_the_modem_of_its_handset(rig: Make) -> None:
     gateway = rig(2, sim1={"prefixes": ("+44",)}, sim2={"prefixes": ("+33",)})
     message = gateway.mail("hello", route="route:+44")
