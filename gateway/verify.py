@@ -92,7 +92,8 @@ class Verify:
 
         voip = (f"to: {VOIP}",) if to.voip else ()
         body = replace(body, warnings=(*to.warnings, *voip, *body.warnings))
-        message = self._intake.in_time(self._message(new, challenge_id, body, lifetime, caller), now)
+        live = self._message(new, challenge_id, body, lifetime, caller.key_id)
+        message = self._intake.delivered(live, caller, now)
         with admission.guard.code(to, caller, request.end_user_ip, now):
             return self._commit(create, message, now, once)
 
@@ -168,7 +169,8 @@ class Verify:
             self._pace.must_allow_send(current, now)
             return step(cx)
 
-        message = self._intake.in_time(self._message(before, before.id, body, lifetime, caller), now)
+        live = self._message(before, before.id, body, lifetime, caller.key_id)
+        message = self._intake.delivered(live, caller, now)
         with self._intake.admission.guard.messages(1, caller, now):
             return self._commit(send_again, message, now, once)
 
@@ -228,9 +230,9 @@ class Verify:
         return replace(self._intake.body(composed.text, composed.segmentation, composed.warnings), code=code)
 
     def _message(
-        self, owner: NewChallenge | Challenge, challenge_id: str, body: Body, lifetime: float, caller: Caller
+        self, owner: NewChallenge | Challenge, challenge_id: str, body: Body, lifetime: float, key_id: str
     ) -> NewMessage:
-        new = NewMessage(
+        return NewMessage(
             client=owner.client,
             to=owner.to,
             country=owner.details["country"],
@@ -245,10 +247,9 @@ class Verify:
             challenge_id=challenge_id,
             client_ref=owner.client_ref,
             warnings=body.warnings,
-            key_id=caller.key_id,
+            key_id=key_id,
             code=body.code,
         )
-        return self._intake.delivered(new, caller)
 
     def _commit(self, step: Step, message: NewMessage, now: Instant, once: Once[ChallengeView] | None) -> ChallengeView:
         queues: set[str] = set()

@@ -82,7 +82,7 @@ class Modes(Outcomes):
         row = case.cx.execute(_MODE_OF, (case.message["key_id"],)).fetchone()
         mode = Delivery.LIVE if row is None or row["delivery"] is None else Delivery[row["delivery"].upper()]
         elsewhere = mode is Delivery.REDIRECT and row["redirect_to"] != case.message["sent_to"]
-        if mode < case.message["delivery"] or mode == case.message["delivery"] and not elsewhere:
+        if mode < case.message["delivery"] or (mode == case.message["delivery"] and not elsewhere):
             return False
         if case.may_have_left:
             self._withdraw_rest(case, attempt, mode, now)
