@@ -15,7 +15,7 @@ from gateway.limits import SendRule
 from gateway.messages import Lane, Message, NewMessage, Secret, TimelineEntry
 from gateway.once import Once
 from gateway.otp import Claim, as_typed, fits, mismatch, new_code, seal
-from gateway.policy import Caller, number_in_front
+from gateway.policy import Caller, Delivery, number_in_front
 from gateway.refusals import Conflict, Forbidden, InvalidInput, NotFound, TooMany
 from gateway.requests import CheckRequest, OtpRequest, ResendRequest
 from gateway.store import Challenge, ChallengeState, CheckResult, NewChallenge, Store, last_sim, queue_of, type_for
@@ -259,7 +259,8 @@ class Verify:
                 once.before(cx, now)
             self._intake.admission.must_be_wanted(cx, (message,))
             challenge = step(cx)
-            ready = self._replacing(cx, message, challenge) if self._otp.replace else message
+            replaces = self._otp.replace and message.delivery != Delivery.CATCH  # types are few: none for tests
+            ready = self._replacing(cx, message, challenge) if replaces else message
             queued = self._store.outbox.enqueue(cx, ready, now)
             queues.add(queue_of(ready))
             self._store.challenges.attach(cx, challenge.id, queued.id)

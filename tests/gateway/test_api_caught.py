@@ -11,7 +11,7 @@ from werkzeug.test import TestResponse
 
 from gateway.admission import Admission
 from gateway.messages import Json, Lane
-from gateway.store import Block
+from gateway.store import Block, Slot
 from tests.gateway.test_api_keys import admin, code_of, make, use
 from tests.gateway.test_opt_out import hear
 from tests.gateway.world import NUMBER, OTHER, World
@@ -328,3 +328,24 @@ def test_tests_take_no_places_of_live_codes(make_world: Callable[..., World], ru
     assert world.post(f"/v1/otp/{live['id']}/check", {"code": code}).get_json()["result"] == "approved"
     refused = use(world, testing, "POST", "/v1/otp", body)  # what is live does nothing for tests either
     assert refused.status_code == 429
+
+
+def test_tests_take_none_of_the_few_replace_types(make_world: Callable[..., World]) -> None:
+    world = make_world('[otp]\nreplace = true\ncooldown = ["0s"]\n')
+    for number in range(7):
+        key = make(world, client=f"tests{number}", delivery="catch", scopes=SCOPES)
+        sent(use(world, key, "POST", "/v1/otp", LOGIN))
+    sent(world.post("/v1/otp", LOGIN))
+    slot = Slot("sim1", "00101one", ("route:",))
+    attempt = world.store.outbox.claim(slot, world.clock.now())
+    assert attempt is not None
+    assert attempt.replace == 1
+    assert world.store.outbox.begin(attempt.id, world.clock.now())
+    world.store.outbox.accepted(attempt.id, 1, world.clock.now(), "+CMGS: 1")
+    world.woken.clear()
+    testing = make(world, client="shop", delivery="catch", scopes=SCOPES)
+    tried = sent(use(world, testing, "POST", "/v1/otp", LOGIN))
+    assert [queue for queue, _ in world.woken] == ["catch"]  # not that of the SIM which sent the live one
+    with world.store.database.read() as cx:
+        row = cx.execute("SELECT replace_type FROM messages WHERE id = ?", (tried["message_id"],)).fetchone()
+    assert row["replace_type"] is None
