@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import fcntl
+import logging
 import os
 import sqlite3
 import time
@@ -23,6 +24,7 @@ from gateway.store.writer import Writer
 from hardware.clock import Clock, Instant
 
 T = TypeVar("T")
+log = logging.getLogger("simwire.store")
 
 RESERVE = 64 * 1024 * 1024  # octets of disk that accepting leaves for results, reports and states
 RESERVE_CHECK = 1.0  # seconds for which one look at the file system holds
@@ -170,7 +172,15 @@ class Database:
                 free = os.statvfs(self.path.parent)
             except OSError as error:
                 raise StoreFailed(f"the disk that holds {self.path} cannot be asked: {error.strerror}") from error
-            enough = free.f_bavail * free.f_frsize >= self.reserve
+            left = free.f_bavail * free.f_frsize
+            if enough != (left >= self.reserve):
+                enough = left >= self.reserve
+                tell = log.info if enough else log.warning
+                words = "accepted again" if enough else "accepted until there is more"
+                tell(
+                    "%d MB are free where %s is, %d MB ([limits] disk_reserve) are kept for results: %s%s",
+                    *(left // 10**6, self.path, self.reserve // 10**6, "" if enough else "nothing is ", words),
+                )
             self._space = (now, enough)
         return enough
 
@@ -216,6 +226,20 @@ class Database:
                 ],
             )
         cx.execute("COMMIT")
+
+
+def problems_of_place(path: Path, key_file: Path) -> list[str]:
+    """What would keep a database from being opened or made there, without making anything."""
+    if not path.parent.is_dir():
+        return [f"gateway.database: the folder {path.parent} is not there"]
+    if not key_file.parent.is_dir():
+        return [f"gateway.key_file: the folder {key_file.parent} is not there"]
+    exists = path.exists() and path.stat().st_size > 0
+    if exists and not key_file.exists():
+        return [f"gateway.key_file: {key_file} of database {path} is missing; put it back from your backup"]
+    if key_file.exists() and not path.exists():
+        return [f"gateway.database: {path} is missing while its key file {key_file} is there; put it back"]
+    return []
 
 
 def _connect(path: Path, *, reader: bool = False) -> sqlite3.Connection:
