@@ -53,7 +53,7 @@ def create_app(service: ServiceView) -> Flask:
         *audit.operations(service),
         *keys.operations(service),
         *webhooks.operations(service),
-        *events.operations(service, waiting),
+        *events.operations(service, waiting, authenticator),
         *stats.operations(service),
     )
     app.extensions["simwire.operations"] = operations

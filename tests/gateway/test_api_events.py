@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import http.client
+import itertools
 import json
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing, contextmanager
@@ -48,7 +49,8 @@ class Block:
 def known(world: World, query: str = "?after=0", **options: Any) -> list[Block]:
     """A stream for which there is no place to wait: what is there already."""
     with ExitStack() as taken:
-        while taken.enter_context(world.app.extensions["simwire.waiting"].place()):
+        others = (f"waiter{number}" for number in itertools.count())
+        while taken.enter_context(world.app.extensions["simwire.waiting"].place(next(others))):
             pass
         answer = world.get(f"/v1/events{query}", **options)
         assert answer.status_code == 200, answer.text
@@ -298,7 +300,7 @@ def test_streams_leave_half_of_the_threads_and_give_their_place_back(make_world:
         free = False
         while not free:  # until the server has noticed that the first one left
             world.clock.advance(15)
-            with world.app.extensions["simwire.waiting"].place() as free:
+            with world.app.extensions["simwire.waiting"].place("shop") as free:
                 pass
 
 
