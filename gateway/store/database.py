@@ -15,6 +15,7 @@ from typing import TypeVar
 from sqlite_utils import Database as SchemaDatabase
 from sqlite_utils.migrations import Migrations
 
+from gateway.store.ages import Ages
 from gateway.store.boot import rebase
 from gateway.store.cipher import Cipher, create_key_file, read_key_file
 from gateway.store.errors import KeyFileError, StoreFailed, StoreLocked, StoreNewer, translate
@@ -49,6 +50,7 @@ class Database:
         self.trusted = True
         """Whether what other boots left was moved onto this boot's clock by a wall clock that can be relied on."""
         self.newest_at = 0
+        self._ages = Ages(clock.now(), 0)
 
     @classmethod
     def open(cls, path: Path, key_file: Path, clock: Clock, schema: Migrations = released) -> Database:
@@ -178,6 +180,11 @@ class Database:
         """Whether wall time can be relied on: the clock is synchronised and not behind what was stored before."""
         return self.clock.synchronised() and now.wall * 1000 >= self.newest_at
 
+    def reached_age(self, now: Instant, seconds: float) -> bool:
+        """Whether what looks `seconds` old or older by the wall clock really is: ask before age makes anything go."""
+        self._ages.look(now, trusted=self.trusted and self.clock_trusted(now))
+        return self._ages.reached(now, seconds)
+
     def _check_key(self, key_file: Path) -> None:
         known = self._connection.execute("SELECT value FROM meta WHERE name = 'key'").fetchone()
         if known is None:
@@ -200,6 +207,7 @@ class Database:
         cx.execute("BEGIN IMMEDIATE")
         newest = "SELECT max(at) FROM (SELECT at FROM timeline ORDER BY id DESC LIMIT ?)"
         self.newest_at = cx.execute(newest, (NEWEST_ROWS,)).fetchone()[0] or 0
+        self._ages = Ages(now, self.newest_at)
         meta = dict(cx.execute("SELECT name, value FROM meta").fetchall())
         self.boot_number = int(meta.get("boot_number", "0"))
         self.trusted = meta.get("boot_trusted", "1") == "1"
