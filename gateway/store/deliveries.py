@@ -94,6 +94,12 @@ class Deliveries:
         found = [Delivery(row["delivery"], self._events.event(row), row["attempts"], row["until_at"]) for row in ready]
         return found, (rows[0]["next_at"] if rows and not ready else None)
 
+    def waits(self, delivery: int) -> bool:
+        """Whether it still waits: asked right before it is sent, because an erasure may have come in between."""
+        with self._database.read() as cx:
+            query = "SELECT 1 FROM deliveries WHERE id = ? AND state = 'waiting'"
+            return cx.execute(query, (delivery,)).fetchone() is not None
+
     def end(self, attempts: Iterable[Ended], now: Instant) -> None:
         """Note what attempts came to. A power loss may undo it: then they are sent again, which receivers expect."""
         values = [

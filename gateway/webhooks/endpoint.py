@@ -12,7 +12,7 @@ from gateway.config import WebhookConfig
 from gateway.messages import Secret
 from gateway.store import Deliveries, Delivery, Ended, StoreError
 from gateway.webhooks import rules
-from gateway.webhooks.client import Client, NotSent
+from gateway.webhooks.client import Answer, Client, NotSent
 from gateway.webhooks.request import body_of_event, headers
 from hardware.clock import Clock
 
@@ -121,15 +121,19 @@ class Endpoint:
         ended: list[Ended] = []
         was_down = len(self._failed) >= rules.EVENTS_BEFORE_PAUSE
         begun = self._clock.boot()
-        for delivery in due:
-            outcome = self._send(delivery)
-            if outcome is None:
-                break
-            ended.append(outcome)
-            failed = outcome.state != "done"
-            if failed or self._stopping.is_set() or self._clock.boot() - begun > BATCH_SECONDS:
-                break
-        self._deliveries.end(ended, self._clock.now())
+        try:
+            for delivery in due:
+                if not self._deliveries.waits(delivery.id):
+                    continue  # erased meanwhile
+                outcome = self._send(delivery)
+                if outcome is None:
+                    break
+                ended.append(outcome)
+                failed = outcome.state != "done"
+                if failed or self._stopping.is_set() or self._clock.boot() - begun > BATCH_SECONDS:
+                    break
+        finally:
+            self._deliveries.end(ended, self._clock.now())
         if self._state.failures:
             self._deliveries.give_up(self.name, self._clock.now())
         elif was_down:
@@ -138,23 +142,28 @@ class Endpoint:
 
     def _send(self, delivery: Delivery) -> Ended | None:
         """One attempt; None where the gateway stopped it, so that nobody knows what became of it."""
-        event, number, now = delivery.event, delivery.attempts + 1, self._clock.now()
-        body = body_of_event(event)
         status = None
         try:
-            answer = self._client.post(body, headers(str(event.id), event.kind, number, self._secrets, now.wall, body))
+            answer = self._post(delivery)
+            status = answer.status
+            verdict = rules.judge(status, answer.retry_after, self._clock.now().wall)
         except NotSent as error:
             if self._stopping.is_set():
                 return None
             verdict = rules.Verdict("waiting", str(error))
-        else:
-            status = answer.status
-            verdict = rules.judge(status, answer.retry_after, self._clock.now().wall)
+        except Exception as error:  # it must not come back at once, nor take the outcomes of others with it
+            log.exception("webhook %s: event %d: a defect of the program", self.name, delivery.event.id)
+            verdict = rules.Verdict("waiting", f"a defect of the program: {type(error).__name__}")
         now = self._clock.now()
         verdict = rules.again(verdict, delivery.attempts, delivery.until_at / 1000 - now.wall, self._chance())
         self._note(verdict, delivery)
         next_at = round((now.wall + verdict.wait) * 1000)
         return Ended(delivery.id, verdict.state, next_at, status, verdict.error)
+
+    def _post(self, delivery: Delivery) -> Answer:
+        event, now, body = delivery.event, self._clock.now(), body_of_event(delivery.event)
+        marks = headers(str(event.id), event.kind, delivery.attempts + 1, self._secrets, now.wall, body)
+        return self._client.post(body, marks)
 
     def _note(self, verdict: rules.Verdict, delivery: Delivery) -> None:
         now = self._clock.now()
