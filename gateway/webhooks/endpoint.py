@@ -20,7 +20,7 @@ log = logging.getLogger("simwire.webhooks")
 
 BATCH = 32  # deliveries whose outcomes are stored together at most
 BATCH_SECONDS = 1.0  # and for how long the first of them may stay unstored
-LONGEST_WAIT = 30.0  # seconds between looks: a wall clock that is set back must not stop deliveries
+LONGEST_WAIT = 30.0  # seconds between looks, whatever is due
 STORE_WAIT = 5.0  # seconds before a store that refused is asked again
 
 
@@ -117,7 +117,7 @@ class Endpoint:
         now = self._clock.now()
         due, upcoming = self._deliveries.due(self.name, now, 1 if self._state.failures else BATCH)
         if not due:
-            return LONGEST_WAIT if upcoming is None else min(max(upcoming / 1000 - now.wall, 0.0), LONGEST_WAIT)
+            return LONGEST_WAIT if upcoming is None else min(max(upcoming / 1000 - now.boot, 0.0), LONGEST_WAIT)
         ended: list[Ended] = []
         was_down = len(self._failed) >= rules.EVENTS_BEFORE_PAUSE
         begun = self._clock.boot()
@@ -155,10 +155,10 @@ class Endpoint:
             log.exception("webhook %s: event %d: a defect of the program", self.name, delivery.event.id)
             verdict = rules.Verdict("waiting", f"a defect of the program: {type(error).__name__}")
         now = self._clock.now()
-        verdict = rules.again(verdict, delivery.attempts, delivery.until_at / 1000 - now.wall, self._chance())
+        verdict = rules.again(verdict, delivery.attempts, delivery.until_boot / 1000 - now.boot, self._chance())
         self._note(verdict, delivery)
-        next_at = round((now.wall + verdict.wait) * 1000)
-        return Ended(delivery.id, verdict.state, next_at, status, verdict.error)
+        next_boot = round((now.boot + verdict.wait) * 1000)
+        return Ended(delivery.id, verdict.state, next_boot, status, verdict.error)
 
     def _post(self, delivery: Delivery) -> Answer:
         event, now, body = delivery.event, self._clock.now(), body_of_event(delivery.event)
