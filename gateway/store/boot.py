@@ -47,6 +47,17 @@ WHERE state = 'waiting' AND accepted_boot <> :number
 """
 DELIVERED_FOR = 86_400.0
 """Seconds for which a webhook is tried."""
+IDS_SKIPPED = 10_000
+"""Ids that a new boot leaves out: many more than can be given between two syncs, each of which a full log forces."""
+
+
+def skip_ids(cx: sqlite3.Connection) -> None:
+    """Leave ids out after a boot, inside the caller's transaction: a power loss may have undone the newest events,
+    of which somebody was told, so their ids must not come to mean others.
+    """
+    for table in ("events", "deliveries"):
+        if not cx.execute("UPDATE sqlite_sequence SET seq = seq + ? WHERE name = ?", (IDS_SKIPPED, table)).rowcount:
+            cx.execute("INSERT INTO sqlite_sequence (name, seq) VALUES (?, ?)", (table, IDS_SKIPPED))
 
 
 def rebase(cx: sqlite3.Connection, number: int, now: Instant) -> None:

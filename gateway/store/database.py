@@ -16,7 +16,7 @@ from sqlite_utils import Database as SchemaDatabase
 from sqlite_utils.migrations import Migrations
 
 from gateway.store.ages import Ages
-from gateway.store.boot import rebase
+from gateway.store.boot import rebase, skip_ids
 from gateway.store.cipher import Cipher, create_key_file, read_key_file
 from gateway.store.errors import KeyFileError, StoreFailed, StoreLocked, StoreNewer, translate
 from gateway.store.migrations import migrations as released
@@ -215,6 +215,8 @@ class Database:
             self.boot_number += 1
             self.trusted = self.boot_number == 1 or self.clock_trusted(now)
             rebase(cx, self.boot_number, now)
+            if self.boot_number > 1:
+                skip_ids(cx)
             cx.executemany(
                 "INSERT OR REPLACE INTO meta VALUES (?, ?)",
                 [
