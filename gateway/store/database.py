@@ -16,7 +16,8 @@ from typing import TypeVar
 from sqlite_utils import Database as SchemaDatabase
 from sqlite_utils.migrations import Migrations
 
-from gateway.store.boot import rebase
+from gateway.store.ages import Ages
+from gateway.store.boot import rebase, skip_ids
 from gateway.store.cipher import Cipher, create_key_file, read_key_file
 from gateway.store.errors import KeyFileError, StoreFailed, StoreLocked, StoreNewer, translate
 from gateway.store.migrations import migrations as released
@@ -51,6 +52,7 @@ class Database:
         self.trusted = True
         """Whether what other boots left was moved onto this boot's clock by a wall clock that can be relied on."""
         self.newest_at = 0
+        self._ages = Ages(clock.now(), 0)
 
     @classmethod
     def open(cls, path: Path, key_file: Path, clock: Clock, schema: Migrations = released) -> Database:
@@ -188,6 +190,11 @@ class Database:
         """Whether wall time can be relied on: the clock is synchronised and not behind what was stored before."""
         return self.clock.synchronised() and now.wall * 1000 >= self.newest_at
 
+    def reached_age(self, now: Instant, seconds: float) -> bool:
+        """Whether what looks `seconds` old or older by the wall clock really is: ask before age makes anything go."""
+        self._ages.look(now, trusted=self.trusted and self.clock_trusted(now))
+        return self._ages.reached(now, seconds)
+
     def _check_key(self, key_file: Path) -> None:
         known = self._connection.execute("SELECT value FROM meta WHERE name = 'key'").fetchone()
         if known is None:
@@ -210,6 +217,7 @@ class Database:
         cx.execute("BEGIN IMMEDIATE")
         newest = "SELECT max(at) FROM (SELECT at FROM timeline ORDER BY id DESC LIMIT ?)"
         self.newest_at = cx.execute(newest, (NEWEST_ROWS,)).fetchone()[0] or 0
+        self._ages = Ages(now, self.newest_at)
         meta = dict(cx.execute("SELECT name, value FROM meta").fetchall())
         self.boot_number = int(meta.get("boot_number", "0"))
         self.trusted = meta.get("boot_trusted", "1") == "1"
@@ -217,6 +225,8 @@ class Database:
             self.boot_number += 1
             self.trusted = self.boot_number == 1 or self.clock_trusted(now)
             rebase(cx, self.boot_number, now)
+            if self.boot_number > 1:
+                skip_ids(cx)
             cx.executemany(
                 "INSERT OR REPLACE INTO meta VALUES (?, ?)",
                 [

@@ -17,14 +17,16 @@ CREATE TABLE events (
 
 _DELIVERIES = """
 CREATE TABLE deliveries (
-    id INTEGER PRIMARY KEY,           -- the order of one endpoint's events
+    id INTEGER PRIMARY KEY AUTOINCREMENT, -- the order of one endpoint's events; never given again: replays name it
     event INTEGER NOT NULL REFERENCES events(id),
     endpoint TEXT NOT NULL,           -- name of a configured webhook
     subject TEXT NOT NULL,            -- events of one subject arrive in order
     state TEXT NOT NULL,              -- waiting, done, dead
     attempts INTEGER NOT NULL DEFAULT 0,
-    next_at INTEGER NOT NULL,         -- not before
-    until_at INTEGER NOT NULL,        -- given up then
+    next_boot INTEGER NOT NULL,       -- not before, on the boot clock
+    until_at INTEGER NOT NULL,        -- given up then; for people, and for another boot
+    until_boot INTEGER NOT NULL,      -- the same on the boot clock
+    accepted_boot INTEGER NOT NULL,   -- number of the boot in which it was queued
     status INTEGER,                   -- HTTP status of the newest attempt
     error TEXT,                       -- what went wrong in the newest attempt
     done_at INTEGER
@@ -123,7 +125,7 @@ def trust(db: SchemaDatabase) -> None:
             "CREATE INDEX attempts_unreferenced ON attempts(imsi, submitted_at)"
             " WHERE mr IS NULL AND state IN ('accepted', 'delivered', 'undelivered')"
         ),
-        "CREATE INDEX deliveries_due ON deliveries(endpoint, next_at) WHERE state = 'waiting'",
+        "CREATE INDEX deliveries_due ON deliveries(endpoint, next_boot) WHERE state = 'waiting'",
         "CREATE INDEX deliveries_order ON deliveries(endpoint, subject, id) WHERE state = 'waiting'",
         "CREATE INDEX deliveries_dead ON deliveries(endpoint) WHERE state = 'dead'",
         "CREATE INDEX deliveries_ended ON deliveries(done_at) WHERE done_at IS NOT NULL",
