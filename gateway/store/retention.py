@@ -88,7 +88,7 @@ def _erase_texts(cx: sqlite3.Connection, seqs: Sequence[str | int]) -> None:
 
 
 def _forget_guesses(cx: sqlite3.Connection, subjects: Sequence[str | int]) -> None:
-    query = "DELETE FROM guesses WHERE client = ? AND recipient = ? AND stopped_at IS NULL"
+    query = "DELETE FROM guesses WHERE client = ? AND recipient = ? AND delivery = ? AND stopped_at IS NULL"
     cx.executemany(query, [tuple(json.loads(str(subject))) for subject in subjects])
 
 
@@ -142,7 +142,10 @@ _INDEXED = (
     ),
     (
         "codes",
-        "SELECT json_array(client, recipient) AS name FROM guesses WHERE stopped_at IS NULL AND newest_at <= ? LIMIT ?",
+        (
+            "SELECT json_array(client, recipient, delivery) AS name FROM guesses"
+            " WHERE stopped_at IS NULL AND newest_at <= ? LIMIT ?"
+        ),
         _forget_guesses,
     ),
 )

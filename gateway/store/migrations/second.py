@@ -43,7 +43,8 @@ CREATE TABLE guesses (
     locked_boot INTEGER,              -- the same on the boot clock
     accepted_boot INTEGER NOT NULL,   -- number of the boot that locked_boot counts in
     stopped_at INTEGER,               -- too many: until an operator clears it
-    PRIMARY KEY (client, recipient)
+    delivery INTEGER NOT NULL,        -- of the codes that were guessed at: what tests do locks nobody out
+    PRIMARY KEY (client, recipient, delivery)
 ) STRICT, WITHOUT ROWID
 """
 
@@ -116,6 +117,8 @@ def trust(db: SchemaDatabase) -> None:
         # Where it really goes; NULL: to its recipient.
         "ALTER TABLE messages ADD COLUMN sent_to TEXT",
         "ALTER TABLE challenges ADD COLUMN key_id TEXT",
+        # That of the key it was started with: live, redirect, catch.
+        "ALTER TABLE challenges ADD COLUMN delivery INTEGER NOT NULL DEFAULT 0",
         # Keyed hash of the end user's address, for limits.
         "ALTER TABLE challenges ADD COLUMN peer BLOB",
         *(_EVENTS, _DELIVERIES, _GUESSES, _REPLACE_TYPES, _BLOCKED, _CAUGHT, _AUDIT, *_AUDIT_IS_APPEND_ONLY),
