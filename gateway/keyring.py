@@ -97,9 +97,12 @@ def end_of(asked: NewKey | KeyChange, now: Instant) -> int | None:
         return round((now.wall + asked.expires_in) * 1000)
     if asked.expires_at is None:
         return None
-    if asked.expires_at.timestamp() <= now.wall:
+    ends = asked.expires_at.timestamp()
+    if ends <= now.wall:
         raise InvalidInput.of("expires_at", "lies in the past")
-    return round(asked.expires_at.timestamp() * 1000)
+    if ends > now.wall + LONGEST_LIFE:
+        raise InvalidInput.of("expires_at", f"at most {written(LONGEST_LIFE)} from now")
+    return round(ends * 1000)
 
 
 def changed(before: KeyInfo, change: KeyChange, now: Instant) -> KeyInfo:

@@ -103,6 +103,10 @@ def test_every_limit_is_given_back_as_it_was_asked_for(world: World) -> None:
         ({"delivery": "redirect", "redirect_to": "+4477009001"}, "redirect_to"),
         ({"expires_at": "2025-12-31T00:00:00Z"}, "expires_at"),
         ({"expires_at": "2026-12-31T00:00:00"}, "expires_at"),
+        ({"expires_at": "2126-01-01T00:00:00Z"}, "expires_at"),
+        ({"expires_at": "9999-12-31T23:59:59-12:00"}, "expires_at"),
+        ({"expires_at": "9999-12-31T23:59:59.9999Z"}, "expires_at"),
+        ({"expires_at": "0001-01-01T00:00:00+12:00"}, "expires_at"),
         ({"expires_in": 0}, "expires_in"),
         ({"expires_in": "1d", "expires_at": "2026-12-31T00:00:00Z"}, "expires_in"),
         ({"colour": "red"}, "colour"),
@@ -141,6 +145,20 @@ def test_an_expired_key_opens_nothing_and_can_be_prolonged(world: World) -> None
     assert admin(world, "POST", f"/v1/keys/{made['id']}/rotate", {}).status_code == 409
     assert admin(world, "PATCH", f"/v1/keys/{made['id']}", {"expires_at": None}).get_json()["expires_at"] is None
     assert use(world, made, "GET", "/v1/messages").status_code == 200
+
+
+def test_no_end_of_a_key_makes_the_list_of_keys_unreadable(world: World) -> None:
+    made = make(world)
+    path = f"/v1/keys/{made['id']}"
+    for far in ("9999-12-31T23:59:59-12:00", "9999-12-31T23:59:59.9999Z"):
+        assert code_of(admin(world, "PATCH", path, {"expires_at": far})) == (422, "invalid_input")
+    last = admin(world, "PATCH", path, {"expires_at": "2125-12-08T00:00:00Z"})  # 36,500 days
+    assert last.get_json()["expires_at"] == "2125-12-08T00:00:00.000Z"
+    for stored, shown in ((2**63 - 1, "9999-12-30T23:59:59.999Z"), (-(2**63), "0001-01-02T00:00:00.000Z")):
+        with world.store.database.mark() as cx:  # as a release before this one stored it
+            cx.execute("UPDATE keys SET expires_at = ? WHERE id = ?", (stored, made["id"]))
+        listed = {one["id"]: one["expires_at"] for one in admin(world, "GET", "/v1/keys").get_json()["items"]}
+        assert listed[made["id"]] == shown
 
 
 def test_a_change_leaves_what_it_does_not_name(world: World) -> None:
