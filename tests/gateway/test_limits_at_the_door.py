@@ -260,6 +260,16 @@ def test_a_restart_forgets_nothing(make_world: MakeWorld, section: str, code: st
     assert refusal(start(world, end_user_ip="203.0.113.7"))[1] == f"[limits.{section}] 3/24h"
 
 
+def test_a_restart_after_the_wall_clock_was_wrong_for_a_moment_forgets_nothing(make_world: MakeWorld) -> None:
+    world = make_world(QUICK + '[limits.number]\nrates = ["3/1h"]\nmode = "enforce"\n')
+    assert [start(world).status_code for _ in range(4)] == [202] * 3 + [429]
+    world.clock.step_wall(-40 * 86_400)
+    assert start(world, OTHER).status_code == 202
+    world.clock.step_wall(40 * 86_400)
+    restart(world)
+    assert refusal(start(world))[0] == "number_rate"
+
+
 def test_a_restart_forgets_nothing_of_a_keys_own_rates(world: World) -> None:
     give_policy(world, rates=["3/1h"])
     assert send(world, [NUMBER, OTHER]).status_code == 202
