@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
 
-from gateway.challenges import ChallengeView, Checked, Pace, binding_of, must_be_open, order_again, remembered
+from gateway.challenges import ChallengeView, Checked, Pace, binding_of, carried, must_be_open, order_again, remembered
 from gateway.config import CODE_LENGTH, Config
 from gateway.content import Body, order_of
 from gateway.intake import Intake, lifetime_of
@@ -78,15 +78,14 @@ class Verify:
         )
 
         def create(cx: sqlite3.Connection) -> Challenge:
-            self._must_be_unlocked(cx, caller.client, to.number, now)
+            wrong_codes = self._must_be_unlocked(cx, caller.client, to.number, now)
             before = self._store.challenges.before(cx, caller.client, to.number, request.purpose, now)
             if before is None:
                 return self._store.challenges.create(cx, new, now)
-            if before.state is ChallengeState.LOCKED:
-                raise TooMany("too many wrong codes were given", before.expires_boot - now.boot, "locked")
+            failures = carried(before, wrong_codes, now)
             self._pace.must_allow_send(before, now)
             self._store.challenges.close(cx, before.id, ChallengeState.CANCELLED, now, "superseded")
-            counted = replace(new, failures=before.failures, sends=before.sends + 1)
+            counted = replace(new, failures=failures, sends=before.sends + 1)
             return self._store.challenges.create(cx, counted, now)
 
         voip = (f"to: {VOIP}",) if to.voip else ()
@@ -289,7 +288,8 @@ class Verify:
     def _newest(self, challenge: Challenge) -> Message | None:
         return self._store.outbox.get(challenge.message_id) if challenge.message_id else None
 
-    def _must_be_unlocked(self, cx: sqlite3.Connection, client: str, to: str, now: Instant) -> None:
+    def _must_be_unlocked(self, cx: sqlite3.Connection, client: str, to: str, now: Instant) -> int:
+        """How many wrong codes in a row were given for a number; raises Forbidden or TooMany where it is shut."""
         guesses = self._store.challenges.guesses.look(cx, client, to, now)
         if guesses.stopped:
             raise Forbidden(
@@ -299,6 +299,7 @@ class Verify:
             )
         if guesses.locked_for:
             raise TooMany("too many wrong codes were given for this number", guesses.locked_for, "number_locked")
+        return guesses.failures
 
 
 def _not_found(challenge_id: str) -> NotFound:
