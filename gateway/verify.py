@@ -5,7 +5,6 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Callable
 from dataclasses import replace
-from functools import partial
 
 from gateway.challenges import ChallengeView, Checked, Pace, binding_of, carried, must_be_open, order_again, remembered
 from gateway.config import CODE_LENGTH, Config
@@ -155,9 +154,8 @@ class Verify:
         must_be_open(before, now)
         self._pace.must_allow_send(before, now)
         same = self._otp.resend == "same" if request.same is None else request.same
-        another = partial(self._another_code, caller=caller)
-        again = self._same_code if same or before.details["own_code"] else another
-        body, lifetime, step = again(before, now)
+        again = self._same_code if same or before.details["own_code"] else self._another_code
+        body, lifetime, step = again(before, now, caller)
 
         def send_again(cx: sqlite3.Connection) -> Challenge:
             current = self._store.challenges.get_in(cx, before.id) or before
@@ -179,7 +177,7 @@ class Verify:
         sealed = seal(self._keyed, before.id, Claim(code, binding_of(details), details["context"]))
         return body, lifetime, lambda cx: self._store.challenges.renew(cx, before.id, sealed, lifetime, now)
 
-    def _same_code(self, before: Challenge, now: Instant) -> tuple[Body, float, Step]:
+    def _same_code(self, before: Challenge, now: Instant, caller: Caller) -> tuple[Body, float, Step]:
         remaining = before.expires_boot - now.boot
         text = self._store.outbox.text(before.message_id) if before.message_id else None
         if remaining <= self._otp.min_remaining or text is None:
@@ -192,7 +190,7 @@ class Verify:
         text = Secret(text.reveal().removeprefix(number_in_front(before.to)))  # as it was before it was redirected
         body = self._intake.body(text, segment(text.reveal()), ())
         code = self._store.caught.code_of(before.message_id) if before.message_id else None
-        return replace(body, code=code), remaining, resent
+        return replace(body, code=code), lifetime_of(None, remaining, caller), resent
 
     # -- the rest -----------------------------------------------------------------------------------------------------
 

@@ -280,6 +280,17 @@ def test_a_code_that_another_key_began_is_sent_again_within_the_limits_of_this_o
     assert answer.get_json()["expires_at"] == "2026-01-01T00:01:30.000Z"
 
 
+def test_the_same_code_lives_no_longer_in_a_message_of_a_key_than_that_key_may(make_world: Any) -> None:
+    world: World = make_world("[otp]\ncooldown = 0\n")
+    begun = use(world, make(world, client="shop"), "POST", "/v1/otp", OTP).get_json()
+    short = make(world, client="shop", longest_lifetime=60)
+    for age, ends in ((0, "2026-01-01T00:01:00.000Z"), (250, "2026-01-01T00:05:00.000Z")):
+        world.clock.advance(age)
+        again = use(world, short, "POST", f"/v1/otp/{begun['id']}/resend", {"same": True}).get_json()
+        assert again["expires_at"] == begun["expires_at"]
+        assert world.get(f"/v1/messages/{again['message_id']}").get_json()["expires_at"] == ends
+
+
 def test_a_key_uses_its_templates_only(world: World) -> None:
     made = make(world, templates=["signup"])
     assert use(world, made, "POST", "/v1/otp", {**OTP, "purpose": "signup"}).status_code == 202
