@@ -176,6 +176,56 @@ def test_a_change_leaves_what_it_does_not_name(world: World) -> None:
     assert admin(world, "PATCH", path, {"delivery": "redirect"}).status_code == 422
 
 
+LIMITS: Json = {
+    "networks": ["127.0.0.0/8"],
+    "countries": ["GB"],
+    "templates": ["login"],
+    "longest_lifetime": 120.0,
+    "rates": ["5/1h"],
+    "short_codes": True,
+    "delivery": "catch",
+}
+FREE: Json = {
+    **{name: [] for name in ("networks", "countries", "templates", "rates")},
+    "longest_lifetime": None,
+    "short_codes": False,
+    "delivery": "live",
+    "redirect_to": None,
+}
+
+
+@pytest.mark.parametrize("name", [*LIMITS, "expires_at", "expires_in"])
+def test_null_takes_one_limit_away_and_leaves_the_rest(world: World, name: str) -> None:
+    made = make(world, **LIMITS, expires_in="1d")
+    after = admin(world, "PATCH", f"/v1/keys/{made['id']}", {name: None})
+    assert after.status_code == 200, after.text
+    shown = "expires_at" if name == "expires_in" else name
+    same = {key: value for key, value in made.items() if key != "key"}
+    assert after.get_json() == {**same, shown: FREE.get(shown)}
+
+
+def test_null_takes_all_limits_away_a_redirection_too(world: World) -> None:
+    made = make(world, **{**LIMITS, "delivery": "redirect", "redirect_to": "+447700900199"})
+    path = f"/v1/keys/{made['id']}"
+    assert code_of(admin(world, "PATCH", path, {"redirect_to": None})) == (422, "invalid_input")
+    after = admin(world, "PATCH", path, dict.fromkeys(LIMITS)).get_json()
+    assert {name: after[name] for name in FREE} == FREE
+
+
+@pytest.mark.parametrize("name", ["name", "scopes"])
+def test_what_is_no_limit_cannot_be_taken_away(world: World, name: str) -> None:
+    answer = admin(world, "PATCH", f"/v1/keys/{make(world)['id']}", {name: None})
+    assert answer.status_code == 422
+    assert [error["field"] for error in answer.get_json()["errors"]] == [name]
+
+
+def test_the_document_says_what_can_be_null(world: World) -> None:
+    properties = world.document["components"]["schemas"]["KeyChange"]["properties"]
+    nullable = {name for name, one in properties.items() if {"type": "null"} in one.get("anyOf", ())}
+    assert set(properties) - nullable == {"name", "scopes"}
+    assert not [name for name, one in properties.items() if "default" in one]
+
+
 def test_a_change_holds_at_once(world: World) -> None:
     made = make(world)
     assert use(world, made, "POST", "/v1/messages", TEXT).status_code == 202
