@@ -260,6 +260,24 @@ def test_a_restart_forgets_nothing(make_world: MakeWorld, section: str, code: st
     assert refusal(start(world, end_user_ip="203.0.113.7"))[1] == f"[limits.{section}] 3/24h"
 
 
+@pytest.mark.parametrize("section", ["number", "prefix", "ip", "key", "conversion"])
+def test_a_restart_forgets_nothing_of_what_is_only_watched(make_world: MakeWorld, section: str) -> None:
+    rule = "sends = 3" if section == "conversion" else 'rates = ["3/1h"]'
+    world = make_world(QUICK + f'[limits.{section}]\n{rule}\nmode = "monitor"\n')
+    for _ in range(3):
+        assert start(world, end_user_ip="203.0.113.7").status_code == 202
+    world.clock.advance(1200)  # codes are old enough to be judged
+
+    def told() -> int:
+        rates = [event for event in events(world, "limit.exceeded") if event["rule"] == f"[limits.{section}]"]
+        return len(rates) + len(events(world, "limit.conversion"))
+
+    assert told() == 0
+    restart(world)
+    assert start(world, end_user_ip="203.0.113.7").status_code == 202
+    assert told() == 1
+
+
 def test_a_restart_after_the_wall_clock_was_wrong_for_a_moment_forgets_nothing(make_world: MakeWorld) -> None:
     world = make_world(QUICK + '[limits.number]\nrates = ["3/1h"]\nmode = "enforce"\n')
     assert [start(world).status_code for _ in range(4)] == [202] * 3 + [429]
