@@ -162,8 +162,8 @@ class Verify:
             must_be_open(current, now)
             self._must_be_unlocked(cx, current.client, current.to, now)
             self._pace.must_allow_send(current, now)
-            if (current.message_id, current.code_hash) != (before.message_id, before.code_hash):
-                raise Conflict("this code was sent again by another request just now", "challenge_changed")
+            if again == self._same_code and current.code_hash != before.code_hash:
+                raise Conflict("another request has made a new code meanwhile: this one is dead", "challenge_changed")
             return step(cx)
 
         message = self._intake.in_time(self._message(before, before.id, body, lifetime, caller), now)

@@ -48,6 +48,17 @@ def test_a_code_that_is_dead_by_then_is_not_sent_again(make_world: Callable[...,
 
 
 @pytest.mark.parametrize("same", [True, False])
+def test_what_is_not_dead_by_then_is_sent(make_world: Callable[..., World], same: bool) -> None:
+    world = make_world(QUICK)
+    otp = start(world)
+    path = f"/v1/otp/{otp['id']}/resend"
+    answer = resend(world, otp, same=same, meanwhile=lambda: world.post(path, {"same": same}))
+    assert answer.status_code == 202
+    assert sends(world, otp) == 3
+    assert check(world, otp["id"], world.code(answer.get_json()["message_id"]))["result"] == "approved"
+
+
+@pytest.mark.parametrize("same", [True, False])
 def test_of_two_sends_at_once_the_second_waits_for_the_cooldown(world: World, same: bool) -> None:
     otp = start(world)
     world.clock.advance(30)
