@@ -6,7 +6,7 @@ from gateway.store.audit import GATEWAY, Audit, AuditRow, Verdict
 from gateway.store.blocked import Block, BlockedNumber, BlockedNumbers
 from gateway.store.case import Settings, Slot
 from gateway.store.caught import Caught, CaughtFilter, CaughtStore
-from gateway.store.challenge import Challenge, ChallengeState, CheckResult, NewChallenge
+from gateway.store.challenge import NUMBER_LOCKED, Challenge, ChallengeState, CheckResult, NewChallenge
 from gateway.store.challenges import Challenges
 from gateway.store.claims import queue_of
 from gateway.store.database import Database, problems_of_place
@@ -43,6 +43,7 @@ from gateway.store.usage import Usage, Used
 
 __all__ = [
     "GATEWAY",
+    "NUMBER_LOCKED",
     "PAGE",
     "Audit",
     "AuditRow",

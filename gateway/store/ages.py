@@ -41,7 +41,7 @@ class Ages:
             self._good_since = now.boot
         held = not self._good(now)
         if held and not self._held:
-            log.warning("the wall clock is not relied on (not synchronised, or put forward): less is erased by age")
+            log.info("the wall clock is not relied on (not synchronised, or put forward): less is erased by age")
         self._held = held
 
     def reached(self, now: Instant, seconds: float) -> bool:

@@ -64,7 +64,8 @@ class GuessLedger:
         settings = self._settings
         (failures,) = cx.execute(
             "INSERT INTO guesses (client, recipient, delivery, failures, newest_at, accepted_boot)"
-            " VALUES (?, ?, ?, 1, ?, ?) ON CONFLICT (client, recipient, delivery) DO UPDATE SET failures = failures + 1, newest_at = excluded.newest_at"
+            " VALUES (?, ?, ?, 1, ?, ?) ON CONFLICT (client, recipient, delivery)"
+            " DO UPDATE SET failures = failures + 1, newest_at = excluded.newest_at"
             " RETURNING failures",
             (client, to, delivery, wall_ms(now), self._database.boot_number),
         ).fetchone()
