@@ -29,12 +29,19 @@ def started(audit: Audit, config: Config, now: Instant) -> None:
     with _going_on("start"):
         audit.record(GATEWAY, "serve.start", "gateway", {"version": metadata.version("simwire")}, now)
         _configured(audit, config, now)
+        _witnessed(audit)
 
 
 def stopped(audit: Audit, now: Instant) -> None:
     """Record that the gateway stops in good order."""
     with _going_on("stop"):
         audit.record(GATEWAY, "serve.stop", "gateway", {"version": metadata.version("simwire")}, now)
+        _witnessed(audit)
+
+
+def _witnessed(audit: Audit) -> None:
+    """Tell the log's end where whoever can write the database need not be able to write."""
+    log.info("the audit log has %d rows, the newest with hash %s", *audit.end())
 
 
 @contextmanager

@@ -1,8 +1,9 @@
 """The audit log: rows that are only added, each sealed to the one before by a keyed hash.
 
-The number of rows and the newest hash are kept sealed in `meta`, in the transaction that adds a row, so that rows that
-were taken away at the end are missed too. Whoever puts an older copy of the whole file in place is not found out by
-this: keep the count that `simwire audit verify` prints, and it cannot go back.
+The number of rows and the newest hash are kept sealed in `meta`, from the transaction that makes the table on, so that
+rows that were taken away at the end are missed too. Whoever puts an older copy of the file in place, or of the sealed
+end together with fewer rows, is not found out by this: the program's log and `simwire audit verify` tell the count and
+the newest hash, to be compared.
 """
 
 from __future__ import annotations
@@ -49,6 +50,8 @@ class Verdict:
     broken: int | None = None
     """Id of the first row that is not as it was written; None: all of them are."""
     why: str = ""
+    hash: str = ""
+    """The newest row's, in hexadecimal; empty where there is no row, or where the log is broken."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,8 +80,7 @@ class Audit:
         `details` must hold no secret and no whole phone number. A log that was meddled with is written on, so that
         nothing of the gateway's work stops for it, and stays broken for `verify`.
         """
-        newest = cx.execute("SELECT id, hash FROM audit ORDER BY id DESC LIMIT 1").fetchone()
-        last, before = (0, b"") if newest is None else (int(newest["id"]), bytes(newest["hash"]))
+        last, before = _newest(cx)
         try:
             head: _Head | None = self._head(cx)
         except StoreDamaged:
@@ -116,7 +118,9 @@ class Audit:
             try:
                 head = self._head(cx)
             except StoreDamaged:
-                return Verdict(_count(cx), 1, "the seal of the log's end is damaged, so that no row can be relied on")
+                return Verdict(
+                    _count(cx), 1, "the seal of the log's end is missing or damaged: no row can be relied on"
+                )
             before, seen = b"", 0
             for row in cx.execute("SELECT * FROM audit ORDER BY id"):
                 seen += 1
@@ -132,7 +136,13 @@ class Audit:
             return Verdict(seen, seen + 1, f"it was removed: {head.count} rows were written")
         if before != head.hash:
             return Verdict(seen, seen, "it is not the row that was written last")
-        return Verdict(seen)
+        return Verdict(seen, hash=before.hex())
+
+    def end(self) -> tuple[int, str]:
+        """The number of the newest row and its hash in hexadecimal, to be told outside of the database."""
+        with self._database.read() as cx:
+            newest = _newest(cx)
+        return newest[0], newest[1].hex()
 
     # -- the configuration that was recorded last ----------------------------------------------------------------------
 
@@ -161,7 +171,9 @@ class Audit:
 
     def _head(self, cx: sqlite3.Connection) -> _Head:
         kept = self._kept(cx, _HEAD)
-        return _Head(0, b"") if kept is None else _Head(int(kept["count"]), bytes.fromhex(kept["hash"]))
+        if kept is None:
+            raise StoreDamaged("the sealed end of the audit log is missing; restore a backup")
+        return _Head(int(kept["count"]), bytes.fromhex(kept["hash"]))
 
     def _kept(self, cx: sqlite3.Connection, name: str) -> Json | None:
         found = cx.execute("SELECT value FROM meta WHERE name = ?", (name,)).fetchone()
@@ -181,6 +193,11 @@ class Audit:
 
 def _hash(cipher: Cipher, fields: tuple[Any, ...], before: bytes) -> bytes:
     return cipher.key_hash(b"audit row\0" + json.dumps([*fields, before.hex()]).encode())
+
+
+def _newest(cx: sqlite3.Connection) -> tuple[int, bytes]:
+    row = cx.execute("SELECT id, hash FROM audit ORDER BY id DESC LIMIT 1").fetchone()
+    return (0, b"") if row is None else (int(row["id"]), bytes(row["hash"]))
 
 
 def _count(cx: sqlite3.Connection) -> int:

@@ -10,6 +10,7 @@ import pytest
 
 from gateway import journal
 from gateway.config import Config, load
+from gateway.logs import redacted
 from gateway.store import AuditRow, Store
 from hardware.clock import FakeClock
 
@@ -54,6 +55,17 @@ def test_a_start_and_a_stop_name_the_version(store: Store, tmp_path: Path) -> No
     assert (started.actor, started.action, stopped.action) == ("gateway", "serve.start", "serve.stop")
     assert started.details == stopped.details
     assert started.details["version"]
+
+
+def test_the_end_of_the_audit_log_is_told_in_the_programs_log(
+    store: Store, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO", logger="simwire.journal")
+    for number in range(2):
+        start(store, tmp_path, BASE) if number == 0 else journal.stopped(store.audit, store.database.clock.now())
+        rows, newest = store.audit.end()
+        assert caplog.records[-1].getMessage() == f"the audit log has {rows} rows, the newest with hash {newest}"
+        assert redacted(caplog.records[-1].getMessage()) == caplog.records[-1].getMessage()
 
 
 def test_a_configuration_is_recorded_once_and_then_only_what_changed(store: Store, tmp_path: Path) -> None:
