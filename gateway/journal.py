@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from importlib import metadata
 
 from gateway.config import Config
-from gateway.logs import redacted
+from gateway.masking import redacted
 from gateway.store import GATEWAY, Audit, StoreError
 from hardware.clock import Instant
 

@@ -86,8 +86,9 @@ ALLOWED: dict[str, frozenset[str]] = {
     "gateway.quota": VALUES | {"gateway.quiet", "hardware.clock"},
     "gateway.allowance": VALUES | {"gateway.quiet", "gateway.quota", "gateway.store", "hardware.clock"},
     "gateway.directory": VALUES | {"gateway.quota"},
-    "gateway.logs": frozenset({"gateway.messages"}),
-    "gateway.journal": VALUES | {"gateway.config", "gateway.logs", "gateway.store", "hardware.clock"},
+    "gateway.masking": frozenset({"gateway.messages"}),
+    "gateway.logs": frozenset({"gateway.masking"}),
+    "gateway.journal": VALUES | {"gateway.config", "gateway.masking", "gateway.store", "hardware.clock"},
     "gateway.numbers": VALUES,
     "gateway.otp": VALUES,
     "gateway.peers": frozenset(),
@@ -139,6 +140,7 @@ ALLOWED: dict[str, frozenset[str]] = {
     "gateway.store": VALUES
     | PURE
     | {
+        "gateway.masking",
         "gateway.policy",
         "gateway.quota",
         "gateway.retry",

@@ -15,6 +15,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from gateway.masking import redacted
 from gateway.messages import Json
 from gateway.store.cipher import Cipher
 from gateway.store.common import wall_ms
@@ -24,6 +25,10 @@ from hardware.clock import Instant
 
 GATEWAY = "gateway"
 """The actor of what nobody asked for."""
+LONGEST = 100
+"""Characters of a subject that are kept."""
+LONGEST_DETAIL = 500
+"""Characters of one text in the details that are kept."""
 _HEAD, _CONFIGURATION = "audit_head", "audit_configuration"
 
 
@@ -77,8 +82,9 @@ class Audit:
     ) -> None:
         """Add a row inside the caller's transaction: it stands in the log exactly where what it tells was stored.
 
-        `details` must hold no secret and no whole phone number. A log that was meddled with is written on, so that
-        nothing of the gateway's work stops for it, and stays broken for `verify`.
+        `details` must hold no secret. Numbers of people are masked here once more, and long words are cut. A log that
+        was meddled with is written on, so that nothing of the gateway's work stops for it, and stays broken for
+        `verify`.
         """
         last, before = _newest(cx)
         try:
@@ -87,7 +93,8 @@ class Audit:
             head = None
         if head is not None:
             last, before = max(last, head.count), head.hash
-        row = (last + 1, wall_ms(now), actor, action, subject, json.dumps(details, sort_keys=True))
+        told = json.dumps(_tame(dict(details)), sort_keys=True)
+        row = (last + 1, wall_ms(now), _cut(actor), action, _cut(subject), told)
         sealed = _hash(self._cipher, row, before)
         cx.execute(
             "INSERT INTO audit (id, at, actor, action, subject, details, hash) VALUES (?, ?, ?, ?, ?, ?, ?)",
@@ -193,6 +200,20 @@ class Audit:
 
 def _hash(cipher: Cipher, fields: tuple[Any, ...], before: bytes) -> bytes:
     return cipher.key_hash(b"audit row\0" + json.dumps([*fields, before.hex()]).encode())
+
+
+def _cut(text: str, longest: int = LONGEST) -> str:
+    """As it may stand in the log; masked first, because a number that was cut is not known for one any more."""
+    plain = redacted(text)
+    return plain if len(plain) <= longest else f"{plain[: longest - 1]}…"
+
+
+def _tame(value: object) -> object:
+    if isinstance(value, str):
+        return _cut(value, LONGEST_DETAIL)
+    if isinstance(value, Mapping):
+        return {str(name): _tame(inner) for name, inner in value.items()}
+    return [_tame(inner) for inner in value] if isinstance(value, list | tuple) else value
 
 
 def _newest(cx: sqlite3.Connection) -> tuple[int, bytes]:

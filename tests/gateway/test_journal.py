@@ -10,7 +10,7 @@ import pytest
 
 from gateway import journal
 from gateway.config import Config, load
-from gateway.logs import redacted
+from gateway.masking import redacted
 from gateway.store import AuditRow, Store
 from hardware.clock import FakeClock
 

@@ -244,6 +244,19 @@ def test_a_row_is_stored_with_what_it_tells_or_not_at_all(bench: Bench) -> None:
     assert verdict(bench) == (0, None)
 
 
+def test_numbers_are_masked_and_long_words_cut_whoever_wrote_them(bench: Bench) -> None:
+    details = {"said": f"call {HANDSET}", "list": [{"inner": HANDSET}], "long": "x" * 5000, "count": 447700900999}
+    bench.store.audit.record(f"key:7 ({HANDSET})", "webhooks.replay", f"{'x' * 90} {HANDSET}", details, bench.now)
+    bench.store.audit.record("cli:ann", "webhooks.replay", f"{HANDSET} {'x' * 1000}", {}, bench.now)
+    rows = bench.store.audit.list()[0]
+    assert HANDSET not in str(rows)
+    assert HANDSET[:9] not in str(rows), "nor the greater part of it, where the words were cut"
+    assert [len(row.subject) for row in rows] == [100, 99]
+    assert len(rows[1].details["long"]) == 500
+    assert (rows[1].details["count"], rows[1].details["list"]) == (447700900999, [{"inner": "+447…999"}])
+    assert verdict(bench) == (2, None)
+
+
 def actions(bench: Bench) -> list[tuple[str, str, str]]:
     return [(row.actor, row.action, row.subject) for row in reversed(bench.store.audit.list()[0])]
 
