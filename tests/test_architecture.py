@@ -9,6 +9,7 @@ from __future__ import annotations
 import ast
 import importlib
 import pkgutil
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -513,6 +514,26 @@ def test_a_turned_arrow_is_found(name: str, source: str) -> None:
 )
 def test_a_thing_in_the_wrong_hands_is_found(name: str, source: str) -> None:
     assert foreign_uses(Module.of(name, source))
+
+
+def _first_cells(heading: str) -> list[str]:
+    """The names in the first column of a table of docs/architecture.md, one for each time that one stands there."""
+    page = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
+    table = page[page.index(f"| {heading} |") :].partition("\n\n")[0]
+    return [name for line in table.splitlines()[2:] for name in re.split(r", | · ", line.split("|")[1].strip())]
+
+
+def test_every_module_has_its_room_in_the_document_once() -> None:
+    told = [name.strip("`") for name in _first_cells("module")]
+    assert sorted(told) == sorted(set(told))
+    rooms = {".".join(name.split(".")[:2]) for name in MODULES if "." in name}
+    assert set(told) == rooms
+
+
+def test_what_a_line_may_touch_is_told_once() -> None:
+    told = _first_cells("what a line may touch")
+    assert {"threads", "Flask", "TLS", "SQL"} <= set(told)
+    assert sorted(told) == sorted(set(told))
 
 
 def test_relative_imports_are_followed() -> None:
