@@ -92,7 +92,7 @@ _AUDIT_IS_APPEND_ONLY = tuple(
     for name, verb in (
         ("update", "UPDATE ON audit"),
         ("delete", "DELETE ON audit"),
-        # INSERT OR REPLACE removes the row that is in its way, and asks no trigger of deletions about it.
+        # INSERT OR REPLACE removes the row that is in its way; without `recursive_triggers` no DELETE trigger is asked.
         ("replace", "INSERT ON audit WHEN EXISTS (SELECT 1 FROM audit WHERE id = NEW.id)"),
     )
 )

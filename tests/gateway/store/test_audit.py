@@ -80,6 +80,11 @@ def test_the_gateway_itself_cannot_change_a_row(bench: Bench, verb: str) -> None
     write(bench)
     with pytest.raises(sqlite3.IntegrityError, match="append-only"), bench.store.database.mark() as cx:
         cx.execute(verb)
+    with closing(sqlite3.connect(bench.folder / "simwire.db")) as other:  # nor does another program by a slip
+        with pytest.raises(sqlite3.IntegrityError, match="append-only"):
+            other.execute(verb)
+        other.rollback()
+    assert verdict(bench) == (5, None)
 
 
 COLUMNS = {"at": "1", "actor": "'cli:bob'", "action": "'keys.revoke'", "subject": "'other'", "details": "'{}'"}
