@@ -64,7 +64,11 @@ class Pace:
         if self._rule.pause_after(challenge.sends) is None:
             raise TooMany(f"the code was sent {challenge.sends} times already", wait, "too_many_sends")
         if wait > 0:
-            raise TooMany("the code was sent a moment ago", wait, "resend_too_soon")
+            raise TooMany(
+                f"the code was sent a moment ago; it can be sent again in {whole_seconds(wait)} s",
+                wait,
+                "resend_too_soon",
+            )
 
 
 def state_at(challenge: Challenge, now: Instant) -> ChallengeState:

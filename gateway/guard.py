@@ -87,17 +87,18 @@ class Guard:
     @contextmanager
     def code(self, to: Destination, caller: Caller, address: str | None, now: Instant) -> Iterator[None]:
         """Take the places of a code that is started, and give them back where the block raises. Raises TooMany."""
-        asks = [_Ask(self._number, to.number, masked(to.number)), *self._of_key(caller, 1, now)]
+        mode = caller.policy.delivery
+        asks = [_Ask(self._number, _apart(to.number, mode), masked(to.number)), *self._of_key(caller, 1, now)]
         if address is not None:
-            asks.append(_Ask(self._ip, self.peer(address), _network(address, _SHOWN)))
+            asks.append(_Ask(self._ip, _apart(self.peer(address), mode), _network(address, _SHOWN)))
         prefix = self.prefix(to.number)
         if prefix is not None:
             self._must_convert(prefix, caller, now)
-            asks.append(_Ask(self._prefix, prefix, self._shown(prefix)))
+            asks.append(_Ask(self._prefix, _apart(prefix, mode), self._shown(prefix)))
         with self._places(asks, caller, now):
             yield
         if prefix is not None:
-            self._shares.made(prefix, now.boot)
+            self._shares.made(_apart(prefix, mode), now.boot)
 
     @contextmanager
     def messages(self, count: int, caller: Caller, now: Instant) -> Iterator[None]:
@@ -105,11 +106,11 @@ class Guard:
         with self._places(self._of_key(caller, count, now), caller, now):
             yield
 
-    def approved(self, number: str, created: float) -> None:
+    def approved(self, number: str, delivery: int, created: float) -> None:
         """A code to `number` was checked with success; `created`: when it was started, on the boot clock."""
         prefix = self.prefix(number)
         if prefix is not None:
-            self._shares.good(prefix, created)
+            self._shares.good(_apart(prefix, delivery), created)
 
     def prefix(self, number: str) -> str | None:
         """A number without its last digits; None for short codes."""
@@ -165,11 +166,12 @@ class Guard:
         low = self._low
         if low.mode == "off":
             return
-        made, good = self._shares.share(prefix, now.boot)
+        subject = _apart(prefix, caller.policy.delivery)
+        made, good = self._shares.share(subject, now.boot)
         if made < low.sends or good >= low.least * made:
             return
         shown = self._shown(prefix)
-        if self._first(("conversion_low", prefix), low.window, now):
+        if self._first(("conversion_low", subject), low.window, now):
             log.warning("limit [limits.conversion]: %d of %d codes to %s were checked with success", good, made, shown)
             body = {"mode": low.mode, "prefix": shown, "sends": made, "approved": good, "least": low.least}
             self._emit("limit.conversion", caller, shown, body, now)
@@ -177,7 +179,7 @@ class Guard:
             raise TooMany(
                 f"[limits.conversion]: less than {low.least:.0%} of the codes to numbers like this one were checked"
                 f" with success within {compact(low.window)}",
-                self._shares.wait(prefix, now.boot, low.sends, low.least),
+                self._shares.wait(subject, now.boot, low.sends, low.least),
                 "conversion_low",
             )
 
@@ -223,7 +225,7 @@ class Guard:
         self._fill(self._prefix, lambda window, step: usage.by_prefix(digits, window, step, now))
         if low.mode != "off":
             for used in usage.by_prefix(digits, low.window, low.window / BUCKETS, now):
-                self._shares.made(used.subject, used.boot, used.count, used.approved)
+                self._shares.made(_apart(used.subject, used.delivery), used.boot, used.count, used.approved)
         for key in self._store.keys.list():
             if key.revoked_at is None and key.policy.rates:
                 self._own_rule(key.id, key.policy.rates, now)
@@ -233,7 +235,12 @@ class Guard:
         if rule.mode == "off" or not rule.windows.longest:
             return
         for one in used(rule.windows.longest, rule.windows.shortest / BUCKETS):
-            rule.windows.restore(one.subject, one.boot, one.count)
+            rule.windows.restore(_apart(one.subject, one.delivery), one.boot, one.count)
+
+
+def _apart(subject: Hashable, delivery: int) -> Hashable:
+    """What codes that are not live count under: tests take no places of people."""
+    return (delivery, subject) if delivery else subject
 
 
 def _refusal(ask: _Ask, exceeded: Exceeded) -> TooMany:

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from gateway.admission import Admission
+from gateway.codes import code_in
 from gateway.config import MESSAGE_LIFETIME, OTP_LIFETIME, Config
 from gateway.content import Body, body_of, content_errors, fitting, forcing_warning, order_of, redirected, segmented
 from gateway.directory import home_prefix
@@ -82,6 +83,9 @@ class Intake:
         lane = LANES[request.priority]
         to = self._checked(request, caller, lane, now)
         body = body_of(request, self._config.messages.max_parts)
+        if caller.policy.delivery is Delivery.CATCH and body.text is not None:  # here: nobody waits for it
+            found = code_in(body.text.reveal())
+            body = replace(body, code=None if found is None else Secret(found))
         messages = [self._new_message(request, caller, lane, one, body, now) for one in to]
         if lane is Lane.OTP:
             messages = [self.in_time(message, now) for message in messages]
@@ -244,6 +248,7 @@ class Intake:
             tags=request.tags,
             warnings=(*to.warnings, *body.warnings, *self._too_quiet(lane, max(start or now.wall, now.wall), lifetime)),
             key_id=caller.key_id,
+            code=body.code,
         )
         return self.delivered(new, caller)
 

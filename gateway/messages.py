@@ -173,7 +173,7 @@ class NewMessage:
     sent_to: str | None = field(default=None, repr=False)
     """Where it really goes, where that is not `to`: the handset of a redirecting key."""
     code: Secret | None = None
-    """The code in the text, where the gateway knows it; kept only where the message is caught."""
+    """The code in the text, where it is known; kept only where the message is caught at once."""
     sim: str | None = field(default=None, repr=False)
     """IMSI of the SIM that should send it, while that can: the one that sent what it replaces."""
 

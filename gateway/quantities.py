@@ -58,7 +58,7 @@ def rate(value: object) -> Rate:
         return value
     hint = 'write a rate like "3/10m": how many, and within how long (1 s to 31 days)'
     match = _RATE.fullmatch(value.strip()) if isinstance(value, str) else None
-    if match is None or int(match[1]) == 0:
+    if match is None or int(match[1]) == 0 or match[2].isdigit():  # a window without a unit is a slip
         raise ValueError(hint)
     try:
         window = seconds(match[2] if not match[2].isalpha() else f"1{match[2]}")

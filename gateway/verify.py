@@ -43,9 +43,9 @@ class Verify:
     def start(self, request: OtpRequest, caller: Caller, once: Once[ChallengeView] | None = None) -> ChallengeView:
         """Open a challenge and queue its code; returns once both are on disk.
 
-        An open challenge of the same client, number and purpose is superseded: its code is dead, its failures count
-        on, and this counts as another send; so it does after a cancelled one until that one's lifetime is over, and
-        until then nothing is sent after a locked one.
+        An open challenge of the same client, number, purpose and delivery is superseded: its code is dead, its failures
+        count on, and this counts as another send; so it does after a cancelled one until that one's lifetime is over,
+        and until then nothing is sent after a locked one.
 
         Raises InvalidInput, Forbidden, TooMany or Unavailable; Replay and Conflict where `once` knows the request.
         """
@@ -75,11 +75,12 @@ class Verify:
             details=remembered(request, len(code.reveal()), lifetime, context, to.region),
             key_id=caller.key_id,
             peer=admission.guard.peer(request.end_user_ip),
+            delivery=int(caller.policy.delivery),
         )
 
         def create(cx: sqlite3.Connection) -> Challenge:
-            self._must_be_unlocked(cx, caller.client, to.number, now)
-            before = self._store.challenges.before(cx, caller.client, to.number, request.purpose, now)
+            self._must_be_unlocked(cx, new, now)
+            before = self._store.challenges.before(cx, new, now)
             if before is None:
                 return self._store.challenges.create(cx, new, now)
             if before.state is ChallengeState.LOCKED:
@@ -127,7 +128,7 @@ class Verify:
         result, challenge = judged
         if result is CheckResult.APPROVED:
             age = max(0.0, now.wall - challenge.created_at / 1000)
-            self._intake.admission.guard.approved(challenge.to, now.boot - age)
+            self._intake.admission.guard.approved(challenge.to, challenge.delivery, now.boot - age)
         if result is CheckResult.TOO_MANY_ATTEMPTS and now.boot >= challenge.expires_boot:
             result = CheckResult.EXPIRED
         return Checked(result, challenge.attempts_left, differs[0] if differs and self._otp.explain else None)
@@ -163,7 +164,7 @@ class Verify:
         def send_again(cx: sqlite3.Connection) -> Challenge:
             current = self._store.challenges.get_in(cx, before.id) or before
             must_be_open(current, now)
-            self._must_be_unlocked(cx, current.client, current.to, now)
+            self._must_be_unlocked(cx, current, now)
             self._pace.must_allow_send(current, now)
             return step(cx)
 
@@ -287,8 +288,8 @@ class Verify:
     def _newest(self, challenge: Challenge) -> Message | None:
         return self._store.outbox.get(challenge.message_id) if challenge.message_id else None
 
-    def _must_be_unlocked(self, cx: sqlite3.Connection, client: str, to: str, now: Instant) -> None:
-        guesses = self._store.challenges.guesses.look(cx, client, to, now)
+    def _must_be_unlocked(self, cx: sqlite3.Connection, one: NewChallenge | Challenge, now: Instant) -> None:
+        guesses = self._store.challenges.guesses.look(cx, one.client, one.to, one.delivery, now)
         if guesses.stopped:
             raise Forbidden(
                 f"{guesses.failures} wrong codes in a row were given for this number: nothing is sent to it until an"

@@ -156,6 +156,7 @@ ALLOWED: dict[str, frozenset[str]] = {
     | PURE
     | {
         "gateway.admission",
+        "gateway.codes",
         "gateway.config",
         "gateway.content",
         "gateway.directory",

@@ -7,6 +7,7 @@ from gateway.api.render import moment, moment_or_none
 from gateway.api.shapes.codes import Forgiven, LockList
 from gateway.api.view import ServiceView
 from gateway.messages import Json
+from gateway.policy import Delivery
 from gateway.store import Guesses
 
 _CLIENT = Parameter("client", {"type": "string"}, "Only for this client; without: for every one")
@@ -17,6 +18,7 @@ def render(guesses: Guesses) -> Json:
     return {
         "number": guesses.recipient,
         "client": guesses.client,
+        "delivery": Delivery(guesses.delivery).word,
         "failures": guesses.failures,
         "locked_until": moment_or_none(guesses.locked_until),
         "stopped": guesses.stopped,

@@ -115,12 +115,13 @@ def locked(gateway: Gateway, as_json: bool) -> None:
         (
             one["number"],
             one["client"],
+            one["delivery"],
             one["failures"],
             "stopped until you unlock it" if one["stopped"] else f"locked until {output.when(one['locked_until'])}",
         )
         for one in found["items"]
     ]
-    output.table(("number", "client", "wrong codes", "state"), rows, none="no numbers are locked")
+    output.table(("number", "client", "delivery", "wrong codes", "state"), rows, none="no numbers are locked")
 
 
 @numbers.command("unlock")

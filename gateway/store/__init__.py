@@ -9,7 +9,7 @@ from gateway.store.caught import Caught, CaughtFilter, CaughtStore
 from gateway.store.challenge import Challenge, ChallengeState, CheckResult, NewChallenge
 from gateway.store.challenges import Challenges
 from gateway.store.claims import queue_of
-from gateway.store.database import Database
+from gateway.store.database import Database, problems_of_place
 from gateway.store.deliveries import DeadDelivery, Deliveries, Delivery, Ended, Waiting
 from gateway.store.dossier import PAGE, Page
 from gateway.store.erasure import Erased
@@ -97,6 +97,7 @@ __all__ = [
     "Used",
     "StoredEvent",
     "percentile",
+    "problems_of_place",
     "last_sim",
     "queue_of",
     "type_for",

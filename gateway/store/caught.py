@@ -8,7 +8,6 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from gateway.codes import code_in
 from gateway.messages import Secret
 from gateway.store.audit import Audit
 from gateway.store.common import Waiters, new_id, wall_ms
@@ -68,15 +67,14 @@ class CaughtStore:
         code: Secret | None,
         now: Instant,
     ) -> None:
-        """Keep a message, inside the caller's transaction; without `code` one is looked for in the text."""
+        """Keep a message and the code that it carries, inside the caller's transaction."""
         caught_id = new_id(now)
-        found = code.reveal() if code is not None else code_in(text.reveal()) if text is not None else None
         data, port = _octets(segments) if text is None else (None, None)
         body = {
             "text": None if text is None else text.reveal(),
             "data": data,
             "port": port,
-            "code": found,
+            "code": None if code is None else code.reveal(),
             "parts": message["parts"],
             "encoding": message["encoding"],
         }

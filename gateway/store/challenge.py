@@ -55,6 +55,8 @@ class NewChallenge:
     """The key that it was started with."""
     peer: bytes | None = field(default=None, repr=False)
     """Keyed hash of the end user's address, where that is known."""
+    delivery: int = 0
+    """Value of `gateway.policy.Delivery`: challenges of other deliveries are nothing to this one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +86,8 @@ class Challenge:
     closed_at: int | None
     number_left: int
     """Wrong codes until the number itself is locked for this client."""
+    delivery: int
+    """That of the key that started it; see `NewChallenge`."""
 
     @property
     def attempts_left(self) -> int:

@@ -46,13 +46,13 @@ class Challenges:
         cx.execute(
             "INSERT INTO challenges (id, client, recipient, purpose, state, code_hash, failures, max_failures, sends,"
             " client_ref, details, created_at, sent_at, sent_boot, expires_at, expires_boot, accepted_boot,"
-            " key_id, peer)"
-            " VALUES (?, ?, ?, ?, 'pending', ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            " key_id, peer, delivery)"
+            " VALUES (?, ?, ?, ?, 'pending', ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
             (
                 *(challenge_id, new.client, new.to, new.purpose, new.code_hash, new.failures, new.max_failures),
                 *(new.sends, new.client_ref, self._seal(challenge_id, new.details), wall_ms(now), wall_ms(now)),
                 *(boot_ms(now), wall_ms(now.after(new.lifetime)), boot_ms(now.after(new.lifetime))),
-                *(self._database.boot_number, new.key_id, new.peer),
+                *(self._database.boot_number, new.key_id, new.peer, new.delivery),
             ),
         )
         return self._one(cx, challenge_id)
@@ -71,15 +71,17 @@ class Challenges:
         row = cx.execute("SELECT * FROM challenges WHERE id = ?", (challenge_id,)).fetchone()
         return None if row is None or client not in (None, row["client"]) else self._challenge(cx, row)
 
-    def before(self, cx: sqlite3.Connection, client: str, to: str, purpose: str, now: Instant) -> Challenge | None:
-        """The challenge whose failures and sends a new one takes over: the last one, where its lifetime is not over.
+    def before(self, cx: sqlite3.Connection, new: NewChallenge, now: Instant) -> Challenge | None:
+        """The challenge whose failures and sends a new one takes over: the last one of the same client, number, purpose
+        and delivery, where its lifetime is not over.
 
         Pending, it is to be superseded too. One that was cancelled or locked counts on as well, or whoever guesses
         would start anew at will; one that was approved does not.
         """
         row = cx.execute(  # the last one stored, not the one of the greatest time: wall time may have been set back
-            "SELECT * FROM challenges WHERE client = ? AND recipient = ? AND purpose = ? ORDER BY rowid DESC LIMIT 1",
-            (client, to, purpose),
+            "SELECT * FROM challenges WHERE client = ? AND recipient = ? AND purpose = ? AND delivery = ?"
+            " ORDER BY rowid DESC LIMIT 1",
+            (new.client, new.to, new.purpose, new.delivery),
         ).fetchone()
         done = (ChallengeState.APPROVED, ChallengeState.EXPIRED)
         if row is None or row["state"] in done or row["expires_boot"] <= boot_ms(now):
@@ -137,20 +139,20 @@ class Challenges:
                 return result, challenge
             if boot_ms(now) >= ms(challenge.expires_boot):
                 return CheckResult.EXPIRED, self.close(cx, challenge_id, ChallengeState.EXPIRED, now)
-            if self.guesses.look(cx, challenge.client, challenge.to, now).shut:
+            if self.guesses.look(cx, challenge.client, challenge.to, challenge.delivery, now).shut:
                 closed = self.close(cx, challenge_id, ChallengeState.LOCKED, now, NUMBER_LOCKED)
                 return CheckResult.TOO_MANY_ATTEMPTS, closed
             if challenge.failures >= challenge.max_failures:
                 return CheckResult.TOO_MANY_ATTEMPTS, self.close(cx, challenge_id, ChallengeState.LOCKED, now)
             if matches(challenge):
-                self.guesses.right(cx, challenge.client, challenge.to)
+                self.guesses.right(cx, challenge.client, challenge.to, challenge.delivery)
                 return CheckResult.APPROVED, self.close(cx, challenge_id, ChallengeState.APPROVED, now)
             return CheckResult.WRONG_CODE, self._wrong(cx, challenge, now)
 
     def _wrong(self, cx: sqlite3.Connection, challenge: Challenge, now: Instant) -> Challenge:
         """Count a wrong code against the challenge and against the number."""
         cx.execute("UPDATE challenges SET failures = failures + 1 WHERE id = ?", (challenge.id,))
-        if self.guesses.wrong(cx, challenge.client, challenge.to, now).shut:
+        if self.guesses.wrong(cx, challenge.client, challenge.to, challenge.delivery, now).shut:
             return self.close(cx, challenge.id, ChallengeState.LOCKED, now, NUMBER_LOCKED)
         if challenge.failures + 1 >= challenge.max_failures:
             return self.close(cx, challenge.id, ChallengeState.LOCKED, now)
@@ -224,7 +226,7 @@ class Challenges:
         left = 0
         if row["state"] == ChallengeState.PENDING:
             now = self._database.clock.now()
-            left = self.guesses.left(self.guesses.look(cx, row["client"], row["recipient"], now))
+            left = self.guesses.left(self.guesses.look(cx, row["client"], row["recipient"], row["delivery"], now))
         details = json.loads(self._cipher.unseal(row["details"], f"challenges.details {row['id']}"))
         return Challenge(
             id=row["id"],
@@ -247,4 +249,5 @@ class Challenges:
             expires_boot=row["expires_boot"] / 1000,
             closed_at=row["closed_at"],
             number_left=left,
+            delivery=row["delivery"],
         )

@@ -61,7 +61,7 @@ class Claims(Modes):
         waits = start.boot > now.boot
         cx.execute("INSERT INTO timeline (message, at, state) VALUES (?, ?, 'queued')", (seq, wall_ms(now)))
         if new.delivery == Delivery.CATCH and not waits:
-            self._catch(Case(cx, seq), now, new.code)
+            self._keep_caught(Case(cx, seq), now, new.text, new.segments, new.code)
         else:
             self._plan(cx, seq, new, start if waits else None)
         cx.executemany("INSERT OR IGNORE INTO message_tags VALUES (?, ?)", [(tag, seq) for tag in new.tags])

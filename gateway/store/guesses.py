@@ -1,6 +1,7 @@
-"""Wrong codes in a row, per client and number, over challenges: a lock for a while, then a stop.
+"""Wrong codes in a row, per client, number and delivery, over challenges: a lock for a while, then a stop.
 
-A right code ends the row. Counting per client keeps one application from locking out the users of another.
+A right code ends the row. Counting per client keeps one application from locking out the users of another, and per
+delivery keeps tests from locking out people.
 """
 
 from __future__ import annotations
@@ -14,6 +15,8 @@ from gateway.store.case import Settings
 from gateway.store.common import boot_ms, wall_ms
 from gateway.store.database import Database
 from hardware.clock import Instant
+
+_ONE = "client = ? AND recipient = ? AND delivery = ?"
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +34,8 @@ class Guesses:
     """Unix milliseconds of the newest wrong code; 0 where there is none."""
     stopped: bool
     """Too many: nothing more until an operator clears it."""
+    delivery: int
+    """Value of `gateway.policy.Delivery`: how the codes that were guessed at are delivered."""
 
     @property
     def shut(self) -> bool:
@@ -44,41 +49,42 @@ class GuessLedger:
     def __init__(self, database: Database, settings: Settings) -> None:
         self._database, self._settings, self._audit = database, settings, Audit(database)
 
-    def look(self, cx: sqlite3.Connection, client: str, to: str, now: Instant) -> Guesses:
+    def look(self, cx: sqlite3.Connection, client: str, to: str, delivery: int, now: Instant) -> Guesses:
         """Where a number stands with a client."""
-        row = cx.execute("SELECT * FROM guesses WHERE client = ? AND recipient = ?", (client, to)).fetchone()
-        return Guesses(client, to, 0, 0.0, None, 0, stopped=False) if row is None else _guesses(row, now)
+        row = cx.execute(f"SELECT * FROM guesses WHERE {_ONE}", (client, to, delivery)).fetchone()  # noqa: S608 - no input in it
+        if row is None:
+            return Guesses(client, to, 0, 0.0, None, 0, stopped=False, delivery=delivery)
+        return _guesses(row, now)
 
     def left(self, guesses: Guesses) -> int:
         """Wrong codes that are allowed until the next lock."""
         after = self._settings.lock_after
         return 0 if guesses.shut else after - guesses.failures % after
 
-    def wrong(self, cx: sqlite3.Connection, client: str, to: str, now: Instant) -> Guesses:
+    def wrong(self, cx: sqlite3.Connection, client: str, to: str, delivery: int, now: Instant) -> Guesses:
         """Count a wrong code; locks or stops where that makes too many."""
         settings = self._settings
         (failures,) = cx.execute(
-            "INSERT INTO guesses (client, recipient, failures, newest_at, accepted_boot) VALUES (?, ?, 1, ?, ?)"
-            " ON CONFLICT (client, recipient) DO UPDATE SET failures = failures + 1, newest_at = excluded.newest_at"
+            "INSERT INTO guesses (client, recipient, delivery, failures, newest_at, accepted_boot)"
+            " VALUES (?, ?, ?, 1, ?, ?) ON CONFLICT (client, recipient, delivery) DO UPDATE SET failures = failures + 1, newest_at = excluded.newest_at"
             " RETURNING failures",
-            (client, to, wall_ms(now), self._database.boot_number),
+            (client, to, delivery, wall_ms(now), self._database.boot_number),
         ).fetchone()
         if failures % settings.lock_after == 0:
             until = now.after(settings.lock_for)
             cx.execute(
-                "UPDATE guesses SET locked_until = ?, locked_boot = ?, accepted_boot = ?"
-                " WHERE client = ? AND recipient = ?",
-                (wall_ms(until), boot_ms(until), self._database.boot_number, client, to),
+                "UPDATE guesses SET locked_until = ?, locked_boot = ?, accepted_boot = ?"  # noqa: S608 - no input in it
+                f" WHERE {_ONE}",
+                (wall_ms(until), boot_ms(until), self._database.boot_number, client, to, delivery),
             )
         if failures >= settings.stop_after:
-            cx.execute(
-                "UPDATE guesses SET stopped_at = ? WHERE client = ? AND recipient = ?", (wall_ms(now), client, to)
-            )
-        return self.look(cx, client, to, now)
+            query = f"UPDATE guesses SET stopped_at = ? WHERE {_ONE}"  # noqa: S608 - no input in it
+            cx.execute(query, (wall_ms(now), client, to, delivery))
+        return self.look(cx, client, to, delivery, now)
 
-    def right(self, cx: sqlite3.Connection, client: str, to: str) -> None:
+    def right(self, cx: sqlite3.Connection, client: str, to: str, delivery: int) -> None:
         """A right code ends the row of wrong ones."""
-        cx.execute("DELETE FROM guesses WHERE client = ? AND recipient = ?", (client, to))
+        cx.execute(f"DELETE FROM guesses WHERE {_ONE}", (client, to, delivery))  # noqa: S608 - no input in it
 
     def clear(self, to: str, client: str | None, now: Instant, *, actor: str) -> int:
         """An operator forgives a number, for one client or all; returns how many counts that ended."""
@@ -110,4 +116,5 @@ def _guesses(row: sqlite3.Row, now: Instant) -> Guesses:
         locked_until=row["locked_until"] if locked else None,
         newest_at=row["newest_at"],
         stopped=row["stopped_at"] is not None,
+        delivery=row["delivery"],
     )

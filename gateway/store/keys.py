@@ -21,7 +21,7 @@ PREFIX = "sw_"  # so that people and secret scanners know one when they see it
 CACHE_SECONDS = 5.0  # for how long a key that was looked up is believed: a revoked one ends within it
 CACHED_KEYS = 1024
 ADMIN = "admin"
-USE_NOTED = 3600.0  # seconds between two notes of when a key was used
+USE_NOTED = 60.0  # seconds between two notes of when a key was used
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,8 +9,10 @@ from __future__ import annotations
 import logging
 import sqlite3
 import struct
+from collections.abc import Sequence
 from typing import Final
 
+from gateway.codes import code_in
 from gateway.directory import home_prefix
 from gateway.messages import CATCH, AttemptKind, AttemptState, Reason, Secret
 from gateway.policy import Delivery, number_in_front
@@ -37,11 +39,24 @@ _MODE_OF = (
 class Modes(Outcomes):
     """Catches messages, and keeps what may no longer go live from leaving."""
 
-    def _catch(self, case: Case, now: Instant, code: Secret | None = None, why: str | None = None) -> None:
-        """Keep a message of which nothing has left as its handset would show it; that delivers it."""
+    def _catch(self, case: Case, now: Instant, why: str | None = None) -> None:
+        """Catch a message that waits, of which nothing has left; its code is picked out of its text."""
         text, segments = self._content(case)
         if text is not None and case.message["sent_to"] is not None:  # as it was before it was to go elsewhere
             text = Secret(text.reveal().removeprefix(number_in_front(case.message["recipient"])))
+        found = None if text is None else code_in(text.reveal())
+        self._keep_caught(case, now, text, segments, None if found is None else Secret(found), why)
+
+    def _keep_caught(
+        self,
+        case: Case,
+        now: Instant,
+        text: Secret | None,
+        segments: Sequence[bytes],
+        code: Secret | None,
+        why: str | None = None,
+    ) -> None:
+        """Keep a message as its handset would show it; that delivers it."""
         self._withdraw_unleft(case)
         case.set(delivery=int(Delivery.CATCH), home=CATCH, modem=CATCH)
         self.caught.add(case.cx, case.message, text, segments, code, now)

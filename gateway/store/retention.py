@@ -88,7 +88,7 @@ def _erase_texts(cx: sqlite3.Connection, seqs: Sequence[str | int]) -> None:
 
 
 def _forget_guesses(cx: sqlite3.Connection, subjects: Sequence[str | int]) -> None:
-    query = "DELETE FROM guesses WHERE client = ? AND recipient = ? AND stopped_at IS NULL"
+    query = "DELETE FROM guesses WHERE client = ? AND recipient = ? AND delivery = ? AND stopped_at IS NULL"
     cx.executemany(query, [tuple(json.loads(str(subject))) for subject in subjects])
 
 
@@ -142,7 +142,10 @@ _INDEXED = (
     ),
     (
         "codes",
-        "SELECT json_array(client, recipient) AS name FROM guesses WHERE stopped_at IS NULL AND newest_at <= ? LIMIT ?",
+        (
+            "SELECT json_array(client, recipient, delivery) AS name FROM guesses"
+            " WHERE stopped_at IS NULL AND newest_at <= ? LIMIT ?"
+        ),
         _forget_guesses,
     ),
 )
@@ -158,15 +161,15 @@ class Retention:
         self._walks: dict[str, _Walk] = {}
 
     def purge(self, now: Instant) -> int:
-        """Erase some of what is due; returns how much."""
+        """Erase some of what is due; returns how much. What only a doubtful clock calls old stays."""
         done = 0
         for number, (name, query, erase) in enumerate(_INDEXED):
             kept = getattr(self.keep, name)
-            if kept is not None:
+            if kept is not None and self._database.reached_age(now, kept):
                 done += self._indexed(f"indexed {number}", query, erase, wall_ms(now) - ms(kept), now)
         for name, kind in _WALKED.items():
             kept = getattr(self.keep, name)
-            if kept is not None:
+            if kept is not None and self._database.reached_age(now, kept):
                 done += self._walk(name, kind, wall_ms(now) - ms(kept), now)
         return done
 

@@ -21,6 +21,7 @@ log = logging.getLogger("simwire.store")
 
 CHUNK = 500  # messages that one transaction expires at most, so that modems never wait long for theirs
 AT_ONCE = 200  # messages that one round plans for at most
+CAUGHT_AT_ONCE = 20  # messages that one transaction catches: each is unsealed, and its code picked out of its text
 
 
 _Action = Callable[[Case, sqlite3.Row], bool]
@@ -53,7 +54,11 @@ class Upkeep(Claims):
         """Catch the messages whose time for that has come; `wake_due` made them ready."""
         query = "SELECT message, min(id) AS attempt FROM attempts WHERE queue = ? AND state = 'ready' GROUP BY message"
         total = 0
-        while caught := self._for_each(query, (CATCH,), lambda case, row: self._catch_ready(case, row["attempt"], now)):
+
+        def catch(case: Case, row: sqlite3.Row) -> bool:
+            return self._catch_ready(case, row["attempt"], now)
+
+        while caught := self._for_each(query, (CATCH,), catch, CAUGHT_AT_ONCE):
             total += caught
         return total
 
@@ -158,10 +163,10 @@ class Upkeep(Claims):
 
     # -- inside -------------------------------------------------------------------------------------------------------
 
-    def _for_each(self, query: str, values: object, action: _Action) -> int:
+    def _for_each(self, query: str, values: object, action: _Action, most: int = AT_ONCE) -> int:
         """Look without a lock, act on each message in one transaction; returns how many were changed."""
         with self._database.read() as cx:
-            rows = cx.execute(f"{query} LIMIT {AT_ONCE}", values).fetchall()  # type: ignore[arg-type]
+            rows = cx.execute(f"{query} LIMIT {most}", values).fetchall()  # type: ignore[arg-type]
         if not rows:
             return 0
         with self._database.mark() as cx:

@@ -26,6 +26,8 @@ class Used:
     count: int
     approved: int = 0
     """How many of these codes were checked with success."""
+    delivery: int = 0
+    """Value of `gateway.policy.Delivery`, of codes: what is not live counts by itself."""
 
 
 class Usage:
@@ -56,7 +58,7 @@ class Usage:
     def _grouped(
         self, table: _Table, subject: str, window: float, step: float, now: Instant, **values: object
     ) -> Iterator[Used]:
-        approved = "sum(state = 'approved')" if table == "challenges" else "0"
+        approved, delivery = ("sum(state = 'approved')", "delivery") if table == "challenges" else ("0", "0")
         only = "AND key_id = :key_id" if values.get("key_id") is not None else ""
         with self._database.read() as cx:
             reference = self._reference(cx, table, now)
@@ -64,14 +66,15 @@ class Usage:
             values["first"] = self._first(cx, table, reference - ms(window))
             rows = cx.execute(
                 f"SELECT {subject} AS subject, max(created_at) AS newest, count(*) AS n, {approved} AS approved"  # noqa: S608 - no input in it
+                f", {delivery} AS mode"
                 f" FROM {table} NOT INDEXED"  # or it would walk an index over everything that is stored
                 f" WHERE rowid > :first AND created_at >= :since AND subject IS NOT NULL {only}"
-                f" GROUP BY subject, created_at / :step ORDER BY newest",
+                f" GROUP BY subject, mode, created_at / :step ORDER BY newest",
                 values,
             ).fetchall()
         for row in rows:
             age = max(0, reference - row["newest"])
-            yield Used(row["subject"], (boot_ms(now) - age) / 1000, row["n"], row["approved"])
+            yield Used(row["subject"], (boot_ms(now) - age) / 1000, row["n"], row["approved"], row["mode"])
 
     @staticmethod
     def _reference(cx: sqlite3.Connection, table: _Table, now: Instant) -> int:

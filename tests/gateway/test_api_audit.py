@@ -51,7 +51,7 @@ def test_blocks_and_unlocks_are_recorded_where_they_changed_something(world: Wor
     assert rows(world) == []
     assert ask("PUT", f"/v1/blocked/{NUMBER}", {"everything": True, "reason": "a private matter"}) == 200
     assert ask("DELETE", f"/v1/blocked/{NUMBER}") == 200
-    sql(world, "INSERT INTO guesses VALUES ('shop', ?, 30, 1000, NULL, NULL, 1, 1000)", NUMBER)
+    sql(world, "INSERT INTO guesses VALUES ('shop', ?, 30, 1000, NULL, NULL, 1, 1000, 0)", NUMBER)
     assert ask("DELETE", f"/v1/locks/{NUMBER}?client=bank") == 200
     assert ask("DELETE", f"/v1/locks/{NUMBER}?client=shop") == 200
     assert rows(world) == [

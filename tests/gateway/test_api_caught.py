@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 from werkzeug.test import TestResponse
 
+from gateway.admission import Admission
 from gateway.messages import Json, Lane
 from tests.gateway.test_api_keys import admin, code_of, make, use
 from tests.gateway.world import NUMBER, OTHER, World
@@ -236,3 +238,64 @@ def test_a_text_that_is_too_long_with_the_number_is_refused(world: World, redire
     answer = use(world, redirecting, "POST", "/v1/messages", body)
     assert answer.status_code == 422
     assert [error["field"] for error in answer.get_json()["errors"]] == ["text"]
+
+
+# -- beside live traffic of the same numbers --------------------------------------------------------------------------
+
+
+def test_a_test_neither_ends_a_live_code_nor_counts_against_its_owner(make_world: Callable[..., World]) -> None:
+    world = make_world("[otp]\nlock_after = 3\n")
+    testing = make(world, client="shop", delivery="catch", scopes=SCOPES)
+    live = sent(world.post("/v1/otp", LOGIN))
+    tried = sent(use(world, testing, "POST", "/v1/otp", LOGIN))  # no cooldown either
+    for _ in range(3):
+        use(world, testing, "POST", f"/v1/otp/{tried['id']}/check", {"code": "wrong"})
+    refused = use(world, testing, "POST", "/v1/otp", {**LOGIN, "purpose": "signup"})
+    assert refused.get_json()["code"] == "number_locked"
+    assert world.get(f"/v1/otp/{live['id']}").get_json()["attempts_left"] == 3
+    (lock,) = admin(world, "GET", "/v1/locks").get_json()["items"]
+    assert (lock["number"], lock["client"], lock["delivery"], lock["failures"]) == (NUMBER, "shop", "catch", 3)
+    code = world.code(live["message_id"])
+    assert world.post(f"/v1/otp/{live['id']}/check", {"code": code}).get_json()["result"] == "approved"
+    assert len(admin(world, "GET", "/v1/locks").get_json()["items"]) == 1  # a live success forgives no tests
+    assert admin(world, "DELETE", f"/v1/locks/{NUMBER}").get_json()["cleared"] == 1
+    assert use(world, testing, "POST", "/v1/otp", {**LOGIN, "purpose": "signup"}).status_code == 202
+
+
+def test_locks_of_every_delivery_are_cleared_at_once(make_world: Callable[..., World]) -> None:
+    world = make_world("[otp]\nlock_after = 1\n")
+    testing = make(world, client="shop", delivery="catch", scopes=SCOPES)
+    live, tried = sent(world.post("/v1/otp", LOGIN)), sent(use(world, testing, "POST", "/v1/otp", LOGIN))
+    world.post(f"/v1/otp/{live['id']}/check", {"code": "wrong"})
+    use(world, testing, "POST", f"/v1/otp/{tried['id']}/check", {"code": "wrong"})
+    assert {lock["delivery"] for lock in admin(world, "GET", "/v1/locks").get_json()["items"]} == {"live", "catch"}
+    assert admin(world, "DELETE", f"/v1/locks/{NUMBER}").get_json()["cleared"] == 2
+
+
+def test_a_test_supersedes_what_the_test_before_it_began(world: World, catching: Json) -> None:
+    first = sent(use(world, catching, "POST", "/v1/otp", LOGIN))
+    assert use(world, catching, "POST", "/v1/otp", LOGIN).get_json()["code"] == "resend_too_soon"
+    world.clock.advance(30)
+    sent(use(world, catching, "POST", "/v1/otp", LOGIN))
+    assert use(world, catching, "GET", f"/v1/otp/{first['id']}").get_json()["state"] == "cancelled"
+
+
+@pytest.mark.parametrize("rule", ["number", "ip", "prefix", "conversion"])
+@pytest.mark.parametrize("again", [False, True])
+def test_tests_take_no_places_of_live_codes(make_world: Callable[..., World], rule: str, again: bool) -> None:
+    asks = 'sends = 2\nmode = "enforce"' if rule == "conversion" else 'rates = ["2/24h"]\nmode = "enforce"'
+    world = make_world(f'[otp]\ncooldown = ["0s"]\nmax_sends = 100\n[limits.{rule}]\n{asks}\n')
+    testing = make(world, client="tests", delivery="catch", scopes=SCOPES)
+    body = {**LOGIN, "end_user_ip": "192.0.2.7"}
+    for _ in range(2):
+        sent(use(world, testing, "POST", "/v1/otp", body))
+    world.clock.advance(1500)  # older than a code lives, by as much as windows are coarse
+    if again:
+        world.intake.admission = Admission(world.store, world.config, world.clock, lambda: world.views)
+    refused = use(world, testing, "POST", "/v1/otp", body).get_json()
+    assert refused["code"] == ("conversion_low" if rule == "conversion" else f"{rule}_rate")
+    live = sent(world.post("/v1/otp", body))
+    code = world.code(live["message_id"])
+    assert world.post(f"/v1/otp/{live['id']}/check", {"code": code}).get_json()["result"] == "approved"
+    refused = use(world, testing, "POST", "/v1/otp", body)  # what is live does nothing for tests either
+    assert refused.status_code == 429

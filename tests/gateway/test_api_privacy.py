@@ -107,7 +107,7 @@ def full(world: World) -> World:
     receive(world, WORDS, part=(9, 2, 1))
     receive(world, "from elsewhere", OTHER)
     _bench(world).report(200, by=SIM, to=NUMBER, raw=b"unmatched")
-    sql(world, "INSERT OR REPLACE INTO guesses VALUES ('shop', ?, 3, 1000, 2000, NULL, 1, NULL)", NUMBER)
+    sql(world, "INSERT OR REPLACE INTO guesses VALUES ('shop', ?, 3, 1000, 2000, NULL, 1, NULL, 0)", NUMBER)
     for imsi, period, number in (("1", 1, NUMBER), ("1", 2, NUMBER), ("2", 1, OTHER), ("3", 5, NUMBER)):
         sql(world, "INSERT INTO sim_recipients VALUES (?, ?, ?)", imsi, period, number)
     catching = world.store.keys.create("tester", EVERYTHING, policy=KeyPolicy(delivery=Delivery.CATCH))[1]

@@ -66,3 +66,23 @@ def test_in_our_own_texts_it_is_always_the_code(
 def test_any_text_can_be_looked_at(text: str) -> None:
     found = code_in(text)
     assert found is None or (found and found == "".join(found.split()))
+
+
+def test_the_last_of_several_bound_lines_and_no_host_is_none() -> None:
+    assert code_in("@a.example #111222\n@b.example #333444") == "333444"
+    assert code_in("@a.example #111222\r\n") == "111222"
+    assert code_in("@ #x code 482913") == "482913"
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["@" + "#" * 40_000 + "\t", "@a " + "# " * 20_000, "pin 1234 " * 5_000, "1234 " * 8_000, "@a #" * 10_000 + "\x00"],
+)
+def test_no_text_keeps_it_busy(text: str) -> None:
+    for _ in range(300):  # as a list of recipients, or a round of what falls due, asks for
+        code_in(text)
+
+
+def test_the_nearest_word_is_found_among_many() -> None:
+    assert code_in("your code 1 of the pin, the otp: 771204 or 881305 there") == "771204"
+    assert code_in("code, code. Room 4455667 on floor 55443322 has the password 5566") == "5566"

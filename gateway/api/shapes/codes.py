@@ -51,6 +51,8 @@ class LockShape(Shape):
 
     number: str
     client: str
+    delivery: Literal["live", "redirect", "catch"]
+    """Of the keys whose codes were guessed at."""
     failures: int
     """Wrong codes in a row."""
     locked_until: AwareDatetime | None
@@ -70,4 +72,4 @@ class Forgiven(Shape):
 
     number: str
     cleared: int
-    """For how many clients there were any."""
+    """For how many clients and deliveries there were any."""

@@ -17,14 +17,16 @@ CREATE TABLE events (
 
 _DELIVERIES = """
 CREATE TABLE deliveries (
-    id INTEGER PRIMARY KEY,           -- the order of one endpoint's events
+    id INTEGER PRIMARY KEY AUTOINCREMENT, -- the order of one endpoint's events; never given again: replays name it
     event INTEGER NOT NULL REFERENCES events(id),
     endpoint TEXT NOT NULL,           -- name of a configured webhook
     subject TEXT NOT NULL,            -- events of one subject arrive in order
     state TEXT NOT NULL,              -- waiting, done, dead
     attempts INTEGER NOT NULL DEFAULT 0,
-    next_at INTEGER NOT NULL,         -- not before
-    until_at INTEGER NOT NULL,        -- given up then
+    next_boot INTEGER NOT NULL,       -- not before, on the boot clock
+    until_at INTEGER NOT NULL,        -- given up then; for people, and for another boot
+    until_boot INTEGER NOT NULL,      -- the same on the boot clock
+    accepted_boot INTEGER NOT NULL,   -- number of the boot in which it was queued
     status INTEGER,                   -- HTTP status of the newest attempt
     error TEXT,                       -- what went wrong in the newest attempt
     done_at INTEGER
@@ -41,7 +43,8 @@ CREATE TABLE guesses (
     locked_boot INTEGER,              -- the same on the boot clock
     accepted_boot INTEGER NOT NULL,   -- number of the boot that locked_boot counts in
     stopped_at INTEGER,               -- too many: until an operator clears it
-    PRIMARY KEY (client, recipient)
+    delivery INTEGER NOT NULL,        -- of the codes that were guessed at: what tests do locks nobody out
+    PRIMARY KEY (client, recipient, delivery)
 ) STRICT, WITHOUT ROWID
 """
 
@@ -122,6 +125,8 @@ def trust(db: SchemaDatabase) -> None:
         # Where it really goes; NULL: to its recipient.
         "ALTER TABLE messages ADD COLUMN sent_to TEXT",
         "ALTER TABLE challenges ADD COLUMN key_id TEXT",
+        # That of the key it was started with: live, redirect, catch.
+        "ALTER TABLE challenges ADD COLUMN delivery INTEGER NOT NULL DEFAULT 0",
         # Keyed hash of the end user's address, for limits.
         "ALTER TABLE challenges ADD COLUMN peer BLOB",
         *(_EVENTS, _DELIVERIES, _GUESSES, _REPLACE_TYPES, _BLOCKED, _CAUGHT, _AUDIT, *_AUDIT_IS_APPEND_ONLY),
@@ -132,7 +137,7 @@ def trust(db: SchemaDatabase) -> None:
             "CREATE INDEX attempts_unreferenced ON attempts(imsi, submitted_at)"
             " WHERE mr IS NULL AND state IN ('accepted', 'delivered', 'undelivered')"
         ),
-        "CREATE INDEX deliveries_due ON deliveries(endpoint, next_at) WHERE state = 'waiting'",
+        "CREATE INDEX deliveries_due ON deliveries(endpoint, next_boot) WHERE state = 'waiting'",
         "CREATE INDEX deliveries_order ON deliveries(endpoint, subject, id) WHERE state = 'waiting'",
         "CREATE INDEX deliveries_dead ON deliveries(endpoint) WHERE state = 'dead'",
         "CREATE INDEX deliveries_ended ON deliveries(done_at) WHERE done_at IS NOT NULL",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -12,6 +13,7 @@ from gateway.store import Challenge, ChallengeState, CheckResult, Conflict, NewC
 from .bench import ANY, NUMBER, Bench
 
 C, R, S = ChallengeState, CheckResult, MessageState
+LOGIN = NewChallenge("shop", NUMBER, "login", b"hash", 300, 3)
 
 
 def challenge_of(bench: Bench, message: object) -> Challenge:
@@ -73,13 +75,14 @@ def test_it_belongs_to_its_client(bench: Bench) -> None:
 def test_the_open_one_for_a_number_and_purpose_is_found_and_another_is_not(bench: Bench) -> None:
     message = bench.add_code(purpose="login")
 
-    def found(client: str = "shop", to: str = NUMBER, purpose: str = "login") -> str | None:
+    def found(**other: Any) -> str | None:
         with bench.store.database.read() as cx:
-            challenge = bench.store.challenges.before(cx, client, to, purpose, bench.now)
+            challenge = bench.store.challenges.before(cx, replace(LOGIN, **other), bench.now)
         return challenge and challenge.id
 
     assert found() == message.challenge_id
-    assert [found("other"), found(to="+447700900102"), found(purpose="signup")] == [None] * 3
+    others = ({"client": "other"}, {"to": "+447700900102"}, {"purpose": "signup"}, {"delivery": 2})
+    assert [found(**other) for other in others] == [None] * 4
     bench.clock.advance(300)
     assert found() is None
 
@@ -91,7 +94,7 @@ def test_what_was_closed_counts_on_within_its_lifetime(bench: Bench, state: Chal
 
     def found() -> bool:
         with bench.store.database.read() as cx:
-            return bench.store.challenges.before(cx, "shop", NUMBER, "login", bench.now) is not None
+            return bench.store.challenges.before(cx, LOGIN, bench.now) is not None
 
     assert found() is counts
     bench.clock.reboot("boot-2", wall=bench.now.wall + 100)
@@ -108,7 +111,7 @@ def test_the_last_one_counts_also_after_the_wall_clock_was_set_back(bench: Bench
     bench.clock.step_wall(-60)
     last = bench.add_code()
     with bench.store.database.read() as cx:
-        before = bench.store.challenges.before(cx, "shop", NUMBER, "login", bench.now)
+        before = bench.store.challenges.before(cx, LOGIN, bench.now)
     assert before is not None
     assert before.id == last.challenge_id
 
