@@ -50,6 +50,7 @@ class CaughtBox:
 
     def __init__(self, service: ServiceView, waiting: WaitRoom) -> None:
         self._caught, self._admission, self._waiting = service.store.caught, service.intake.admission, waiting
+        self._clock = service.clock
 
     def look(self, call: Call, caught_id: str) -> Answer:
         """One message."""
@@ -75,7 +76,8 @@ class CaughtBox:
 
     def clear(self, call: Call) -> Answer:
         """Delete what was caught of the key's own client."""
-        return 200, {"deleted": self._caught.clear(call.principal.client)}
+        principal = call.principal
+        return 200, {"deleted": self._caught.clear(principal.client, self._clock.now(), actor=principal.actor)}
 
     def _found(self, call: Call, caught_id: str) -> Caught:
         caught = self._caught.get(caught_id, call.principal.sees)

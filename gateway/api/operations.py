@@ -44,7 +44,10 @@ class Call:
     recorder: Recorder
 
     def audit(self, action: str, subject: str, details: Mapping[str, Any] | None = None) -> None:
-        """Note in the audit log that the caller does this; no secret and no whole number. Durable when this returns."""
+        """Note in the audit log that the caller did this; no secret and no whole number. Durable when this returns.
+
+        It is a transaction of its own: what the store does by itself is noted in the transaction that does it.
+        """
         self.recorder(self.principal.actor, action, subject, details or {})
 
     def once(self, store: Store, render: Callable[[T], Mapping[str, Any]]) -> Once[T] | None:

@@ -78,7 +78,9 @@ class Database:
             raise translate(error, path) from error
         database = cls(path, cipher, connection, clock)
         try:
-            _migrate(connection, path, schema)
+            if connection.execute("SELECT 1 FROM sqlite_master WHERE name = 'meta'").fetchone():
+                database._check_key(key_file)  # before anything is sealed with it
+            _migrate(connection, path, schema, cipher)
             database._check_key(key_file)
             database._note_boot(clock.now())
         except BaseException as error:
@@ -265,7 +267,7 @@ def _connect(path: Path, *, reader: bool = False) -> sqlite3.Connection:
     return connection
 
 
-def _migrate(connection: sqlite3.Connection, path: Path, schema: Migrations) -> None:
+def _migrate(connection: sqlite3.Connection, path: Path, schema: Migrations, cipher: Cipher) -> None:
     database = SchemaDatabase(connection)
     applied = [migration.name for migration in schema.applied(database)]
     with closing(sqlite3.connect(":memory:")) as empty:
@@ -279,7 +281,9 @@ def _migrate(connection: sqlite3.Connection, path: Path, schema: Migrations) -> 
         return
     if applied:
         _copy(connection, path.with_name(f"{path.name}.before-{schema.pending(database)[0].name}"))
+    connection.create_function("sealed", 2, lambda plain, where: cipher.seal(plain.encode(), where).hex())
     schema.apply(database)
+    connection.create_function("sealed", 2, None)
 
 
 def _copy(connection: sqlite3.Connection, target: Path) -> None:

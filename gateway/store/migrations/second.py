@@ -91,10 +91,18 @@ CREATE TABLE audit (
 ) STRICT
 """
 _AUDIT_IS_APPEND_ONLY = tuple(
-    f"CREATE TRIGGER audit_no_{verb.lower()} BEFORE {verb} ON audit"
-    " BEGIN SELECT raise(ABORT, 'the audit log is append-only'); END"
-    for verb in ("UPDATE", "DELETE")
+    f"CREATE TRIGGER audit_no_{name} BEFORE {verb} BEGIN SELECT raise(ABORT, 'the audit log is append-only'); END"
+    for name, verb in (
+        ("update", "UPDATE ON audit"),
+        ("delete", "DELETE ON audit"),
+        # INSERT OR REPLACE removes the row that is in its way; without `recursive_triggers` no DELETE trigger is asked.
+        ("replace", "INSERT ON audit WHEN EXISTS (SELECT 1 FROM audit WHERE id = NEW.id)"),
+    )
 )
+# The log's end is sealed in the transaction that makes the table: where it is missing later, somebody took it away.
+_AUDIT_BEGINS = """
+INSERT INTO meta VALUES ('audit_head', sealed('{"count": 0, "hash": ""}', 'meta.value audit_head'))
+"""
 
 _SIM_RECIPIENTS = """
 CREATE TABLE sim_recipients (
@@ -122,6 +130,7 @@ def trust(db: SchemaDatabase) -> None:
         # Keyed hash of the end user's address, for limits.
         "ALTER TABLE challenges ADD COLUMN peer BLOB",
         *(_EVENTS, _DELIVERIES, _GUESSES, _REPLACE_TYPES, _BLOCKED, _CAUGHT, _AUDIT, *_AUDIT_IS_APPEND_ONLY),
+        _AUDIT_BEGINS,
         _SIM_RECIPIENTS,
         # Taken by the network without a reference: rare, and counted in the SIM's quotas.
         (

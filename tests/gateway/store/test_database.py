@@ -29,7 +29,7 @@ from gateway.store import (
     StoreNewer,
     problems_of_place,
 )
-from gateway.store.cipher import create_key_file
+from gateway.store.cipher import Cipher, create_key_file, read_key_file
 from gateway.store.migrations import migrations
 from gateway.store.writer import TwoLaneLock
 from hardware.clock import FakeClock
@@ -158,6 +158,23 @@ def test_a_database_of_the_first_release_is_migrated_and_works_on(tmp_path: Path
     assert (key.client, key.expires_at, key.policy) == ("shop", None, KeyPolicy())
     message = store.database.accept(lambda cx: store.outbox.enqueue(cx, ANY, store.database.clock.now()))
     assert store.outbox.get(message.id) == message
+    assert store.audit.verify().broken is None
+    store.close()
+
+
+def test_a_foreign_key_file_seals_nothing_in_a_database_that_it_does_not_belong_to(tmp_path: Path) -> None:
+    create_key_file(tmp_path / "simwire.key")
+    master = read_key_file(tmp_path / "simwire.key", tmp_path / "simwire.db")
+    with closing(sqlite3.connect(tmp_path / "simwire.db")) as old:
+        released = SchemaDatabase(old)
+        migrations.apply(released, stop_before=[one.name for one in migrations.pending(released)][1:])
+        old.execute("INSERT INTO meta VALUES ('key', ?)", (Cipher(master).fingerprint,))
+        old.commit()
+    create_key_file(tmp_path / "other.key")
+    with pytest.raises(KeyFileError, match="does not belong"):
+        Store.open(tmp_path / "simwire.db", tmp_path / "other.key", FakeClock())
+    store = Store.open(tmp_path / "simwire.db", tmp_path / "simwire.key", FakeClock())
+    assert store.audit.verify().broken is None
     store.close()
 
 
