@@ -97,7 +97,7 @@ class Certificate:
     def _renew(self, wall: float) -> None:
         try:
             self._loaded = load(self._cert, self._key, wall)
-        except ValueError as error:
+        except Exception as error:  # noqa: BLE001 - a file may be broken in ways that no library foresees
             log.error("the old TLS certificate stays in force: %s", error)
         else:
             self._warned = 0.0

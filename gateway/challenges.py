@@ -11,7 +11,7 @@ from gateway.limits import SendRule, whole_seconds
 from gateway.messages import Json, Message, Secret
 from gateway.refusals import Conflict, TooMany
 from gateway.requests import OtpRequest
-from gateway.store import Challenge, ChallengeState, CheckResult
+from gateway.store import NUMBER_LOCKED, Challenge, ChallengeState, CheckResult
 from gateway.texts import Order
 from hardware.clock import Instant
 
@@ -64,7 +64,11 @@ class Pace:
         if self._rule.pause_after(challenge.sends) is None:
             raise TooMany(f"the code was sent {challenge.sends} times already", wait, "too_many_sends")
         if wait > 0:
-            raise TooMany("the code was sent a moment ago", wait, "resend_too_soon")
+            raise TooMany(
+                f"the code was sent a moment ago; it can be sent again in {whole_seconds(wait)} s",
+                wait,
+                "resend_too_soon",
+            )
 
 
 def state_at(challenge: Challenge, now: Instant) -> ChallengeState:
@@ -79,6 +83,22 @@ def must_be_open(challenge: Challenge, now: Instant) -> None:
     state = state_at(challenge, now)
     if state is not ChallengeState.PENDING:
         raise Conflict(f"this challenge is {state.value}; start a new one", "challenge_closed")
+
+
+def carried(before: Challenge, wrong_codes: int, now: Instant) -> int:
+    """The failures of `before` that count on in the challenge after it; raises TooMany where they are too many.
+
+    `wrong_codes`: in a row for the number, which is not locked now. What its lock has closed does not stand in the way
+    when that is over, and where an operator has forgiven the number these failures are forgiven too.
+    """
+    if before.state is not ChallengeState.LOCKED:
+        return before.failures
+    by_number = before.reason == NUMBER_LOCKED
+    if by_number and not wrong_codes:
+        return 0
+    if by_number and before.failures < before.max_failures:
+        return before.failures
+    raise TooMany("too many wrong codes were given", before.expires_boot - now.boot, "locked")
 
 
 def remembered(request: OtpRequest, length: int, lifetime: float, context: dict[str, str], country: str | None) -> Json:

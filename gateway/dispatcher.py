@@ -182,6 +182,8 @@ class ModemWorker:
 
     def _work(self, modem: Modem, idle: float) -> None:
         self._run_requests(modem)
+        if modem.status.state is not ModemState.READY:
+            return  # an operator restarted it: the next turn brings it up
         self._housekeeping(modem)
         attempt = self._sender.take()
         if attempt is not None:
@@ -247,9 +249,12 @@ class ModemWorker:
                 continue
             self._sender.hand_back()
             try:
-                future.set_result(action(modem))
+                result = action(modem)
             except Exception as error:  # noqa: BLE001 - it belongs to whoever asked
                 future.set_exception(error)
+            else:
+                self._publish_status(modem)  # first: whoever asked looks at once
+                future.set_result(result)
 
     # -- ends ---------------------------------------------------------------------------------------------------------
 

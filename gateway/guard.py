@@ -23,6 +23,8 @@ log = logging.getLogger("simwire.limits")
 
 MOST_TOLD = 10_000
 """Subjects for which it is remembered that they were told of."""
+MOST_KEYS = 10_000
+"""Keys with rates of their own whose counts are in memory; those of others are read again when they send."""
 _NETWORKS = {4: 32, 6: 64}
 """Bits by which addresses are told apart: one person has a whole IPv6 network."""
 _SHOWN = {4: 24, 6: 48}
@@ -52,6 +54,15 @@ class _Ask:
     n: int = 1
 
 
+class _Own:
+    """The rule of one key's own rates. `lock` is held while it is made from what is stored, which takes a while."""
+
+    def __init__(self) -> None:
+        self.lock = threading.Lock()
+        self.rates: tuple[Rate, ...] = ()
+        self.rule: _Rule | None = None
+
+
 class Guard:
     """The rates in force. Thread-safe; remembers over a restart by what is stored."""
 
@@ -71,8 +82,8 @@ class Guard:
             Windows(limits.prefix.rates),
         )
         self._shares = Shares(self._low.window, config.otp.lifetime)
-        self._own: dict[tuple[Rate, ...], _Rule] = {}
-        self._own_known: set[tuple[str, tuple[Rate, ...]]] = set()
+        self._own: dict[str, _Own] = {}
+        """By key; the one that sent last is at the end."""
         self._own_lock = threading.Lock()
         self._told: dict[Hashable, float] = {}
         self._told_lock = threading.Lock()
@@ -149,16 +160,18 @@ class Guard:
         return asks
 
     def _own_rule(self, key_id: str, rates: tuple[Rate, ...], now: Instant) -> _Rule:
-        """The rule of a key's own policy; one that is new here is filled with what the key sent before."""
+        """The rule of a key's own policy, filled with what the key sent before where its rates are new here."""
         with self._own_lock:
-            rule = self._own.get(rates)
-            if rule is None:
+            own = self._own.pop(key_id, None) or _Own()
+            self._own[key_id] = own
+            while len(self._own) > MOST_KEYS:
+                del self._own[next(iter(self._own))]
+        with own.lock:
+            if own.rule is None or own.rates != rates:
                 rule = _Rule("key_rate", "the rates of this key", "messages of this key", "enforce", Windows(rates))
-                self._own[rates] = rule
-            if (key_id, rates) not in self._own_known:
-                self._own_known.add((key_id, rates))
                 self._fill(rule, lambda window, step: self._store.usage.by_key(window, step, now, key_id))
-        return rule
+                own.rule, own.rates = rule, rates
+            return own.rule
 
     # -- conversion ---------------------------------------------------------------------------------------------------
 

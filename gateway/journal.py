@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import logging
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from importlib import metadata
 
 from gateway.config import Config
-from gateway.logs import redacted
+from gateway.masking import redacted
 from gateway.store import GATEWAY, Audit, StoreError
 from hardware.clock import Instant
 
@@ -19,8 +18,8 @@ log = logging.getLogger("simwire.journal")
 
 _SECRET = re.compile(r"(?:^|[._])(?:secret|password|token|pin|api_?key)$")
 """Keys whose value is a secret itself; a key that ends in `_file` only says where one is."""
-_LOGIN = re.compile(r"//[^/@\s]+@")
-"""Name and password in a URL."""
+_URL = re.compile(r"([a-z][a-z0-9+.-]*://)(?:[^/?#\s]*@)?([^/?#@\s]*)", re.ASCII | re.IGNORECASE)
+"""Scheme and host of a URL. Name and password, path and query may all be secrets."""
 HIDDEN = "hidden"
 
 
@@ -29,12 +28,19 @@ def started(audit: Audit, config: Config, now: Instant) -> None:
     with _going_on("start"):
         audit.record(GATEWAY, "serve.start", "gateway", {"version": metadata.version("simwire")}, now)
         _configured(audit, config, now)
+        _witnessed(audit)
 
 
 def stopped(audit: Audit, now: Instant) -> None:
     """Record that the gateway stops in good order."""
     with _going_on("stop"):
         audit.record(GATEWAY, "serve.stop", "gateway", {"version": metadata.version("simwire")}, now)
+        _witnessed(audit)
+
+
+def _witnessed(audit: Audit) -> None:
+    """Tell the log's end where whoever can write the database need not be able to write."""
+    log.info("the audit log has %d rows, the newest with hash %s", *audit.end())
 
 
 @contextmanager
@@ -54,11 +60,10 @@ def _configured(audit: Audit, config: Config, now: Instant) -> None:
     before = audit.configuration()
     if values == before:
         return
-    digest = hashlib.sha256(json.dumps(values, sort_keys=True).encode()).hexdigest()
-    known = values if before is None else before
+    digest, known = audit.hidden(json.dumps(values, sort_keys=True)), before or {}
     paths = sorted(path for path in known.keys() | values.keys() if known.get(path) != values.get(path))
-    changed = {path: [_shown(path, known), _shown(path, values)] for path in paths}
-    audit.record_configuration(values, "configuration", "gateway", {"sha256": digest, "changed": changed}, now)
+    changed = {path: [_shown(path, known, audit.hidden), _shown(path, values, audit.hidden)] for path in paths}
+    audit.record_configuration(values, "configuration", "gateway", {"digest": digest, "changed": changed}, now)
 
 
 def flattened(value: object, path: str = "") -> Iterator[tuple[str, str]]:
@@ -73,11 +78,21 @@ def flattened(value: object, path: str = "") -> Iterator[tuple[str, str]]:
         yield path, json.dumps(value)
 
 
-def _shown(path: str, values: dict[str, str]) -> object:
-    """A value for the log: no secret, numbers masked, None where there is none."""
+def _shown(path: str, values: dict[str, str], digest: Callable[[str], str]) -> object:
+    """A value for the log: no secret, numbers masked, of a URL its origin; None where there is none.
+
+    Of what is left out of a URL `digest` is shown, a keyed hash, so that a change is seen.
+    """
     if path not in values:
         return None
     if _SECRET.search(path):
         return HIDDEN
     value = json.loads(values[path])
-    return redacted(_LOGIN.sub(f"//{HIDDEN}@", value)) if isinstance(value, str) else value
+    if not isinstance(value, str):
+        return value
+    if "://" not in value:
+        return redacted(value)
+    url = _URL.match(value)
+    # Behind an @ that comes later the host may be: what stands before it is then a password with a slash in it.
+    origin = "" if url is None or "@" in value[url.end() :] else url[1] + url[2]
+    return origin if origin == value else f"{origin} ({HIDDEN}: x{digest(value)[:16]})".strip()

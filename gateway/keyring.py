@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Annotated, Any
 
-from pydantic import AfterValidator, AwareDatetime, ConfigDict, Field, WithJsonSchema
+from pydantic import AfterValidator, AwareDatetime, ConfigDict, Field, ValidationInfo, WithJsonSchema, field_validator
 
 from gateway import scopes
 from gateway.config import DAY
@@ -71,11 +71,26 @@ class NewKey(_KeyFields):
     scopes: Scopes = scopes.APPLICATION
 
 
-class KeyChange(_KeyFields):
-    """What is to be different about a key; what is left out stays."""
+def _of_a_change(schema: dict[str, Any]) -> None:
+    """Describe that what is left out stays, so that nothing has a default, and that null takes a limit away."""
+    for name, described in schema["properties"].items():
+        described.pop("default", None)
+        if name in PolicyFields.model_fields and {"type": "null"} not in described.get("anyOf", ()):
+            schema["properties"][name] = {"anyOf": [described, {"type": "null"}]}
 
-    name: Name | None = None
-    scopes: Scopes | None = None
+
+class KeyChange(_KeyFields):
+    """What is to be different about a key; what is left out stays, and null takes a limit away."""
+
+    model_config = ConfigDict(json_schema_extra=_of_a_change)
+
+    name: Name = ""
+    scopes: Scopes = ()
+
+    @field_validator(*PolicyFields.model_fields, mode="before")
+    @classmethod
+    def _null_takes_it_away(cls, value: object, info: ValidationInfo) -> object:
+        return getattr(KeyPolicy(), str(info.field_name)) if value is None else value
 
 
 class Rotation(Request):
@@ -98,9 +113,12 @@ def end_of(asked: NewKey | KeyChange, now: Instant) -> int | None:
         return round((now.wall + asked.expires_in) * 1000)
     if asked.expires_at is None:
         return None
-    if asked.expires_at.timestamp() <= now.wall:
+    ends = asked.expires_at.timestamp()
+    if ends <= now.wall:
         raise InvalidInput.of("expires_at", "lies in the past")
-    return round(asked.expires_at.timestamp() * 1000)
+    if ends > now.wall + LONGEST_LIFE:
+        raise InvalidInput.of("expires_at", f"at most {written(LONGEST_LIFE)} from now")
+    return round(ends * 1000)
 
 
 def changed(before: KeyInfo, change: KeyChange, now: Instant, allowed: Destinations) -> KeyInfo:
@@ -113,8 +131,8 @@ def changed(before: KeyInfo, change: KeyChange, now: Instant, allowed: Destinati
     ends = end_of(change, now) if given & {"expires_at", "expires_in"} else before.expires_at
     return replace(
         before,
-        name=change.name or before.name,
-        scopes=frozenset(change.scopes) if change.scopes else before.scopes,
+        name=change.name if "name" in given else before.name,
+        scopes=frozenset(change.scopes) if "scopes" in given else before.scopes,
         expires_at=ends,
         policy=_checked({**kept, **asked}, allowed if given & {"delivery", "redirect_to"} else None),
     )

@@ -8,27 +8,15 @@ from __future__ import annotations
 
 import json
 import logging
-import re
 import sys
 import threading
 from datetime import UTC, datetime
 from typing import Literal, TextIO
 
-from gateway.messages import masked
+from gateway.masking import redacted
 
-_NUMBER = re.compile(
-    r"(?:(?<![\w+])|(?<=%2B)|(?<=%2b))(?<![0-9a-f]{4}-)(?<![0-9]\.)\+?[0-9]{8,20}(?!\w|-[0-9a-f]{4}-|\.[0-9])"
-)
-"""Phone numbers, IMSI, IMEI, ICCID, also behind the %2B of a URL; not the digit groups of an id, a decimal number or a
-time.
-"""
 _QUIET = ("apscheduler", "waitress", "werkzeug", "urllib3")
 """Libraries whose news is nobody's news: warnings and worse only."""
-
-
-def redacted(text: str) -> str:
-    """`text` with every number of a subscriber or a card masked, on one line."""
-    return _NUMBER.sub(lambda found: masked(found[0]), text)
 
 
 class _Formatter(logging.Formatter):

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Callable
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Generic, TypeVar
 
 from gateway.refusals import Conflict
@@ -23,11 +25,41 @@ class Replay(Exception):
         self.status, self.answer = status, answer
 
 
-class Once(Generic[T]):
-    """Brackets the transaction of what is done: `before` and `after` run inside it, so that both are stored or none.
+class _Turn:
+    """Whose turn it is under one key, and how many requests want one."""
 
-    Writers take turns, so a concurrent duplicate waits for the first and then finds its answer.
+    def __init__(self) -> None:
+        self.lock, self.wanted = threading.Lock(), 0
+
+
+class Turns:
+    """Requests under one Idempotency-Key, one at a time: a duplicate waits until the first has its answer. Thread-safe.
+
+    The transaction alone does not do: what is counted or looked at before it would refuse the duplicate.
     """
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._turns: dict[tuple[str, str], _Turn] = {}
+
+    @contextmanager
+    def take(self, client: str, key: str) -> Iterator[None]:
+        """Wait until no other request of that client under that key is being done."""
+        with self._lock:
+            turn = self._turns.setdefault((client, key), _Turn())
+            turn.wanted += 1
+        try:
+            with turn.lock:
+                yield
+        finally:
+            with self._lock:
+                turn.wanted -= 1
+                if not turn.wanted:
+                    del self._turns[client, key]
+
+
+class Once(Generic[T]):
+    """Brackets the transaction of what is done: `before` and `after` run inside it, so that both are stored or none."""
 
     def __init__(self, store: Store, client: str, key: str, request: bytes, render: Callable[[T], bytes]) -> None:
         self._store, self._client, self._key, self._request = store, client, key, request

@@ -1,9 +1,10 @@
-"""Durations, sizes and rates as people write them: `"5m"`, `"64MB"`, `"3/10m"`, or plain numbers. Pure."""
+"""Durations, sizes, rates and times as they are written: `"5m"`, `"64MB"`, `"3/10m"`, or plain numbers. Pure."""
 
 from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 
 _LONGEST = 1e12  # seconds; also keeps out infinity, and integers that no float can hold
 _SECONDS = {"s": 1.0, "m": 60.0, "h": 3600.0, "d": 86_400.0}
@@ -13,6 +14,11 @@ _STEP = re.compile(r"(\d+(?:\.\d+)?)([smhd])", re.ASCII)
 _SIZE = re.compile(r"(\d+) ?([A-Za-z]*)", re.ASCII)
 _RATE = re.compile(r"(\d{1,9}) ?/ ?(\S+)", re.ASCII)
 _WINDOWS = (1.0, 31 * 86_400.0)  # seconds
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_DAY_MS = 86_400_000
+# A day within what `datetime` holds, so that whoever reads the time can show it in any zone.
+_EARLIEST_MS = round((datetime(1, 1, 1, tzinfo=UTC) - _EPOCH).total_seconds()) * 1000 + _DAY_MS
+_LATEST_MS = round((datetime(9999, 12, 31, tzinfo=UTC) - _EPOCH).total_seconds()) * 1000 - 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +64,7 @@ def rate(value: object) -> Rate:
         return value
     hint = 'write a rate like "3/10m": how many, and within how long (1 s to 31 days)'
     match = _RATE.fullmatch(value.strip()) if isinstance(value, str) else None
-    if match is None or int(match[1]) == 0:
+    if match is None or int(match[1]) == 0 or match[2].isdigit():  # a window without a unit is a slip
         raise ValueError(hint)
     try:
         window = seconds(match[2] if not match[2].isalpha() else f"1{match[2]}")
@@ -83,3 +89,9 @@ def written(duration: float) -> str:
         if duration >= 2 * length and duration % length == 0:
             return f"{duration / length:g} {unit}"
     return f"{duration:g} s"
+
+
+def rfc3339(milliseconds: int) -> str:
+    """A time in UTC with milliseconds; what no calendar date stands for becomes the first or the last one."""
+    at = _EPOCH + timedelta(milliseconds=min(max(milliseconds, _EARLIEST_MS), _LATEST_MS))
+    return at.isoformat(timespec="milliseconds")[:-6] + "Z"

@@ -68,8 +68,9 @@ class Scheduler:
         self._arming, self._rounds = threading.Lock(), threading.Lock()
         self._attention, self._stopped = threading.Event(), threading.Event()
         self._watcher = threading.Thread(target=self._watch, name="scheduler-watch", daemon=True)
+        # Two, because a job that falls due during a long round must wait for its end and not be left out.
         self._jobs = BackgroundScheduler(
-            timezone=UTC, job_defaults={"misfire_grace_time": None, "coalesce": True, "max_instances": 1}
+            timezone=UTC, job_defaults={"misfire_grace_time": None, "coalesce": True, "max_instances": 2}
         )
 
     def start(self) -> None:
@@ -141,6 +142,8 @@ class Scheduler:
                 self._armed = None
             if self.round(self._clock.now()):
                 self._modems.wake_idle()
+            with self._arming:  # what was armed meanwhile may have fallen due meanwhile: it is armed anew
+                self._armed = None
         self._attention.set()
 
     # -- the watch ----------------------------------------------------------------------------------------------------

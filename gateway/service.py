@@ -48,7 +48,7 @@ CONNECTION_LIMIT = 2_000
 USSD_WAIT, RESTART_WAIT = 75.0, 60.0  # seconds that an operator's request may take, the submit before it included
 ASK_AGAIN = 10.0  # seconds after which asking again makes sense
 WEBHOOK_GRACE = 2.0  # seconds for an exchange under way; what is broken off is sent again after the next start
-FIRST_NUMBER = 447_700_900_150  # the simulated SIMs' numbers follow it, in a range kept free for drama
+FIRST_NUMBER = 447_700_900_149  # the simulated SIMs' numbers follow it, in a range kept free for drama
 
 T = TypeVar("T")
 
@@ -121,7 +121,7 @@ class Service:
         now = self.clock.now()
         recovered = self.store.outbox.recover(now)
         self.store.outbox.reroute(self.fleet.prefixes())
-        log.info("recovered %s", recovered)
+        log.info("of the last run: %d parts are ready again, of %d it is unknown whether they have left", *recovered)
         journal.started(self.store.audit, self.config, now)
         self.webhooks.start()
         self.fleet.start()
@@ -213,7 +213,12 @@ class Service:
         simulated = [
             SimulatedModem(
                 network,
-                SimCard(imsi=f"00101{n:010}", iccid=f"894410{n:013}", number=f"+{FIRST_NUMBER + n}"),
+                SimCard(
+                    imsi=f"00101{n:010}",
+                    iccid=f"894410{n:013}",
+                    number=f"+{FIRST_NUMBER + n}",
+                    ussd={"*100#": "Balance: £10.00"},
+                ),
                 name=modem.name,
                 imei=f"49015420{n:07}",
             )

@@ -37,8 +37,8 @@ def install(server: BaseWSGIServer | MultiSocketServer, certificate: Certificate
             sock.getpeername()  # SSLSocket leaves a socket open that was reset before it was wrapped
             secured = certificate.context().wrap_socket(sock, server_side=True, do_handshake_on_connect=False)
             TlsChannel(server, secured, clock, *rest, **named)
-        except OSError as error:  # the client went away meanwhile; raised further, it would end the server
-            log.debug("no TLS: %s", error)
+        except Exception as error:  # noqa: BLE001 - whatever it is: raised further, it would end the server
+            log.log(logging.DEBUG if isinstance(error, OSError) else logging.ERROR, "no TLS: %s", error)
             secured.close()
 
     server.channel_class = accepted  # type: ignore[assignment]  # Waitress calls it, and keeps no result
@@ -152,9 +152,8 @@ class TlsChannel(HTTPChannel):
             if self._over:
                 return b""
             try:
+                # Room for the largest record: nothing deciphered stays behind in OpenSSL, where poll does not see it.
                 octets = self._tls.read(RECORD)
-                while waiting := self._tls.pending():  # poll sees the socket only, not what OpenSSL holds
-                    octets += self._tls.read(waiting)
             except ssl.SSLWantReadError:
                 return None
             except ssl.SSLWantWriteError:

@@ -5,9 +5,8 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Callable
 from dataclasses import replace
-from functools import partial
 
-from gateway.challenges import ChallengeView, Checked, Pace, binding_of, must_be_open, order_again, remembered
+from gateway.challenges import ChallengeView, Checked, Pace, binding_of, carried, must_be_open, order_again, remembered
 from gateway.config import CODE_LENGTH, Config
 from gateway.content import Body, order_of
 from gateway.intake import Intake, lifetime_of
@@ -79,15 +78,14 @@ class Verify:
         )
 
         def create(cx: sqlite3.Connection) -> Challenge:
-            self._must_be_unlocked(cx, new, now)
+            wrong_codes = self._must_be_unlocked(cx, new, now)
             before = self._store.challenges.before(cx, new, now)
             if before is None:
                 return self._store.challenges.create(cx, new, now)
-            if before.state is ChallengeState.LOCKED:
-                raise TooMany("too many wrong codes were given", before.expires_boot - now.boot, "locked")
+            failures = carried(before, wrong_codes, now)
             self._pace.must_allow_send(before, now)
             self._store.challenges.close(cx, before.id, ChallengeState.CANCELLED, now, "superseded")
-            counted = replace(new, failures=before.failures, sends=before.sends + 1)
+            counted = replace(new, failures=failures, sends=before.sends + 1)
             return self._store.challenges.create(cx, counted, now)
 
         voip = (f"to: {VOIP}",) if to.voip else ()
@@ -158,15 +156,16 @@ class Verify:
         must_be_open(before, now)
         self._pace.must_allow_send(before, now)
         same = self._otp.resend == "same" if request.same is None else request.same
-        another = partial(self._another_code, caller=caller)
-        again = self._same_code if same or before.details["own_code"] else another
-        body, lifetime, step = again(before, now)
+        again = self._same_code if same or before.details["own_code"] else self._another_code
+        body, lifetime, step = again(before, now, caller)
 
         def send_again(cx: sqlite3.Connection) -> Challenge:
             current = self._store.challenges.get_in(cx, before.id) or before
             must_be_open(current, now)
             self._must_be_unlocked(cx, current, now)
             self._pace.must_allow_send(current, now)
+            if again == self._same_code and current.code_hash != before.code_hash:
+                raise Conflict("another request has made a new code meanwhile: this one is dead", "challenge_changed")
             return step(cx)
 
         live = self._message(before, before.id, body, lifetime, caller.key_id)
@@ -181,7 +180,7 @@ class Verify:
         sealed = seal(self._keyed, before.id, Claim(code, binding_of(details), details["context"]))
         return body, lifetime, lambda cx: self._store.challenges.renew(cx, before.id, sealed, lifetime, now)
 
-    def _same_code(self, before: Challenge, now: Instant) -> tuple[Body, float, Step]:
+    def _same_code(self, before: Challenge, now: Instant, caller: Caller) -> tuple[Body, float, Step]:
         remaining = before.expires_boot - now.boot
         text = self._store.outbox.text(before.message_id) if before.message_id else None
         if remaining <= self._otp.min_remaining or text is None:
@@ -194,7 +193,7 @@ class Verify:
         text = Secret(text.reveal().removeprefix(number_in_front(before.to)))  # as it was before it was redirected
         body = self._intake.body(text, segment(text.reveal()), ())
         code = self._store.caught.code_of(before.message_id) if before.message_id else None
-        return replace(body, code=code), remaining, resent
+        return replace(body, code=code), lifetime_of(None, remaining, caller), resent
 
     # -- the rest -----------------------------------------------------------------------------------------------------
 
@@ -290,7 +289,8 @@ class Verify:
     def _newest(self, challenge: Challenge) -> Message | None:
         return self._store.outbox.get(challenge.message_id) if challenge.message_id else None
 
-    def _must_be_unlocked(self, cx: sqlite3.Connection, one: NewChallenge | Challenge, now: Instant) -> None:
+    def _must_be_unlocked(self, cx: sqlite3.Connection, one: NewChallenge | Challenge, now: Instant) -> int:
+        """How many wrong codes in a row were given for a number; raises Forbidden or TooMany where it is shut."""
         guesses = self._store.challenges.guesses.look(cx, one.client, one.to, one.delivery, now)
         if guesses.stopped:
             raise Forbidden(
@@ -300,6 +300,7 @@ class Verify:
             )
         if guesses.locked_for:
             raise TooMany("too many wrong codes were given for this number", guesses.locked_for, "number_locked")
+        return guesses.failures
 
 
 def _not_found(challenge_id: str) -> NotFound:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import ast
 import importlib
 import pkgutil
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -86,8 +87,9 @@ ALLOWED: dict[str, frozenset[str]] = {
     "gateway.quota": VALUES | {"gateway.quiet", "hardware.clock"},
     "gateway.allowance": VALUES | {"gateway.quiet", "gateway.quota", "gateway.store", "hardware.clock"},
     "gateway.directory": VALUES | {"gateway.quota"},
-    "gateway.logs": frozenset({"gateway.messages"}),
-    "gateway.journal": VALUES | {"gateway.config", "gateway.logs", "gateway.store", "hardware.clock"},
+    "gateway.masking": frozenset({"gateway.messages"}),
+    "gateway.logs": frozenset({"gateway.masking"}),
+    "gateway.journal": VALUES | {"gateway.config", "gateway.masking", "gateway.store", "hardware.clock"},
     "gateway.numbers": VALUES,
     "gateway.otp": VALUES,
     "gateway.peers": frozenset(),
@@ -140,6 +142,7 @@ ALLOWED: dict[str, frozenset[str]] = {
     "gateway.store": VALUES
     | PURE
     | {
+        "gateway.masking",
         "gateway.policy",
         "gateway.quota",
         "gateway.retry",
@@ -514,6 +517,26 @@ def test_a_turned_arrow_is_found(name: str, source: str) -> None:
 )
 def test_a_thing_in_the_wrong_hands_is_found(name: str, source: str) -> None:
     assert foreign_uses(Module.of(name, source))
+
+
+def _first_cells(heading: str) -> list[str]:
+    """The names in the first column of a table of docs/architecture.md, one for each time that one stands there."""
+    page = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
+    table = page[page.index(f"| {heading} |") :].partition("\n\n")[0]
+    return [name for line in table.splitlines()[2:] for name in re.split(r", | · ", line.split("|")[1].strip())]
+
+
+def test_every_module_has_its_room_in_the_document_once() -> None:
+    told = [name.strip("`") for name in _first_cells("module")]
+    assert sorted(told) == sorted(set(told))
+    rooms = {".".join(name.split(".")[:2]) for name in MODULES if "." in name}
+    assert set(told) == rooms
+
+
+def test_what_a_line_may_touch_is_told_once() -> None:
+    told = _first_cells("what a line may touch")
+    assert {"threads", "Flask", "TLS", "SQL"} <= set(told)
+    assert sorted(told) == sorted(set(told))
 
 
 def test_relative_imports_are_followed() -> None:

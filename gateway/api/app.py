@@ -53,7 +53,7 @@ def create_app(service: ServiceView) -> Flask:
         *audit.operations(service),
         *keys.operations(service),
         *webhooks.operations(service),
-        *events.operations(service, waiting),
+        *events.operations(service, waiting, authenticator),
         *stats.operations(service),
     )
     app.extensions["simwire.operations"] = operations
@@ -74,6 +74,10 @@ def _describe(app: Flask, operations: tuple[Operation, ...]) -> None:
     @app.get("/openapi.json")
     def openapi_json() -> Response:
         return Response(described, content_type=JSON)
+
+    @app.get("/")
+    def start_page() -> Response:
+        return Response(status=303, headers={"Location": "/docs"})
 
     @app.get("/docs")
     def docs_page() -> Response:

@@ -7,7 +7,7 @@ from gateway.api.operations import Answer, Call, Operation
 from gateway.api.render import moment
 from gateway.api.shapes.numbers import BlockedList, BlockedShape
 from gateway.api.view import ServiceView
-from gateway.messages import Json, Secret, masked
+from gateway.messages import Json, Secret
 from gateway.refusals import NotFound
 from gateway.requests import BlockRequest
 from gateway.store import Block, BlockedNumber
@@ -38,13 +38,11 @@ def operations(service: ServiceView) -> tuple[Operation, ...]:
         kind = Block.BLOCKED_ALL if request.everything else Block.BLOCKED
         note = None if request.reason is None else Secret(request.reason)
         stored = admission.number(number, "number")
-        call.audit("numbers.block", masked(stored), {"everything": request.everything})
-        return 200, render(blocked.add(stored, kind, call.principal.client, service.clock.now(), note))
+        by, actor = call.principal.client, call.principal.actor
+        return 200, render(blocked.add(stored, kind, by, service.clock.now(), note, actor=actor))
 
     def unblock(call: Call, number: str) -> Answer:
-        stored = admission.number(number, "number")
-        call.audit("numbers.unblock", masked(stored))
-        found = blocked.remove(stored)
+        found = blocked.remove(admission.number(number, "number"), service.clock.now(), actor=call.principal.actor)
         if found is None:
             raise NotFound("this number is not blocked")
         return 200, render(found)

@@ -50,6 +50,7 @@ class CaughtBox:
 
     def __init__(self, service: ServiceView, waiting: WaitRoom) -> None:
         self._caught, self._admission, self._waiting = service.store.caught, service.intake.admission, waiting
+        self._clock = service.clock
 
     def look(self, call: Call, caught_id: str) -> Answer:
         """One message."""
@@ -66,16 +67,17 @@ class CaughtBox:
         )
         seconds = wait_seconds(query.get("wait"))
         if seconds and "after" in query:
-            return 200, {"items": self._next(self._start(call, query), seconds, filters), "next_cursor": None}
+            return 200, {"items": self._next(call, self._start(call, query), seconds, filters), "next_cursor": None}
         limit, cursor = limit_of(query), query.get("cursor")
         found, more = page(lambda: self._caught.list(filters, limit, cursor))
         if found or not seconds:
             return 200, {"items": [render(one) for one in found], "next_cursor": more}
-        return 200, {"items": self._next(0, seconds, filters), "next_cursor": None}
+        return 200, {"items": self._next(call, 0, seconds, filters), "next_cursor": None}
 
     def clear(self, call: Call) -> Answer:
         """Delete what was caught of the key's own client."""
-        return 200, {"deleted": self._caught.clear(call.principal.client)}
+        principal = call.principal
+        return 200, {"deleted": self._caught.clear(principal.client, self._clock.now(), actor=principal.actor)}
 
     def _found(self, call: Call, caught_id: str) -> Caught:
         caught = self._caught.get(caught_id, call.principal.sees)
@@ -89,7 +91,7 @@ class CaughtBox:
         except NotFound:
             raise InvalidInput.of("after", "there is no such caught message") from None
 
-    def _next(self, start: int, seconds: float, filters: CaughtFilter) -> list[Json]:
+    def _next(self, call: Call, start: int, seconds: float, filters: CaughtFilter) -> list[Json]:
         come: list[Json] = []
 
         def attempt(share: float) -> bool:
@@ -98,7 +100,7 @@ class CaughtBox:
             return bool(come)
 
         if not attempt(0):
-            self._waiting.wait(seconds, attempt)
+            self._waiting.wait(call.principal.client, seconds, attempt)
         return come
 
 

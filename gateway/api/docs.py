@@ -13,7 +13,9 @@ section{border-top:1px solid #8884;padding:0.5rem 0 1rem}
 h3 b{display:inline-block;min-width:4.5rem}
 table{border-collapse:collapse;width:100%}
 td,th{text-align:left;vertical-align:top;padding:0.2rem 0.8rem 0.2rem 0;border-bottom:1px solid #8882}
+nav{display:flex;flex-wrap:wrap}
 nav a{margin-right:1rem}
+pre,code{overflow-wrap:anywhere}
 """
 
 _KEY = (

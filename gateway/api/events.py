@@ -7,13 +7,16 @@ import logging
 import re
 from collections.abc import Callable, Iterator
 
-from flask import request
+from flask import Request, request
 
+from gateway.api.auth import Authenticator, Principal
 from gateway.api.operations import EVENT_STREAM, Answer, Call, Operation, Parameter, Stream
+from gateway.api.problems import Problem
 from gateway.api.render import event as rendered
 from gateway.api.shapes.messages import EventShape
 from gateway.api.view import ServiceView
 from gateway.api.waiting import LOOK, WaitRoom, leaving
+from gateway.config import GROUPS, KINDS
 from gateway.messages import Json
 from gateway.refusals import InvalidInput
 from gateway.store import Sight, StoreError
@@ -24,10 +27,15 @@ HEARTBEAT = 15.0
 """Seconds between signs of life; each looks whether the key is still in force."""
 RETRY = 3000  # milliseconds after which a client connects again
 PAGE = 100  # events read at once
+MOST_OCTETS = 8 * 1024 * 1024
+"""After so many a stream ends, and its client goes on where it was: half of what Waitress holds for a client that does
+not read before it stops the thread.
+"""
+MOST_AT_ONCE = 256 * 1024
+"""The same for a stream without a place to wait."""
 _encode = json.JSONEncoder(separators=(",", ":")).encode  # ASCII: whatever somebody texted, the stream goes on
 _ID = re.compile(r"[0-9]{1,18}")
-_KIND = re.compile(r"\*|[a-z]{1,20}\.(?:\*|[a-z_]{1,40})")
-_KINDS = 20  # names in `types` at most
+_MOST_KINDS = 20  # names in `types` at most
 
 _QUERY = (
     Parameter(
@@ -46,42 +54,54 @@ _QUERY = (
 class Events:
     """The handler of /v1/events."""
 
-    def __init__(self, service: ServiceView, waiting: WaitRoom) -> None:
+    def __init__(self, service: ServiceView, waiting: WaitRoom, authenticator: Authenticator) -> None:
         self._store, self._clock, self._waiting = service.store, service.clock, waiting
+        self._authenticator = authenticator
 
     def listen(self, call: Call) -> Answer:
         """The stream of one client. Without a last id it begins with what comes next."""
-        sight = Sight(
-            client=call.principal.sees,
-            inbox=call.principal.may("inbox:read"),
-            modems=call.principal.may("modems:read"),
-            kinds=_kinds(call.query.get("types")),
-        )
-        key = request.headers.get("Authorization", "").partition(" ")[2].strip()
-        return 200, Stream(self._stream(_asked(call), sight, leaving(), lambda: self._in_force(key)))
+        kinds = _kinds(call.query.get("types"))
+        asked: Request = request._get_current_object()  # type: ignore[attr-defined]  # noqa: SLF001 - the stream outlives the call
+
+        def sight() -> Sight | None:
+            """What the key may see now; None where it may not listen any more."""
+            try:
+                principal = self._authenticator.principal(asked)
+            except Problem:
+                return None
+            return _sight(principal, kinds) if principal.may("events:read") else None
+
+        return 200, Stream(self._stream(_asked(call), call.principal, sight, leaving()))
 
     def _stream(
-        self, asked: int | None, sight: Sight, gone: Callable[[], bool], in_force: Callable[[], bool]
+        self, asked: int | None, principal: Principal, sight: Callable[[], Sight | None], gone: Callable[[], bool]
     ) -> Iterator[bytes]:
         try:
             opening, position = self._open(asked)
             yield opening
-            with self._waiting.place() as may_wait:
-                yield from self._follow(position, sight, may_wait, lambda: gone() or not in_force())
+            with self._waiting.place(principal.client) as may_wait:
+                left = MOST_OCTETS if may_wait else MOST_AT_ONCE
+                for piece in self._follow(position, may_wait, sight, gone):
+                    yield piece
+                    left -= len(piece)
+                    if left <= 0:
+                        return
         except StoreError as error:
             log.warning("an event stream ends: %s", error)
 
-    def _follow(self, position: int, sight: Sight, may_wait: bool, over: Callable[[], bool]) -> Iterator[bytes]:
+    def _follow(
+        self, position: int, may_wait: bool, sight: Callable[[], Sight | None], gone: Callable[[], bool]
+    ) -> Iterator[bytes]:
         """Everything behind `position`; where there is no place to wait, only what there is already."""
-        beat = self._clock.boot() + HEARTBEAT
-        while not self._waiting.closed:
+        seen, beat = sight(), self._clock.boot() + HEARTBEAT
+        while seen is not None and not self._waiting.closed and not gone():
             if self._clock.boot() >= beat:
-                if over():
+                seen, beat = sight(), self._clock.boot() + HEARTBEAT
+                if seen is None:
                     return
-                beat = self._clock.boot() + HEARTBEAT
                 # With an id, so that a client that is shown little does not fall behind what is kept.
                 yield f": still here\nid: {position}\n\n".encode()
-            events, position = self._store.events.seen(position, sight, PAGE)
+            events, position = self._store.events.seen(position, seen, PAGE)
             if events:
                 yield "".join(_written(rendered(event)) for event in events).encode()
             elif not may_wait:
@@ -104,19 +124,22 @@ class Events:
             position,
         )
 
-    def _in_force(self, key: str) -> bool:
-        return self._store.keys.authenticate(key) is not None
 
-
-def operations(service: ServiceView, waiting: WaitRoom) -> tuple[Operation, ...]:
+def operations(service: ServiceView, waiting: WaitRoom, authenticator: Authenticator) -> tuple[Operation, ...]:
     """The operation on /v1/events."""
     return (
         Operation(
             "GET", "/v1/events", "listen", "Follow what happens to messages, codes, the inbox and modems",
-            ("events:read",), Events(service, waiting).listen, 200, EventShape, query=_QUERY,
+            ("events:read",), Events(service, waiting, authenticator).listen, 200, EventShape, query=_QUERY,
             content_type=EVENT_STREAM,
         ),
     )  # fmt: skip
+
+
+def _sight(principal: Principal, kinds: tuple[str, ...]) -> Sight:
+    return Sight(
+        client=principal.sees, inbox=principal.may("inbox:read"), modems=principal.may("modems:read"), kinds=kinds
+    )
 
 
 def _written(document: Json) -> str:
@@ -139,6 +162,8 @@ def _kinds(written: str | None) -> tuple[str, ...]:
     if written is None:
         return ("*",)
     kinds = tuple(kind.strip() for kind in written.split(","))
-    if len(kinds) > _KINDS or not all(_KIND.fullmatch(kind) for kind in kinds):
-        raise InvalidInput.of("types", f"at most {_KINDS} names like message.* or otp.approved, with commas between")
+    if len(kinds) > _MOST_KINDS or not set(kinds) <= {"*", *GROUPS, *KINDS}:
+        raise InvalidInput.of(
+            "types", f"at most {_MOST_KINDS}, with commas between, of *, {', '.join((*GROUPS, *KINDS))}"
+        )
     return kinds

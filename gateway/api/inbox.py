@@ -72,7 +72,7 @@ class Inbox:
             )
             if messages or seconds == 0:
                 return 200, {"items": [render(message) for message in messages], "next_cursor": more}
-        return 200, {"items": self._next(start, seconds, sender), "next_cursor": None}
+        return 200, {"items": self._next(call, start, seconds, sender), "next_cursor": None}
 
     def _start(self, query: Mapping[str, str]) -> int:
         if "after" not in query:
@@ -90,7 +90,7 @@ class Inbox:
         except InvalidInput:
             return query["from"]  # a name, or a short number of the network's own
 
-    def _next(self, start: int, seconds: float, sender: str | None) -> list[Json]:
+    def _next(self, call: Call, start: int, seconds: float, sender: str | None) -> list[Json]:
         come: list[Json] = []
 
         def attempt(share: float) -> bool:
@@ -99,7 +99,7 @@ class Inbox:
             return bool(come)
 
         if not attempt(0):
-            self._waiting.wait(seconds, attempt)
+            self._waiting.wait(call.principal.client, seconds, attempt)
         return come
 
 

@@ -97,6 +97,8 @@ class ErasedShape(Shape):
     """Messages that are on the air, or were a moment ago: erase again once they are final."""
     blocked: bool
     """Whether the number is still in the list of those that are never sent to."""
+    keys: list[str]
+    """Keys that redirect to the number, which stays in them: change or revoke these, and erase again."""
     files_clean: bool
     """Whether the write-ahead log was emptied; where another program reads the database, erase again."""
 

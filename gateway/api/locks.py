@@ -6,7 +6,7 @@ from gateway.api.operations import Answer, Call, Operation, Parameter
 from gateway.api.render import moment, moment_or_none
 from gateway.api.shapes.codes import Forgiven, LockList
 from gateway.api.view import ServiceView
-from gateway.messages import Json, masked
+from gateway.messages import Json
 from gateway.policy import Delivery
 from gateway.store import Guesses
 
@@ -35,9 +35,7 @@ def operations(service: ServiceView) -> tuple[Operation, ...]:
 
     def clear(call: Call, number: str) -> Answer:
         to = service.intake.admission.number(number, "number")
-        call.audit("numbers.unlock", masked(to), {"client": call.query.get("client")})
-        with service.store.database.mark() as cx:
-            cleared = ledger.clear(cx, to, call.query.get("client"))
+        cleared = ledger.clear(to, call.query.get("client"), service.clock.now(), actor=call.principal.actor)
         return 200, {"number": to, "cleared": cleared}
 
     return (

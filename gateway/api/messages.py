@@ -59,7 +59,8 @@ class Messages:
         message = self._found(message_id, call)
         seconds = wait_seconds(call.query.get("wait"))
         if seconds and not message.final:
-            self._waiting.wait(seconds, lambda share: _ended(self._outbox.wait_final(message_id, share)))
+            client = call.principal.client
+            self._waiting.wait(client, seconds, lambda share: _ended(self._outbox.wait_final(message_id, share)))
             message = self._found(message_id, call)
         return 200, self._whole(message, call)
 

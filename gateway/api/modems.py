@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from typing import Any
 
 from gateway.api import render
 from gateway.api.operations import Answer, Call, Operation
@@ -32,16 +33,22 @@ def operations(service: ServiceView) -> tuple[Operation, ...]:
     def one(_: Call, name: str) -> Answer:
         return 200, render.modem(find(name))
 
-    def ussd(call: Call, name: str) -> Answer:
+    def do(call: Call, name: str, action: ModemAction, code: str | None = None) -> Mapping[str, Any]:
         find(name)
-        call.audit("modems.ussd", name)  # never the code: it may hold a PIN or a voucher
-        return 200, service.modem_action(name, "ussd", call.body.code)
+        outcome = "failed"
+        try:
+            done = service.modem_action(name, action, code)
+            outcome = "done"
+        finally:  # never the code: it may hold a PIN or a voucher
+            call.audit(f"modems.{action}", name, {"outcome": outcome})
+        return done
+
+    def ussd(call: Call, name: str) -> Answer:
+        return 200, do(call, name, "ussd", call.body.code)
 
     def act(action: ModemAction) -> Callable[[Call, str], Answer]:
         def handler(call: Call, name: str) -> Answer:
-            find(name)
-            call.audit(f"modems.{action}", name)
-            service.modem_action(name, action)
+            do(call, name, action)
             return 200, render.modem(find(name))
 
         return handler

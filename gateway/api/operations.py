@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
@@ -14,7 +15,7 @@ from pydantic import BaseModel, ValidationError
 
 from gateway.api.auth import Authenticator, Principal
 from gateway.api.problems import Problem, field_errors
-from gateway.once import LONGEST_KEY, Once, Replay
+from gateway.once import LONGEST_KEY, Once, Replay, Turns
 from gateway.refusals import FieldError, InvalidInput
 from gateway.store import Store
 
@@ -43,7 +44,10 @@ class Call:
     recorder: Recorder
 
     def audit(self, action: str, subject: str, details: Mapping[str, Any] | None = None) -> None:
-        """Note in the audit log that the caller does this; no secret and no whole number. Durable when this returns."""
+        """Note in the audit log that the caller did this; no secret and no whole number. Durable when this returns.
+
+        It is a transaction of its own: what the store does by itself is noted in the transaction that does it.
+        """
         self.recorder(self.principal.actor, action, subject, details or {})
 
     def once(self, store: Store, render: Callable[[T], Mapping[str, Any]]) -> Once[T] | None:
@@ -113,7 +117,7 @@ def register(app: Flask, operation: Operation, authenticator: Authenticator, rec
     """Make the route of an operation: key, scope, body, handler, JSON."""
     allowed = frozenset((*operation.scopes, "admin"))
     known = frozenset(parameter.name for parameter in operation.query)
-    handler, body_of = operation.handler, _body_reader(operation)
+    handler, body_of, turn_of = operation.handler, _body_reader(operation), _turn_taker(operation)
     kept = {"Cache-Control": "no-store"} if operation.secret else {}
 
     def view(**path: str) -> Response:
@@ -127,7 +131,8 @@ def register(app: Flask, operation: Operation, authenticator: Authenticator, rec
         else:
             query = {}
         try:
-            status, document = handler(Call(principal, body, query, recorder), **path)
+            with turn_of(principal):
+                status, document = handler(Call(principal, body, query, recorder), **path)
         except Replay as done:
             return Response(done.answer, done.status, content_type=JSON)
         if isinstance(document, Stream):
@@ -136,6 +141,16 @@ def register(app: Flask, operation: Operation, authenticator: Authenticator, rec
 
     rule = operation.path.replace("{", "<").replace("}", ">")
     app.add_url_rule(rule, operation.name, view, methods=[operation.method])
+
+
+def _turn_taker(operation: Operation) -> Callable[[Principal], AbstractContextManager[None]]:
+    turns = Turns()
+
+    def take(principal: Principal) -> AbstractContextManager[None]:
+        key = request.headers.get("Idempotency-Key") if operation.once else None
+        return nullcontext() if key is None else turns.take(principal.client, key)
+
+    return take
 
 
 def _body_reader(operation: Operation) -> Callable[[], BaseModel | None]:

@@ -83,9 +83,9 @@ def operations(service: ServiceView) -> tuple[Operation, ...]:
     def export(call: Call, number: str) -> Answer:
         stored = admission.number(number, "number")
         cursor = call.query.get("cursor")
-        if cursor is None:  # one export is one row of the log, however many pages it has
-            call.audit("numbers.export", masked(stored))
-        return 200, render(stored, page(lambda: store.dossier.page(stored, written_forms(stored), cursor)))
+        found = page(lambda: store.dossier.page(stored, written_forms(stored), cursor))
+        call.audit("numbers.export", masked(stored), {"cursor": cursor})  # every page: whoever asks chooses the first
+        return 200, render(stored, found)
 
     def erase(call: Call, number: str) -> Answer:
         stored = admission.number(number, "number")

@@ -44,6 +44,10 @@ _WORDS = {
     "model_attributes_type": "must be a JSON object",
 }
 _CODES = {404: "not_found", 405: "method_not_allowed", 413: "body_too_large", 415: "not_json"}
+_DETAILS = {
+    404: "there is nothing at this path; /docs lists what there is",
+    405: "this path does not take this method; Allow says which it takes",
+}
 STORE_RETRY = 5.0
 
 
@@ -109,7 +113,8 @@ def install(app: Flask, count: Callable[[str], None]) -> None:
     def http_error(error: HTTPException) -> Response:
         status = error.code or 500
         headers = {"Allow": ", ".join(sorted(error.valid_methods or ()))} if hasattr(error, "valid_methods") else {}
-        return told(status, _CODES.get(status, "http_error"), error.description or error.name, headers=headers)
+        words = _DETAILS.get(status) or error.description or error.name
+        return told(status, _CODES.get(status, "http_error"), words, headers=headers)
 
     def stored(error: StoreError) -> Response:
         if isinstance(error, StoreConflict):

@@ -3,19 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from datetime import UTC, datetime
 
 from gateway.challenges import ChallengeView
 from gateway.directory import ModemView
 from gateway.messages import Json, Lane, Message, Secret, TimelineEntry
+from gateway.quantities import rfc3339
 from gateway.store import StoredEvent
 
 PRIORITY = {Lane.OTP: "otp", Lane.HIGH: "high", Lane.NORMAL: "normal", Lane.BULK: "bulk"}
-
-
-def moment(milliseconds: int) -> str:
-    """RFC 3339 in UTC with milliseconds."""
-    return datetime.fromtimestamp(milliseconds / 1000, UTC).isoformat(timespec="milliseconds")[:-6] + "Z"
+moment = rfc3339
+"""RFC 3339 in UTC with milliseconds."""
 
 
 def moment_or_none(milliseconds: int | None) -> str | None:

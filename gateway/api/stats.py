@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import threading
+from collections.abc import Iterable, Mapping
 
 from pydantic import AwareDatetime
 
@@ -12,11 +13,12 @@ from gateway.api.shapes.common import Shape
 from gateway.api.view import ServiceView
 from gateway.messages import Json, MessageState
 from gateway.quantities import seconds
-from gateway.refusals import InvalidInput
+from gateway.refusals import InvalidInput, Unavailable
 from gateway.store import Group, percentile
 
 SHORTEST, LONGEST = 60.0, 31 * 86_400.0  # seconds
 USUAL = "24h"
+TURN, RETRY = 2.0, 5.0  # seconds to wait for one's turn, and then until asking again makes sense
 _PERCENTILES = (50, 90, 95, 99)
 _WINDOW = Parameter("window", {"type": "string", "default": USUAL}, "How far back: a duration from `1m` to `31d`")
 
@@ -84,10 +86,16 @@ class StatsShape(Counted):
 def operations(service: ServiceView) -> tuple[Operation, ...]:
     """The operation on /v1/stats."""
     stats, clock = service.store.stats, service.clock
+    alone = threading.Lock()  # one at a time: the whole outbox may be read
 
     def count(call: Call) -> Answer:
         window = _window(call.query.get("window", USUAL))
-        found = stats.window(window, clock.now(), call.principal.sees)
+        if not alone.acquire(timeout=TURN):
+            raise Unavailable("somebody else is counting already", RETRY, "busy")
+        try:
+            found = stats.window(window, clock.now(), call.principal.sees)
+        finally:
+            alone.release()
         return 200, {
             "window": window,
             "since": moment(found.since),
@@ -108,7 +116,7 @@ def operations(service: ServiceView) -> tuple[Operation, ...]:
     return (
         Operation(
             "GET", "/v1/stats", "get_stats", "Count what became of messages and codes", ("stats:read",), count, 200,
-            StatsShape, query=(_WINDOW,),
+            StatsShape, query=(_WINDOW,), refusals=(503,),
         ),
     )  # fmt: skip
 
@@ -140,7 +148,7 @@ def _counted(group: Group) -> Json:
     }
 
 
-def _times(milliseconds: list[int]) -> Json:
+def _times(milliseconds: Iterable[int]) -> Json:
     ordered = sorted(milliseconds)
     return {
         "n": len(ordered),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
@@ -35,10 +36,16 @@ def leaving() -> Callable[[], bool]:
 
 
 class WaitRoom:
-    """Room for waiting requests: at most half of the server's threads, so that waiters never stop an accept."""
+    """Room for waiting requests: at most half of the server's threads, so that waiters never stop an accept.
+
+    One client gets half of that at most, so that another's always finds a place.
+    """
 
     def __init__(self, threads: int) -> None:
-        self._places = threading.BoundedSemaphore(max(1, threads // 2))
+        self._places = max(1, threads // 2)
+        self._share = max(1, self._places // 2)
+        self._taken: Counter[str] = Counter()
+        self._lock = threading.Lock()
         self._closed = threading.Event()
 
     def close(self) -> None:
@@ -51,16 +58,20 @@ class WaitRoom:
         return self._closed.is_set()
 
     @contextmanager
-    def place(self) -> Iterator[bool]:
-        """Whether this request may wait."""
-        taken = self._places.acquire(blocking=False)
+    def place(self, client: str) -> Iterator[bool]:
+        """Whether this request of a client may wait."""
+        with self._lock:
+            taken = self._taken.total() < self._places and self._taken[client] < self._share
+            self._taken[client] += taken
         try:
             yield taken and not self._closed.is_set()
         finally:
-            if taken:
-                self._places.release()
+            with self._lock:
+                self._taken[client] -= taken
+                if not self._taken[client]:
+                    del self._taken[client]
 
-    def wait(self, seconds: float, attempt: Callable[[float], bool]) -> None:
+    def wait(self, client: str, seconds: float, attempt: Callable[[float], bool]) -> None:
         """Call `attempt` with a share of the time until it says True, the time is over or the client is gone.
 
         Returns at once where no place is left: the caller then answers with what is known.
@@ -69,7 +80,7 @@ class WaitRoom:
             return
         gone = leaving()
         end = time.monotonic() + seconds
-        with self.place() as may_wait:
+        with self.place(client) as may_wait:
             while may_wait and (left := end - time.monotonic()) > 0:
                 if attempt(min(LOOK, left)) or self._closed.is_set() or gone():
                     return

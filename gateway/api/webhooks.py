@@ -94,23 +94,25 @@ def operations(service: ServiceView) -> tuple[Operation, ...]:
         return 200, {"items": [render_dead(one) for one in found], "next_cursor": more}
 
     def replay(call: Call) -> Answer:
-        by_id = call.body.ids is not None
-        call.audit("webhooks.replay", f"{len(call.body.ids)} by id" if by_id else call.body.endpoint)
         if call.body.ids is None:
             try:
-                return 200, {"replayed": webhooks.replay_dead(call.body.endpoint), "unknown": []}
+                replayed, unknown = webhooks.replay_dead(call.body.endpoint), list[str]()
             except KeyError:
                 raise InvalidInput.of("endpoint", "no webhook of the configuration has this name") from None
-        ids = tuple(dict.fromkeys(call.body.ids))
-        unknown = webhooks.replay(ids)
-        return 200, {"replayed": len(ids) - len(unknown), "unknown": unknown}
+        else:
+            ids = tuple(dict.fromkeys(call.body.ids))
+            unknown = webhooks.replay(ids)
+            replayed = len(ids) - len(unknown)
+        if replayed:
+            call.audit("webhooks.replay", call.body.endpoint or "by id", {"replayed": replayed})
+        return 200, {"replayed": replayed, "unknown": unknown}
 
     def test(call: Call, name: str) -> Answer:
-        call.audit("webhooks.test", name[:40])
         try:
             result = webhooks.test(name)
         except KeyError:
             raise NotFound(f"there is no webhook {name[:40]}") from None
+        call.audit("webhooks.test", name, {"delivered": result.error is None})
         return 200, {
             "event_id": result.event,
             "delivered": result.error is None,

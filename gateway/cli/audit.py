@@ -62,12 +62,14 @@ def verify(config: Path, as_json: bool) -> None:
     with _database(config) as store:
         verdict = store.audit.verify()
     document = {"rows": verdict.rows, "ok": verdict.broken is None, "broken": verdict.broken, "why": verdict.why}
+    document["hash"] = verdict.hash
     if verdict.broken is not None:
         raise Failure(f"the audit log is broken at row {verdict.broken}: {verdict.why}", document)
     if as_json:
         output.document(document)
     else:
-        output.console().print(f"good: {verdict.rows} rows, each as it was written", soft_wrap=True)
+        newest = f"; the newest has hash {verdict.hash}" if verdict.hash else ""
+        output.console().print(f"good: {verdict.rows} rows, each as it was written{newest}", soft_wrap=True)
 
 
 def _database(config: Path) -> AbstractContextManager[Store]:

@@ -29,7 +29,7 @@ def caught(
     after: str | None,
     as_json: bool,
 ) -> None:
-    """What keys with --delivery catch were given to send, the newest first."""
+    """What keys that catch were given to send."""
     if after is not None and not wait:
         raise click.UsageError("--after goes with --wait")
     query = {"to": to, "limit": limit, "cursor": cursor, "wait": f"{wait:g}" if wait else None, "after": after}

@@ -10,6 +10,7 @@ from gateway.cli import output
 from gateway.cli.failure import Command, Failure, Group
 from gateway.cli.options import json_option
 from gateway.config import ConfigError, load
+from gateway.store import problems_of_place
 from gateway.text_warnings import text_warnings
 
 
@@ -32,6 +33,8 @@ def check(file: Path | None, given: Path | None, as_json: bool) -> None:
         raise click.UsageError("say which file: simwire config check FILE")
     try:
         settings = load(path)
+        if problems := problems_of_place(settings.gateway.database, settings.gateway.key_file):
+            raise ConfigError(path, problems)
     except ConfigError as error:
         raise Failure(
             str(error), {"code": "config_invalid", "file": str(path), "ok": False, "problems": error.problems}

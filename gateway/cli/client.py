@@ -127,5 +127,7 @@ def _in_words(answer: http.client.HTTPResponse, problem: Json) -> str:
     """A problem document (RFC 9457) in one or a few lines."""
     said = problem.get("detail") or problem.get("title") or answer.reason
     fields = [f"\n  {one['field']}: {one['message']}" for one in problem.get("errors", ())]
+    if len(fields) == 1 and fields[0].strip() == said:
+        fields = []
     again = answer.headers.get("Retry-After")
     return f"{said}{''.join(fields)}" + (f"; try again in {again} s" if again else "")

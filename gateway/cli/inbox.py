@@ -30,7 +30,7 @@ def inbox(
         return
     out = output.console()
     for message in page["items"]:
-        head = f"{output.when(message['received_at'])}  from {message['sender']}  by {message['modem']}"
+        head = f"{output.when(message['received_at'])}  from {message['from']}  by {message['modem']}"
         out.print(Text(output.shown(head), style="dim"), soft_wrap=True)
         missing = f" [{message['missing']} of {message['parts']} parts missing]" if message["missing"] else ""
         body = message["text"] if message["text"] is not None else f"data {message['data']}"

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
-from datetime import UTC, datetime
 from pathlib import Path
 
 import click
@@ -18,6 +17,7 @@ from gateway.config import load
 from gateway.keyring import KeyChange, NewKey, Rotation, changed, end_of, policy_of, shown
 from gateway.limits import Destinations
 from gateway.messages import Json, Secret
+from gateway.quantities import rfc3339
 from gateway.store import KeyInfo, Store
 from hardware.clock import SystemClock
 
@@ -185,9 +185,7 @@ def _state(info: KeyInfo) -> str:
 
 def moment(milliseconds: int | None) -> str | None:
     """A time as the API writes it."""
-    if milliseconds is None:
-        return None
-    return datetime.fromtimestamp(milliseconds / 1000, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    return None if milliseconds is None else rfc3339(milliseconds)
 
 
 def _unknown(identity: str) -> Failure:

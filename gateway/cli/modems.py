@@ -18,6 +18,8 @@ from hardware.errors import CommandTimeout
 from hardware.modem import Identity, inspect
 from hardware.transport import Transport
 
+USSD_NOT_SUPPORTED = 4
+"""27.007 7.15: operation not supported."""
 USSD_SECONDS = 70.0
 """How long a network may take to answer a USSD code, and a bit."""
 
@@ -43,7 +45,7 @@ def list_modems(gateway: Gateway, as_json: bool) -> None:
             one["operator"],
             None if one["signal_dbm"] is None else f"{one['signal_dbm']} dBm",
             f"{one['sent']} sent, {one['failed']} failed",
-            one["advice"] or one["reason"],
+            ": ".join(words for words in (one["reason"], one["advice"]) if words) or None,
         )
         for one in found["items"]
     ]
@@ -73,7 +75,10 @@ def ussd(gateway: Gateway, name: str, code: str, as_json: bool) -> None:
     if as_json:
         output.document(answer)
     else:
-        output.console().print(output.shown(answer.get("text") or ""), soft_wrap=True)
+        said = answer["text"] or "the network answered without a text"
+        if answer["mode"] == USSD_NOT_SUPPORTED:
+            raise Failure(f"the network of {name} does not support {code}")
+        output.console().print(output.shown(said), soft_wrap=True)
 
 
 @modems.command("probe")

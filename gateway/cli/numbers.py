@@ -55,7 +55,7 @@ def erase(gateway: Gateway, number: str, yes: bool, forget_block: bool, as_json:
     if as_json:
         output.document(erased)
     else:
-        output.fields({name: value for name, value in erased.items() if not isinstance(value, bool)})
+        output.fields({name: value for name, value in erased.items() if not isinstance(value, bool | list)})
         for line in _left(erased):
             output.console(error=True).print(line, soft_wrap=True)
     if erased["remaining"] or not erased["files_clean"]:
@@ -147,6 +147,11 @@ def _left(erased: Json) -> list[str]:
         words.append("another program reads the database, whose log could not be emptied: erase again later")
     if erased["blocked"]:
         words.append("the number stays in the list of those that are never sent to; --forget-block takes it out")
+    words += [
+        f"key {key} redirects to the number, which stays in it: simwire keys set {key} --redirect-to ANOTHER, or"
+        f" simwire keys revoke {key}; then erase again"
+        for key in erased["keys"]
+    ]
     return words
 
 

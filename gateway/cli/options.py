@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import click
+from click.core import ParameterSource
 
 from gateway.cli.client import Gateway, pinned, trusting
 from gateway.cli.failure import Failure
@@ -45,6 +46,11 @@ def gateway_options(command: F) -> F:
     def with_gateway(
         url: str | None, config: Path | None, ca_file: Path | None, key_file: str | None, **rest: object
     ) -> object:
+        context = click.get_current_context()
+        if context.get_parameter_source("config") is ParameterSource.COMMANDLINE and (
+            context.get_parameter_source("url") is ParameterSource.ENVIRONMENT
+        ):
+            url = None  # what is said on the command line is meant; what stands in the environment was meant once
         return command(gateway=_gateway(url, config, ca_file, key_file), **rest)
 
     options = (

@@ -16,11 +16,12 @@ from gateway.config.file import Config, ConfigError, load
 from gateway.config.limits import LimitsConfig, Mode, OptOutConfig
 from gateway.config.retention import RetentionConfig
 from gateway.config.sections import ApiConfig, GatewayConfig, MessagesConfig, ModemConfig, OtpConfig, RetriesConfig
-from gateway.config.webhooks import KINDS, WebhookConfig
+from gateway.config.webhooks import GROUPS, KINDS, WebhookConfig
 
 __all__ = [
     "CODE_LENGTH",
     "DAY",
+    "GROUPS",
     "KINDS",
     "MESSAGE_LIFETIME",
     "OTP_LIFETIME",

@@ -15,6 +15,7 @@ from gateway.config.limits import LimitsConfig, OptOutConfig
 from gateway.config.retention import RetentionConfig
 from gateway.config.sections import ApiConfig, GatewayConfig, MessagesConfig, ModemConfig, OtpConfig, RetriesConfig
 from gateway.config.webhooks import WebhookConfig, named
+from gateway.quantities import written
 from gateway.templates import TemplateError
 
 
@@ -72,11 +73,22 @@ def load(path: Path) -> Config:
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise ConfigError(path, [f"is not valid TOML: {error}"]) from error
     try:
-        return Config.model_validate(document, context={"base": path.resolve().parent})
+        config = Config.model_validate(document, context={"base": path.resolve().parent})
     except ValidationError as error:
         raise ConfigError(
             path, [line for detail in error.errors(include_url=False) for line in _problems(detail)]
         ) from None
+    if problems := _across_sections(config):
+        raise ConfigError(path, problems)
+    return config
+
+
+def _across_sections(config: Config) -> list[str]:
+    """What is wrong between sections that are right each by itself."""
+    least = 2 * config.otp.lifetime
+    if config.limits.conversion.window < least:  # codes are judged once they are over: hardly one would ever be
+        return [f"limits.conversion.window: at least {written(least)}, which is twice the [otp] lifetime"]
+    return []
 
 
 _HINTS = {

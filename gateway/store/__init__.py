@@ -6,10 +6,10 @@ from gateway.store.audit import GATEWAY, Audit, AuditRow, Verdict
 from gateway.store.blocked import Block, BlockedNumber, BlockedNumbers
 from gateway.store.case import Settings, Slot
 from gateway.store.caught import Caught, CaughtFilter, CaughtStore
-from gateway.store.challenge import Challenge, ChallengeState, CheckResult, NewChallenge
+from gateway.store.challenge import NUMBER_LOCKED, Challenge, ChallengeState, CheckResult, NewChallenge
 from gateway.store.challenges import Challenges
 from gateway.store.claims import queue_of
-from gateway.store.database import Database
+from gateway.store.database import Database, problems_of_place
 from gateway.store.deliveries import DeadDelivery, Deliveries, Delivery, Ended, Waiting
 from gateway.store.dossier import PAGE, Page
 from gateway.store.erasure import Erased
@@ -43,6 +43,7 @@ from gateway.store.usage import Usage, Used
 
 __all__ = [
     "GATEWAY",
+    "NUMBER_LOCKED",
     "PAGE",
     "Audit",
     "AuditRow",
@@ -97,6 +98,7 @@ __all__ = [
     "Used",
     "StoredEvent",
     "percentile",
+    "problems_of_place",
     "last_sim",
     "queue_of",
     "type_for",

@@ -1,8 +1,9 @@
 """The audit log: rows that are only added, each sealed to the one before by a keyed hash.
 
-The number of rows and the newest hash are kept sealed in `meta`, in the transaction that adds a row, so that rows that
-were taken away at the end are missed too. Whoever puts an older copy of the whole file in place is not found out by
-this: keep the count that `simwire audit verify` prints, and it cannot go back.
+The number of rows and the newest hash are kept sealed in `meta`, from the transaction that makes the table on, so that
+rows that were taken away at the end are missed too. Whoever puts an older copy of the file in place, or of the sealed
+end together with fewer rows, is not found out by this: the program's log and `simwire audit verify` tell the count and
+the newest hash, to be compared.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from gateway.masking import redacted
 from gateway.messages import Json
 from gateway.store.cipher import Cipher
 from gateway.store.common import wall_ms
@@ -23,6 +25,10 @@ from hardware.clock import Instant
 
 GATEWAY = "gateway"
 """The actor of what nobody asked for."""
+LONGEST = 100
+"""Characters of a subject that are kept."""
+LONGEST_DETAIL = 500
+"""Characters of one text in the details that are kept."""
 _HEAD, _CONFIGURATION = "audit_head", "audit_configuration"
 
 
@@ -49,6 +55,8 @@ class Verdict:
     broken: int | None = None
     """Id of the first row that is not as it was written; None: all of them are."""
     why: str = ""
+    hash: str = ""
+    """The newest row's, in hexadecimal; empty where there is no row, or where the log is broken."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,18 +82,19 @@ class Audit:
     ) -> None:
         """Add a row inside the caller's transaction: it stands in the log exactly where what it tells was stored.
 
-        `details` must hold no secret and no whole phone number. A log that was meddled with is written on, so that
-        nothing of the gateway's work stops for it, and stays broken for `verify`.
+        `details` must hold no secret. Numbers of people are masked here once more, and long words are cut. A log that
+        was meddled with is written on, so that nothing of the gateway's work stops for it, and stays broken for
+        `verify`.
         """
-        newest = cx.execute("SELECT id, hash FROM audit ORDER BY id DESC LIMIT 1").fetchone()
-        last, before = (0, b"") if newest is None else (int(newest["id"]), bytes(newest["hash"]))
+        last, before = _newest(cx)
         try:
             head: _Head | None = self._head(cx)
         except StoreDamaged:
             head = None
         if head is not None:
             last, before = max(last, head.count), head.hash
-        row = (last + 1, wall_ms(now), actor, action, subject, json.dumps(details, sort_keys=True))
+        told = json.dumps(_tame(dict(details)), sort_keys=True)
+        row = (last + 1, wall_ms(now), _cut(actor), action, _cut(subject), told)
         sealed = _hash(self._cipher, row, before)
         cx.execute(
             "INSERT INTO audit (id, at, actor, action, subject, details, hash) VALUES (?, ?, ?, ?, ?, ?, ?)",
@@ -116,7 +125,9 @@ class Audit:
             try:
                 head = self._head(cx)
             except StoreDamaged:
-                return Verdict(_count(cx), 1, "the seal of the log's end is damaged, so that no row can be relied on")
+                return Verdict(
+                    _count(cx), 1, "the seal of the log's end is missing or damaged: no row can be relied on"
+                )
             before, seen = b"", 0
             for row in cx.execute("SELECT * FROM audit ORDER BY id"):
                 seen += 1
@@ -132,7 +143,13 @@ class Audit:
             return Verdict(seen, seen + 1, f"it was removed: {head.count} rows were written")
         if before != head.hash:
             return Verdict(seen, seen, "it is not the row that was written last")
-        return Verdict(seen)
+        return Verdict(seen, hash=before.hex())
+
+    def end(self) -> tuple[int, str]:
+        """The number of the newest row and its hash in hexadecimal, to be told outside of the database."""
+        with self._database.read() as cx:
+            newest = _newest(cx)
+        return newest[0], newest[1].hex()
 
     # -- the configuration that was recorded last ----------------------------------------------------------------------
 
@@ -161,7 +178,9 @@ class Audit:
 
     def _head(self, cx: sqlite3.Connection) -> _Head:
         kept = self._kept(cx, _HEAD)
-        return _Head(0, b"") if kept is None else _Head(int(kept["count"]), bytes.fromhex(kept["hash"]))
+        if kept is None:
+            raise StoreDamaged("the sealed end of the audit log is missing; restore a backup")
+        return _Head(int(kept["count"]), bytes.fromhex(kept["hash"]))
 
     def _kept(self, cx: sqlite3.Connection, name: str) -> Json | None:
         found = cx.execute("SELECT value FROM meta WHERE name = ?", (name,)).fetchone()
@@ -181,6 +200,25 @@ class Audit:
 
 def _hash(cipher: Cipher, fields: tuple[Any, ...], before: bytes) -> bytes:
     return cipher.key_hash(b"audit row\0" + json.dumps([*fields, before.hex()]).encode())
+
+
+def _cut(text: str, longest: int = LONGEST) -> str:
+    """As it may stand in the log; masked first, because a number that was cut is not known for one any more."""
+    plain = redacted(text)
+    return plain if len(plain) <= longest else f"{plain[: longest - 1]}…"
+
+
+def _tame(value: object) -> object:
+    if isinstance(value, str):
+        return _cut(value, LONGEST_DETAIL)
+    if isinstance(value, Mapping):
+        return {str(name): _tame(inner) for name, inner in value.items()}
+    return [_tame(inner) for inner in value] if isinstance(value, list | tuple) else value
+
+
+def _newest(cx: sqlite3.Connection) -> tuple[int, bytes]:
+    row = cx.execute("SELECT id, hash FROM audit ORDER BY id DESC LIMIT 1").fetchone()
+    return (0, b"") if row is None else (int(row["id"]), bytes(row["hash"]))
 
 
 def _count(cx: sqlite3.Connection) -> int:

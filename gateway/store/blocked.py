@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 from gateway.messages import Lane, Reason, Secret, masked
+from gateway.store.audit import GATEWAY, Audit
 from gateway.store.common import wall_ms
 from gateway.store.database import Database
 from gateway.store.errors import Conflict
@@ -49,20 +50,36 @@ class BlockedNumber:
 class BlockedNumbers:
     """The table of blocked numbers."""
 
-    def __init__(self, database: Database, outbox: Outbox, events: Events) -> None:
+    def __init__(self, database: Database, outbox: Outbox, events: Events, audit: Audit) -> None:
         self._database, self._outbox, self._events, self._cipher = database, outbox, events, database.cipher
+        self._audit = audit
 
-    def add(self, number: str, block: Block, by: str, now: Instant, note: Secret | None = None) -> BlockedNumber:
+    def add(
+        self,
+        number: str,
+        block: Block,
+        by: str,
+        now: Instant,
+        note: Secret | None = None,
+        *,
+        actor: str = GATEWAY,
+    ) -> BlockedNumber:
         """Block a number as an operator; takes the place of what was there."""
+        blocked = BlockedNumber(number, block, note, by, wall_ms(now))
         with self._database.mark() as cx:
-            self._put(cx, BlockedNumber(number, block, note, by, wall_ms(now)))
-        return BlockedNumber(number, block, note, by, wall_ms(now))
+            self._put(cx, blocked)
+            details = {"everything": block is Block.BLOCKED_ALL}
+            self._audit.append(cx, actor, "numbers.block", masked(number), details, now)
+        return blocked
 
-    def remove(self, number: str) -> BlockedNumber | None:
+    def remove(self, number: str, now: Instant, *, actor: str = GATEWAY) -> BlockedNumber | None:
         """Block a number no more, whoever did it; what was there, None where nothing was."""
         with self._database.mark() as cx:
             found = self._one(cx, number)
-            cx.execute("DELETE FROM blocked_numbers WHERE recipient = ?", (number,))
+            if found is not None:
+                cx.execute("DELETE FROM blocked_numbers WHERE recipient = ?", (number,))
+                details = {"was": found.block.value}
+                self._audit.append(cx, actor, "numbers.unblock", masked(number), details, now)
         return found
 
     def get(self, number: str) -> BlockedNumber | None:

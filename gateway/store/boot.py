@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 
-from gateway.store.common import boot_ms, wall_ms
+from gateway.store.common import boot_ms, ms, wall_ms
 from hardware.clock import Instant
 
 # The right-hand sides see the row as it was. A lifetime never grows by this, whatever the wall clock says now.
@@ -38,10 +38,30 @@ _ON_AIR = """
 UPDATE attempts SET submitted_boot = :boot + submitted_at - :wall
 WHERE state IN ('claimed', 'submitting') AND submitted_at IS NOT NULL
 """
+# As with guesses, what was to be tried again has waited for long enough; never is more left than there was.
+_DELIVERIES = """
+UPDATE deliveries SET
+    next_boot = min(next_boot, :boot),
+    until_boot = :boot + min(until_at - :wall, :delivered_for)
+WHERE state = 'waiting' AND accepted_boot <> :number
+"""
+DELIVERED_FOR = 86_400.0
+"""Seconds for which a webhook is tried."""
+IDS_SKIPPED = 10_000
+"""Ids that a new boot leaves out: many more than can be given between two syncs, each of which a full log forces."""
+
+
+def skip_ids(cx: sqlite3.Connection) -> None:
+    """Leave ids out after a boot, inside the caller's transaction: a power loss may have undone the newest events,
+    of which somebody was told, so their ids must not come to mean others.
+    """
+    for table in ("events", "deliveries"):
+        if not cx.execute("UPDATE sqlite_sequence SET seq = seq + ? WHERE name = ?", (IDS_SKIPPED, table)).rowcount:
+            cx.execute("INSERT INTO sqlite_sequence (name, seq) VALUES (?, ?)", (table, IDS_SKIPPED))
 
 
 def rebase(cx: sqlite3.Connection, number: int, now: Instant) -> None:
     """Move open rows of earlier boots onto the clock of boot `number`, inside the caller's transaction."""
-    values = {"number": number, "boot": boot_ms(now), "wall": wall_ms(now)}
-    for statement in (_MESSAGES, _CHALLENGES, _GUESSES, _WAITING, _ON_AIR):
+    values = {"number": number, "boot": boot_ms(now), "wall": wall_ms(now), "delivered_for": ms(DELIVERED_FOR)}
+    for statement in (_MESSAGES, _CHALLENGES, _GUESSES, _WAITING, _ON_AIR, _DELIVERIES):
         cx.execute(statement, values)

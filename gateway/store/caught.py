@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from gateway.messages import Secret
+from gateway.store.audit import Audit
 from gateway.store.common import Waiters, new_id, wall_ms
 from gateway.store.database import Database
 from hardware.clock import Instant
@@ -55,7 +56,7 @@ class CaughtStore:
     """The table of caught messages. Bodies are sealed."""
 
     def __init__(self, database: Database) -> None:
-        self._database, self._cipher = database, database.cipher
+        self._database, self._cipher, self._audit = database, database.cipher, Audit(database)
         self._waiters = Waiters()
 
     def add(
@@ -132,11 +133,16 @@ class CaughtStore:
         finally:
             self._waiters.remove(_NEXT, event)
 
-    def clear(self, client: str) -> int:
+    def clear(self, client: str, now: Instant, *, actor: str) -> int:
         """Delete everything that was caught of a client; returns how many."""
-        return self._database.accept(
-            lambda cx: cx.execute("DELETE FROM caught WHERE client = ?", (client,)).rowcount,
-        )
+
+        def work(cx: sqlite3.Connection) -> int:
+            deleted = cx.execute("DELETE FROM caught WHERE client = ?", (client,)).rowcount
+            if deleted:
+                self._audit.append(cx, actor, "caught.clear", client, {"deleted": deleted}, now)
+            return deleted
+
+        return self._database.accept(work)
 
     def code_of(self, message_id: str) -> Secret | None:
         """The code of a message that was caught; None where it was not."""

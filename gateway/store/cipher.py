@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import hmac
+import logging
 import os
 import secrets
+import stat
 from pathlib import Path
 
 from cryptography.exceptions import InvalidTag
@@ -14,6 +16,8 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
 from gateway.store.errors import KeyFileError, StoreDamaged
+
+log = logging.getLogger("simwire.store")
 
 KEY_OCTETS = 32
 _NONCE_OCTETS = 12  # NIST SP 800-38D 5.2.1.1
@@ -74,6 +78,8 @@ def read_key_file(path: Path, database: Path) -> bytes:
     """The master key; raises KeyFileError naming both files where it cannot be had."""
     try:
         text = path.read_text(encoding="ascii").strip()
+        if path.stat().st_mode & (stat.S_IRWXG | stat.S_IRWXO):
+            log.warning("key file %s can be read by others than its owner: chmod 600 it", path)
         master = bytes.fromhex(text)
     except FileNotFoundError:
         raise KeyFileError(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import fcntl
+import logging
 import os
 import sqlite3
 import time
@@ -15,7 +16,8 @@ from typing import TypeVar
 from sqlite_utils import Database as SchemaDatabase
 from sqlite_utils.migrations import Migrations
 
-from gateway.store.boot import rebase
+from gateway.store.ages import Ages
+from gateway.store.boot import rebase, skip_ids
 from gateway.store.cipher import Cipher, create_key_file, read_key_file
 from gateway.store.errors import KeyFileError, StoreFailed, StoreLocked, StoreNewer, translate
 from gateway.store.migrations import migrations as released
@@ -23,6 +25,7 @@ from gateway.store.writer import Writer
 from hardware.clock import Clock, Instant
 
 T = TypeVar("T")
+log = logging.getLogger("simwire.store")
 
 RESERVE = 64 * 1024 * 1024  # octets of disk that accepting leaves for results, reports and states
 RESERVE_CHECK = 1.0  # seconds for which one look at the file system holds
@@ -49,6 +52,7 @@ class Database:
         self.trusted = True
         """Whether what other boots left was moved onto this boot's clock by a wall clock that can be relied on."""
         self.newest_at = 0
+        self._ages = Ages(clock.now(), 0)
 
     @classmethod
     def open(cls, path: Path, key_file: Path, clock: Clock, schema: Migrations = released) -> Database:
@@ -74,7 +78,9 @@ class Database:
             raise translate(error, path) from error
         database = cls(path, cipher, connection, clock)
         try:
-            _migrate(connection, path, schema)
+            if connection.execute("SELECT 1 FROM sqlite_master WHERE name = 'meta'").fetchone():
+                database._check_key(key_file)  # before anything is sealed with it
+            _migrate(connection, path, schema, cipher)
             database._check_key(key_file)
             database._note_boot(clock.now())
         except BaseException as error:
@@ -170,13 +176,26 @@ class Database:
                 free = os.statvfs(self.path.parent)
             except OSError as error:
                 raise StoreFailed(f"the disk that holds {self.path} cannot be asked: {error.strerror}") from error
-            enough = free.f_bavail * free.f_frsize >= self.reserve
+            left = free.f_bavail * free.f_frsize
+            if enough != (left >= self.reserve):
+                enough = left >= self.reserve
+                tell = log.info if enough else log.warning
+                words = "accepted again" if enough else "accepted until there is more"
+                tell(
+                    "%d MB are free where %s is, %d MB ([limits] disk_reserve) are kept for results: %s%s",
+                    *(left // 10**6, self.path, self.reserve // 10**6, "" if enough else "nothing is ", words),
+                )
             self._space = (now, enough)
         return enough
 
     def clock_trusted(self, now: Instant) -> bool:
         """Whether wall time can be relied on: the clock is synchronised and not behind what was stored before."""
         return self.clock.synchronised() and now.wall * 1000 >= self.newest_at
+
+    def reached_age(self, now: Instant, seconds: float) -> bool:
+        """Whether what looks `seconds` old or older by the wall clock really is: ask before age makes anything go."""
+        self._ages.look(now, trusted=self.trusted and self.clock_trusted(now))
+        return self._ages.reached(now, seconds)
 
     def _check_key(self, key_file: Path) -> None:
         known = self._connection.execute("SELECT value FROM meta WHERE name = 'key'").fetchone()
@@ -200,6 +219,7 @@ class Database:
         cx.execute("BEGIN IMMEDIATE")
         newest = "SELECT max(at) FROM (SELECT at FROM timeline ORDER BY id DESC LIMIT ?)"
         self.newest_at = cx.execute(newest, (NEWEST_ROWS,)).fetchone()[0] or 0
+        self._ages = Ages(now, self.newest_at)
         meta = dict(cx.execute("SELECT name, value FROM meta").fetchall())
         self.boot_number = int(meta.get("boot_number", "0"))
         self.trusted = meta.get("boot_trusted", "1") == "1"
@@ -207,6 +227,8 @@ class Database:
             self.boot_number += 1
             self.trusted = self.boot_number == 1 or self.clock_trusted(now)
             rebase(cx, self.boot_number, now)
+            if self.boot_number > 1:
+                skip_ids(cx)
             cx.executemany(
                 "INSERT OR REPLACE INTO meta VALUES (?, ?)",
                 [
@@ -216,6 +238,20 @@ class Database:
                 ],
             )
         cx.execute("COMMIT")
+
+
+def problems_of_place(path: Path, key_file: Path) -> list[str]:
+    """What would keep a database from being opened or made there, without making anything."""
+    if not path.parent.is_dir():
+        return [f"gateway.database: the folder {path.parent} is not there"]
+    if not key_file.parent.is_dir():
+        return [f"gateway.key_file: the folder {key_file.parent} is not there"]
+    exists = path.exists() and path.stat().st_size > 0
+    if exists and not key_file.exists():
+        return [f"gateway.key_file: {key_file} of database {path} is missing; put it back from your backup"]
+    if key_file.exists() and not path.exists():
+        return [f"gateway.database: {path} is missing while its key file {key_file} is there; put it back"]
+    return []
 
 
 def _connect(path: Path, *, reader: bool = False) -> sqlite3.Connection:
@@ -231,7 +267,7 @@ def _connect(path: Path, *, reader: bool = False) -> sqlite3.Connection:
     return connection
 
 
-def _migrate(connection: sqlite3.Connection, path: Path, schema: Migrations) -> None:
+def _migrate(connection: sqlite3.Connection, path: Path, schema: Migrations, cipher: Cipher) -> None:
     database = SchemaDatabase(connection)
     applied = [migration.name for migration in schema.applied(database)]
     with closing(sqlite3.connect(":memory:")) as empty:
@@ -245,7 +281,9 @@ def _migrate(connection: sqlite3.Connection, path: Path, schema: Migrations) -> 
         return
     if applied:
         _copy(connection, path.with_name(f"{path.name}.before-{schema.pending(database)[0].name}"))
+    connection.create_function("sealed", 2, lambda plain, where: cipher.seal(plain.encode(), where).hex())
     schema.apply(database)
+    connection.create_function("sealed", 2, None)
 
 
 def _copy(connection: sqlite3.Connection, target: Path) -> None:

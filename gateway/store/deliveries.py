@@ -7,9 +7,10 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from gateway.store.common import ms, wall_ms
+from gateway.store.boot import DELIVERED_FOR
+from gateway.store.common import boot_ms, ms, wall_ms
 from gateway.store.database import Database
-from gateway.store.events import DELIVERED_FOR, Events, StoredEvent
+from gateway.store.events import Events, StoredEvent
 from hardware.clock import Instant
 
 NOT_IN_TIME = "not delivered within 24 h"
@@ -31,18 +32,18 @@ class Delivery:
     event: StoredEvent
     attempts: int
     """How many there were before."""
-    until_at: int
-    """Unix milliseconds: given up then."""
+    until_boot: int
+    """Milliseconds on the boot clock: given up then."""
 
 
 @dataclass(frozen=True, slots=True)
 class Ended:
-    """What an attempt came to; times in Unix milliseconds."""
+    """What an attempt came to."""
 
     id: int
     state: Literal["done", "waiting", "dead"]
-    next_at: int | None = None
-    """When it is tried again, where it waits."""
+    next_boot: int | None = None
+    """When it is tried again, where it waits; milliseconds on the boot clock."""
     status: int | None = None
     """HTTP status, where there was an answer."""
     error: str | None = None
@@ -82,30 +83,38 @@ class Deliveries:
         self._database, self._events = database, events
 
     def due(self, endpoint: str, now: Instant, limit: int) -> tuple[list[Delivery], int | None]:
-        """What may be sent now, one event a subject, and when (Unix milliseconds) the next one may if none may yet."""
+        """What may be sent now, one event a subject, and when (boot milliseconds) the next one may if none may yet."""
         query = (
-            f"SELECT d.id AS delivery, d.attempts, d.next_at, d.until_at, {_EVENT}"  # noqa: S608 - both are ours
+            f"SELECT d.id AS delivery, d.attempts, d.next_boot, d.until_boot, d.accepted_boot, {_EVENT}"  # noqa: S608 - both are ours
             " FROM deliveries AS d JOIN events AS e ON e.id = d.event"
-            f" WHERE d.endpoint = ? AND d.state = 'waiting' AND {_HEAD} ORDER BY d.next_at, d.id LIMIT ?"
+            f" WHERE d.endpoint = ? AND d.state = 'waiting' AND {_HEAD} ORDER BY d.next_boot, d.id LIMIT ?"
         )
         with self._database.read() as cx:
             rows = cx.execute(query, (endpoint, limit)).fetchall()
-        ready = [row for row in rows if row["next_at"] <= wall_ms(now)]
-        found = [Delivery(row["delivery"], self._events.event(row), row["attempts"], row["until_at"]) for row in ready]
-        return found, (rows[0]["next_at"] if rows and not ready else None)
+        ready = [row for row in rows if row["next_boot"] <= boot_ms(now)]
+        found = [
+            Delivery(row["delivery"], self._events.event(row), row["attempts"], self._until(row, now)) for row in ready
+        ]
+        return found, (rows[0]["next_boot"] if rows and not ready else None)
+
+    def waits(self, delivery: int) -> bool:
+        """Whether it still waits: asked right before it is sent, because an erasure may have come in between."""
+        with self._database.read() as cx:
+            query = "SELECT 1 FROM deliveries WHERE id = ? AND state = 'waiting'"
+            return cx.execute(query, (delivery,)).fetchone() is not None
 
     def end(self, attempts: Iterable[Ended], now: Instant) -> None:
         """Note what attempts came to. A power loss may undo it: then they are sent again, which receivers expect."""
         values = [
             (
-                *(one.state, one.next_at, one.status, one.error),
+                *(one.state, one.next_boot, one.status, one.error),
                 *(None if one.state == "waiting" else wall_ms(now), one.id),
             )
             for one in attempts
         ]
         with self._database.mark(synced=False) as cx:
             cx.executemany(
-                "UPDATE deliveries SET state = ?, attempts = attempts + 1, next_at = coalesce(?, next_at),"
+                "UPDATE deliveries SET state = ?, attempts = attempts + 1, next_boot = coalesce(?, next_boot),"
                 " status = ?, error = ?, done_at = ? WHERE id = ? AND state = 'waiting'",
                 values,
             )
@@ -114,21 +123,35 @@ class Deliveries:
         """An endpoint takes events again: let none wait any longer because it did not. Returns how many there were."""
         with self._database.mark(synced=False) as cx:
             return cx.execute(
-                "UPDATE deliveries SET next_at = ? WHERE endpoint = ? AND state = 'waiting' AND next_at > ?",
-                (wall_ms(now), endpoint, wall_ms(now)),
+                "UPDATE deliveries SET next_boot = ? WHERE endpoint = ? AND state = 'waiting' AND next_boot > ?",
+                (boot_ms(now), endpoint, boot_ms(now)),
             ).rowcount
 
     def give_up(self, endpoint: str, now: Instant) -> int:
-        """End what waits for longer than it is tried; for an endpoint that does not answer. Returns how many."""
-        query = "SELECT 1 FROM deliveries WHERE endpoint = ? AND state = 'waiting' AND until_at <= ? LIMIT 1"
+        """End what waits for longer than it is tried; for an endpoint that does not answer. Returns how many.
+
+        What another boot left is not given up before the wall clock, which tells its age, can be relied on.
+        """
+        late = (
+            "endpoint = :endpoint AND state = 'waiting' AND until_boot <= :boot"
+            " AND (accepted_boot = :number OR :trusted)"
+        )
+        values = {
+            "endpoint": endpoint,
+            "boot": boot_ms(now),
+            "number": self._database.boot_number,
+            "trusted": self._database.trusted,
+            "error": NOT_IN_TIME,
+            "wall": wall_ms(now),
+        }
         with self._database.read() as cx:
-            if cx.execute(query, (endpoint, wall_ms(now))).fetchone() is None:
+            if cx.execute(f"SELECT 1 FROM deliveries WHERE {late} LIMIT 1", values).fetchone() is None:  # noqa: S608
                 return 0
         with self._database.mark(synced=False) as cx:
             return cx.execute(
-                "UPDATE deliveries SET state = 'dead', error = coalesce(error, ?), done_at = ?"
-                " WHERE endpoint = ? AND state = 'waiting' AND until_at <= ?",
-                (NOT_IN_TIME, wall_ms(now), endpoint, wall_ms(now)),
+                "UPDATE deliveries SET state = 'dead', error = coalesce(error, :error), done_at = :wall"  # noqa: S608 - the condition is ours
+                f" WHERE {late}",
+                values,
             ).rowcount
 
     def end_unknown(self, endpoints: Sequence[str], now: Instant) -> int:
@@ -196,10 +219,17 @@ class Deliveries:
     def _again(self, cx: sqlite3.Connection, where: str, value: object, now: Instant) -> int:
         """Queue ended deliveries once more."""
         return cx.execute(
-            "UPDATE deliveries SET state = 'waiting', attempts = 0, next_at = ?, until_at = ?, status = NULL,"  # noqa: S608 - conditions are ours
-            f" error = NULL, done_at = NULL WHERE {where}",
-            (wall_ms(now), wall_ms(now) + ms(DELIVERED_FOR), value),
+            "UPDATE deliveries SET state = 'waiting', attempts = 0, next_boot = ?, until_at = ?, until_boot = ?,"  # noqa: S608 - conditions are ours
+            f" accepted_boot = ?, status = NULL, error = NULL, done_at = NULL WHERE {where}",
+            (
+                *(boot_ms(now), wall_ms(now) + ms(DELIVERED_FOR), boot_ms(now) + ms(DELIVERED_FOR)),
+                *(self._database.boot_number, value),
+            ),
         ).rowcount
+
+    def _until(self, row: sqlite3.Row, now: Instant) -> int:
+        known = self._database.trusted or row["accepted_boot"] == self._database.boot_number
+        return int(row["until_boot"]) if known else boot_ms(now) + ms(DELIVERED_FOR)
 
 
 def _number(written: str) -> int | None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import sqlite3
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from gateway.messages import MessageState
 from gateway.store.challenge import ChallengeState
@@ -65,6 +65,8 @@ class Erased:
     """Messages that are on the air, or were a moment ago: erase again later."""
     blocked: bool = False
     """Whether the number is still in the list of those that are never sent to."""
+    keys: list[str] = field(default_factory=list)
+    """Ids of keys that redirect to the number: an operator's handset, which is not erased by itself."""
     files_clean: bool = False
     """Whether the write-ahead log was emptied; another program that reads the database keeps it from that."""
 
@@ -88,6 +90,7 @@ class Erasure:
         erased.caught, erased.reports, erased.counters = self._small(number, forget_block=forget_block)
         erased.events = self._events(forms, now)
         erased.answers = self._answers(forms)
+        erased.keys = self._keys(number)
         query = f"SELECT count(*) FROM messages AS m WHERE {_OF_NUMBER}"  # noqa: S608 - no input in it
         with self._database.read() as cx:
             erased.remaining = cx.execute(query, {"number": number}).fetchone()[0]
@@ -180,6 +183,15 @@ class Erasure:
             if forget_block:
                 cx.execute("DELETE FROM blocked_numbers WHERE recipient = ?", (number,))
         return caught, reports, counters
+
+    def _keys(self, number: str) -> list[str]:
+        """Forget whom keys that were revoked redirected to: they send nothing more. Returns the others' ids."""
+        ended = "UPDATE keys SET policy = json_set(json_remove(policy, '$.redirect_to'), '$.delivery', 'catch')"
+        that = "json_extract(policy, '$.redirect_to') = ?"
+        with self._database.mark() as cx:
+            cx.execute(f"{ended} WHERE {that} AND revoked_at IS NOT NULL", (number,))
+            rows = cx.execute(f"SELECT id FROM keys WHERE {that} ORDER BY id", (number,)).fetchall()  # noqa: S608
+        return [row["id"] for row in rows]
 
     # -- copies -------------------------------------------------------------------------------------------------------
 

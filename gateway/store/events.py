@@ -11,12 +11,11 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from gateway.messages import Json
-from gateway.store.common import Waiters, ms, wall_ms
+from gateway.store.boot import DELIVERED_FOR
+from gateway.store.common import Waiters, boot_ms, ms, wall_ms
 from gateway.store.database import Database
 from hardware.clock import Instant
 
-DELIVERED_FOR = 86_400.0
-"""Seconds for which a webhook is tried."""
 _NEWS = "news"
 
 
@@ -88,9 +87,12 @@ class Events:
         endpoints = [one.endpoint for one in self.subscriptions if one.wants(kind, client)]
         for endpoint in endpoints:
             cx.execute(
-                "INSERT INTO deliveries (event, endpoint, subject, state, next_at, until_at)"
-                " VALUES (?, ?, ?, 'waiting', ?, ?)",
-                (cursor.lastrowid, endpoint, subject, wall_ms(now), wall_ms(now) + ms(DELIVERED_FOR)),
+                "INSERT INTO deliveries (event, endpoint, subject, state, next_boot, until_at, until_boot,"
+                " accepted_boot) VALUES (?, ?, ?, 'waiting', ?, ?, ?, ?)",
+                (
+                    *(cursor.lastrowid, endpoint, subject, boot_ms(now), wall_ms(now) + ms(DELIVERED_FOR)),
+                    *(boot_ms(now) + ms(DELIVERED_FOR), self._database.boot_number),
+                ),
             )
         self._database.after_commit(lambda: self._tell(kind, body))
         if endpoints:

@@ -9,6 +9,8 @@ from __future__ import annotations
 import sqlite3
 from dataclasses import dataclass, field
 
+from gateway.messages import masked
+from gateway.store.audit import Audit
 from gateway.store.case import Settings
 from gateway.store.common import boot_ms, wall_ms
 from gateway.store.database import Database
@@ -45,7 +47,7 @@ class GuessLedger:
     """The table of guesses. Methods that take `cx` run inside the caller's transaction."""
 
     def __init__(self, database: Database, settings: Settings) -> None:
-        self._database, self._settings = database, settings
+        self._database, self._settings, self._audit = database, settings, Audit(database)
 
     def look(self, cx: sqlite3.Connection, client: str, to: str, delivery: int, now: Instant) -> Guesses:
         """Where a number stands with a client."""
@@ -65,7 +67,8 @@ class GuessLedger:
         (failures,) = cx.execute(
             "INSERT INTO guesses (client, recipient, delivery, failures, newest_at, accepted_boot)"
             " VALUES (?, ?, ?, 1, ?, ?) ON CONFLICT (client, recipient, delivery)"
-            " DO UPDATE SET failures = failures + 1, newest_at = excluded.newest_at RETURNING failures",
+            " DO UPDATE SET failures = failures + 1, newest_at = excluded.newest_at"
+            " RETURNING failures",
             (client, to, delivery, wall_ms(now), self._database.boot_number),
         ).fetchone()
         if failures % settings.lock_after == 0:
@@ -84,10 +87,15 @@ class GuessLedger:
         """A right code ends the row of wrong ones."""
         cx.execute(f"DELETE FROM guesses WHERE {_ONE}", (client, to, delivery))  # noqa: S608 - no input in it
 
-    def clear(self, cx: sqlite3.Connection, to: str, client: str | None = None) -> int:
+    def clear(self, to: str, client: str | None, now: Instant, *, actor: str) -> int:
         """An operator forgives a number, for one client or all; returns how many counts that ended."""
         query = "DELETE FROM guesses WHERE recipient = ? AND (? IS NULL OR client = ?)"
-        return cx.execute(query, (to, client, client)).rowcount
+        with self._database.mark() as cx:
+            cleared = cx.execute(query, (to, client, client)).rowcount
+            if cleared:
+                details = {"client": client, "cleared": cleared}
+                self._audit.append(cx, actor, "numbers.unlock", masked(to), details, now)
+        return cleared
 
     def shut(self, now: Instant, limit: int = 1000) -> list[Guesses]:
         """Numbers that are locked or stopped now, the newest first."""

@@ -51,7 +51,9 @@ class Idempotency:
         )
 
     def purge(self, now: Instant) -> int:
-        """Forget what is older than 24 hours; returns how many, at most a thousand."""
+        """Forget what is older than 24 hours; returns how many, at most 1000; none while the clock is in doubt."""
+        if not self._database.reached_age(now, KEPT):
+            return 0
         until = wall_ms(now) - ms(KEPT)
         with self._database.read() as cx:
             if cx.execute("SELECT 1 FROM idempotency WHERE created_at <= ? LIMIT 1", (until,)).fetchone() is None:

@@ -122,7 +122,12 @@ class InboxStore:
             return self._publish_group(cx, waiting, joins, now) if len(waiting) == part.place[1] else None
 
     def release_incomplete(self, now: Instant) -> int:
-        """Show long messages whose missing parts have not come in time; returns how many."""
+        """Show long messages whose missing parts have not come in time; returns how many.
+
+        While the clock is in doubt they wait on: what comes later would be another message.
+        """
+        if not self._database.reached_age(now, WAIT_FOR_PARTS):
+            return 0
         query = (
             "SELECT joins FROM inbox_parts WHERE message IS NULL AND joins IS NOT NULL"
             " GROUP BY joins HAVING max(received_at) <= ?"

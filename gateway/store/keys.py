@@ -21,7 +21,7 @@ PREFIX = "sw_"  # so that people and secret scanners know one when they see it
 CACHE_SECONDS = 5.0  # for how long a key that was looked up is believed: a revoked one ends within it
 CACHED_KEYS = 1024
 ADMIN = "admin"
-USE_NOTED = 3600.0  # seconds between two notes of when a key was used
+USE_NOTED = 60.0  # seconds between two notes of when a key was used
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +57,8 @@ class Keys:
         self._database, self._cipher, self._audit = database, database.cipher, audit
         self._lock = threading.Lock()
         self._cache: dict[bytes, tuple[float, KeyInfo]] = {}
+        self._changes = 0
+        """Counts changes: what was looked up before one must not come into the cache after it."""
 
     def create(
         self,
@@ -91,7 +93,7 @@ class Keys:
         now = now or self._database.clock.now()
         digest = self._cipher.key_hash(token.encode("utf-8", "surrogatepass"))
         with self._lock:
-            cached = self._cache.get(digest)
+            cached, changes = self._cache.get(digest), self._changes
         if cached is not None and 0 <= now.boot - cached[0] < CACHE_SECONDS and cached[1].in_force(wall_ms(now)):
             return cached[1]
         with self._database.read() as cx:
@@ -100,10 +102,11 @@ class Keys:
             self._cache.pop(digest, None)
             if row is None or not _info(row).in_force(wall_ms(now)):
                 return None
-            if len(self._cache) >= CACHED_KEYS:
-                self._cache.clear()
             info = _info(row)
-            self._cache[digest] = (now.boot, info)
+            if changes == self._changes:
+                if len(self._cache) >= CACHED_KEYS:
+                    self._cache.clear()
+                self._cache[digest] = (now.boot, info)
         self._note_use(info, now)
         return info
 
@@ -198,6 +201,7 @@ class Keys:
     def _forget(self) -> None:
         """Believe nothing that was looked up before a change."""
         with self._lock:
+            self._changes += 1
             self._cache.clear()
 
     def _must_have_admin(self, cx: sqlite3.Connection, now: Instant) -> None:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 import sqlite3
+from array import array
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 from gateway.messages import MessageState
@@ -21,7 +23,7 @@ _ROWS = (
     "SELECT m.state, m.modem, m.country, c.purpose, c.id, c.state,"
     " m.created_at, m.not_before_at, m.sent_at, m.delivered_at"
     " FROM messages AS m LEFT JOIN challenges AS c ON c.id = m.challenge_id"
-    " WHERE m.seq >= :begin AND m.id >= :low AND m.id < :high{} ORDER BY m.seq DESC LIMIT :most"
+    " WHERE m.delivery < 2 AND m.seq >= :begin AND m.id >= :low AND m.id < :high{} ORDER BY m.seq DESC LIMIT :most"
 )
 _EVERY, _MINE = _ROWS.format(""), _ROWS.format(" AND m.client = :client")
 
@@ -31,9 +33,9 @@ class Group:
     """Messages that have something in common; times in milliseconds, in no order."""
 
     states: Counter[str] = field(default_factory=Counter)
-    to_sent: list[int] = field(default_factory=list)
+    to_sent: array[int] = field(default_factory=lambda: array("q"))
     """From acceptance, or from `not_before`, until the network had accepted every part."""
-    to_delivered: list[int] = field(default_factory=list)
+    to_delivered: array[int] = field(default_factory=lambda: array("q"))
 
     @property
     def total(self) -> int:
@@ -83,44 +85,48 @@ class Stats:
         with self._database.read() as cx:
             first = cx.execute(f"SELECT {FIRST_SINCE}", (low,)).fetchone()[0]
             values = {"begin": first, "low": low, "high": high, "client": client, "most": most + 1}
-            rows = cx.execute(_MINE if client is not None else _EVERY, values).fetchall()
-        if len(rows) > most:
-            del rows[most:]
-            found.sampled, found.since = True, rows[-1]["created_at"]
-        _count(found, rows)
+            # Row by row: very many at once would fill the memory.
+            rows = cx.execute(_MINE if client is not None else _EVERY, values)
+            oldest = _count(found, itertools.islice(rows, most))
+            found.sampled = rows.fetchone() is not None
+        if found.sampled and oldest is not None:
+            found.since = oldest
         return found
 
 
-def _count(found: Statistics, rows: Sequence[sqlite3.Row]) -> None:
+def _count(found: Statistics, rows: Iterable[sqlite3.Row]) -> int | None:
+    """Count rows, the newest first; when the last of them was accepted, None where there is none."""
     # First by everything at once, so that each of very many rows is touched only once.
-    cells: dict[tuple[str, str | None, str | None, str | None], tuple[list[int], list[int], list[int]]] = {}
+    cells: dict[tuple[str, str | None, str | None, str | None], Group] = {}
     challenges: dict[str, str] = {}
+    created_at = None
     for state, modem, country, purpose, challenge, judged, created_at, not_before_at, sent_at, delivered_at in rows:
         start = max(created_at, not_before_at or 0)
         cell = cells.get((state, modem, country, purpose))
         if cell is None:
-            cell = cells[state, modem, country, purpose] = ([], [], [])
-        cell[0].append(start)
+            cell = cells[state, modem, country, purpose] = Group()
+        cell.states[state] += 1
         # Never below zero: the wall clock may have been set back in between.
         if sent_at is not None:
-            cell[1].append(max(0, sent_at - start))
+            cell.to_sent.append(max(0, sent_at - start))
         if delivered_at is not None:
-            cell[2].append(max(0, delivered_at - start))
+            cell.to_delivered.append(max(0, delivered_at - start))
         if challenge is not None:
             found.code_sends += 1
             challenges[challenge] = judged
-    for (state, modem, country, purpose), (starts, to_sent, to_delivered) in cells.items():
+    for (_, modem, country, purpose), cell in cells.items():
         for group in (
             found.every,
             found.modems.setdefault(modem, Group()),
             found.countries.setdefault(country, Group()),
             found.purposes.setdefault(purpose or MESSAGE, Group()),
         ):
-            group.states[state] += len(starts)
-            group.to_sent += to_sent
-            group.to_delivered += to_delivered
+            group.states.update(cell.states)
+            group.to_sent += cell.to_sent
+            group.to_delivered += cell.to_delivered
     found.challenges = len(challenges)
     found.approved = sum(state == "approved" for state in challenges.values())
+    return created_at
 
 
 def percentile(ordered: Sequence[int], percent: int) -> int:

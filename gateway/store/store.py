@@ -41,7 +41,7 @@ class Store:
         self.inbox = InboxStore(database, self.events)
         self.audit = Audit(database)
         self.keys = Keys(database, self.audit)
-        self.blocked = BlockedNumbers(database, self.outbox, self.events)
+        self.blocked = BlockedNumbers(database, self.outbox, self.events, self.audit)
         self.usage = Usage(database)
         self.stats = Stats(database)
         self.pins = PinAttempts(database)

@@ -12,7 +12,11 @@ from gateway.store.database import Database
 from hardware.clock import Instant
 
 _Table = Literal["challenges", "messages"]
+_BEYOND: Final = 2**63 - 1  # no row has a greater number
 _NUMBER: Final = "recipient"
+_OLD_IN_A_ROW: Final = 1000
+"""Rows that are too old, one behind the other, behind which nothing is looked for: a wall clock that was wrong for a
+moment has stored a few among younger ones."""
 _PREFIX: Final = "CASE WHEN recipient LIKE '+%' THEN substr(recipient, 1, length(recipient) - :digits) END"
 
 
@@ -83,7 +87,13 @@ class Usage:
 
     @staticmethod
     def _first(cx: sqlite3.Connection, table: _Table, since: int) -> int:
-        """The newest row that is too old: the walk begins at the end, and what lies before is not looked at."""
-        query = f"SELECT rowid FROM {table} WHERE created_at < ? ORDER BY rowid DESC LIMIT 1"  # noqa: S608 - no input in it
-        row = cx.execute(query, (since,)).fetchone()
-        return 0 if row is None else int(row[0])
+        """The row before the first that can count: the walk begins at the end, and stops where all are too old."""
+        old = f"SELECT rowid FROM {table} WHERE created_at < ? AND rowid < ? ORDER BY rowid DESC LIMIT 1"  # noqa: S608 - no input in it
+        run = f"SELECT rowid, created_at FROM {table} WHERE rowid <= ? ORDER BY rowid DESC LIMIT {_OLD_IN_A_ROW}"  # noqa: S608 - no input in it
+        before = _BEYOND
+        while (row := cx.execute(old, (since, before)).fetchone()) is not None:
+            young = cx.execute(f"SELECT min(rowid) FROM ({run}) WHERE created_at >= ?", (row[0], since)).fetchone()  # noqa: S608 - no input in it
+            if young[0] is None:
+                return int(row[0])
+            before = young[0]
+        return 0

@@ -12,7 +12,7 @@ from gateway.config import WebhookConfig
 from gateway.messages import Secret
 from gateway.store import Deliveries, Delivery, Ended, StoreError
 from gateway.webhooks import rules
-from gateway.webhooks.client import Client, NotSent
+from gateway.webhooks.client import Answer, Client, NotSent
 from gateway.webhooks.request import body_of_event, headers
 from hardware.clock import Clock
 
@@ -20,7 +20,7 @@ log = logging.getLogger("simwire.webhooks")
 
 BATCH = 32  # deliveries whose outcomes are stored together at most
 BATCH_SECONDS = 1.0  # and for how long the first of them may stay unstored
-LONGEST_WAIT = 30.0  # seconds between looks: a wall clock that is set back must not stop deliveries
+LONGEST_WAIT = 30.0  # seconds between looks, whatever is due
 STORE_WAIT = 5.0  # seconds before a store that refused is asked again
 
 
@@ -117,19 +117,23 @@ class Endpoint:
         now = self._clock.now()
         due, upcoming = self._deliveries.due(self.name, now, 1 if self._state.failures else BATCH)
         if not due:
-            return LONGEST_WAIT if upcoming is None else min(max(upcoming / 1000 - now.wall, 0.0), LONGEST_WAIT)
+            return LONGEST_WAIT if upcoming is None else min(max(upcoming / 1000 - now.boot, 0.0), LONGEST_WAIT)
         ended: list[Ended] = []
         was_down = len(self._failed) >= rules.EVENTS_BEFORE_PAUSE
         begun = self._clock.boot()
-        for delivery in due:
-            outcome = self._send(delivery)
-            if outcome is None:
-                break
-            ended.append(outcome)
-            failed = outcome.state != "done"
-            if failed or self._stopping.is_set() or self._clock.boot() - begun > BATCH_SECONDS:
-                break
-        self._deliveries.end(ended, self._clock.now())
+        try:
+            for delivery in due:
+                if not self._deliveries.waits(delivery.id):
+                    continue  # erased meanwhile
+                outcome = self._send(delivery)
+                if outcome is None:
+                    break
+                ended.append(outcome)
+                failed = outcome.state != "done"
+                if failed or self._stopping.is_set() or self._clock.boot() - begun > BATCH_SECONDS:
+                    break
+        finally:
+            self._deliveries.end(ended, self._clock.now())
         if self._state.failures:
             self._deliveries.give_up(self.name, self._clock.now())
         elif was_down:
@@ -138,23 +142,28 @@ class Endpoint:
 
     def _send(self, delivery: Delivery) -> Ended | None:
         """One attempt; None where the gateway stopped it, so that nobody knows what became of it."""
-        event, number, now = delivery.event, delivery.attempts + 1, self._clock.now()
-        body = body_of_event(event)
         status = None
         try:
-            answer = self._client.post(body, headers(str(event.id), event.kind, number, self._secrets, now.wall, body))
+            answer = self._post(delivery)
+            status = answer.status
+            verdict = rules.judge(status, answer.retry_after, self._clock.now().wall)
         except NotSent as error:
             if self._stopping.is_set():
                 return None
             verdict = rules.Verdict("waiting", str(error))
-        else:
-            status = answer.status
-            verdict = rules.judge(status, answer.retry_after, self._clock.now().wall)
+        except Exception as error:  # it must not come back at once, nor take the outcomes of others with it
+            log.exception("webhook %s: event %d: a defect of the program", self.name, delivery.event.id)
+            verdict = rules.Verdict("waiting", f"a defect of the program: {type(error).__name__}")
         now = self._clock.now()
-        verdict = rules.again(verdict, delivery.attempts, delivery.until_at / 1000 - now.wall, self._chance())
+        verdict = rules.again(verdict, delivery.attempts, delivery.until_boot / 1000 - now.boot, self._chance())
         self._note(verdict, delivery)
-        next_at = round((now.wall + verdict.wait) * 1000)
-        return Ended(delivery.id, verdict.state, next_at, status, verdict.error)
+        next_boot = round((now.boot + verdict.wait) * 1000)
+        return Ended(delivery.id, verdict.state, next_boot, status, verdict.error)
+
+    def _post(self, delivery: Delivery) -> Answer:
+        event, now, body = delivery.event, self._clock.now(), body_of_event(delivery.event)
+        marks = headers(str(event.id), event.kind, delivery.attempts + 1, self._secrets, now.wall, body)
+        return self._client.post(body, marks)
 
     def _note(self, verdict: rules.Verdict, delivery: Delivery) -> None:
         now = self._clock.now()

@@ -79,7 +79,7 @@ def seconds_asked(retry_after: str | None, now: float) -> float | None:
         return min(float(written), _DAY)
     try:
         moment = parsedate_to_datetime(written)
-    except ValueError:
+    except (ValueError, OverflowError):  # a year that no clock knows
         return None
     moment = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
     return min(max(0.0, moment.timestamp() - now), _DAY)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import http
 import http.client
 import io
 import socket
@@ -13,6 +14,7 @@ if TYPE_CHECKING:
 
 ANSWER_LIMIT = 64 * 1024
 """Octets that are read of an answer, its head included."""
+_SWITCHED = http.HTTPStatus.SWITCHING_PROTOCOLS  # nothing in HTTP follows it
 
 
 def left(deadline: float) -> float:
@@ -85,10 +87,22 @@ class Octets(io.RawIOBase):
         return count
 
 
+class Response(http.client.HTTPResponse):
+    """The final answer: interim ones before it (RFC 9110 15.2) are read past, and the limit of octets counts them."""
+
+    def begin(self) -> None:
+        """Read the head of the answer."""
+        super().begin()
+        while http.HTTPStatus.CONTINUE <= self.status < http.HTTPStatus.OK and self.status != _SWITCHED:
+            self.headers = self.msg = None  # type: ignore[assignment]  # what `begin` takes for "nothing read yet"
+            super().begin()
+
+
 class Connection(http.client.HTTPConnection):
     """HTTP over a wire that is there already; never opens another one."""
 
     auto_open = 0
+    response_class = Response
 
     def __init__(self, host: str, port: int, standard_port: int, wire: Wire) -> None:
         super().__init__(host, port)

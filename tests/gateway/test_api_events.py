@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import http.client
+import itertools
 import json
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from gateway.messages import Json
+from gateway.policy import KeyPolicy
 from tests.gateway.test_api_http import served
 from tests.gateway.test_api_inbox import receive
 from tests.gateway.world import EVERYTHING, NUMBER, OTHER, World
@@ -48,7 +50,8 @@ class Block:
 def known(world: World, query: str = "?after=0", **options: Any) -> list[Block]:
     """A stream for which there is no place to wait: what is there already."""
     with ExitStack() as taken:
-        while taken.enter_context(world.app.extensions["simwire.waiting"].place()):
+        others = (f"waiter{number}" for number in itertools.count())
+        while taken.enter_context(world.app.extensions["simwire.waiting"].place(next(others))):
             pass
         answer = world.get(f"/v1/events{query}", **options)
         assert answer.status_code == 200, answer.text
@@ -280,6 +283,18 @@ def test_a_stream_ends_with_its_key(world: World) -> None:
         assert block() is None
 
 
+@pytest.mark.parametrize(
+    "change", [{"scopes": frozenset({"stats:read"})}, {"policy": KeyPolicy(networks=("10.0.0.0/8",))}]
+)
+def test_a_stream_ends_when_its_key_may_not_listen_any_more(world: World, change: dict[str, Any]) -> None:
+    info, key = world.store.keys.create("shop", ("events:read",))
+    with served(world) as port, stream(port, key.reveal()) as block:
+        assert block() is not None
+        world.store.keys.change(info.id, lambda before: replace(before, **change))
+        world.clock.advance(15)
+        assert block() is None
+
+
 def test_a_stream_ends_when_the_service_stops(world: World) -> None:
     with served(world) as port, stream(port, world.key()) as block:
         assert block() is not None
@@ -298,7 +313,7 @@ def test_streams_leave_half_of_the_threads_and_give_their_place_back(make_world:
         free = False
         while not free:  # until the server has noticed that the first one left
             world.clock.advance(15)
-            with world.app.extensions["simwire.waiting"].place() as free:
+            with world.app.extensions["simwire.waiting"].place("shop") as free:
                 pass
 
 
@@ -321,3 +336,37 @@ def test_the_document_tells_of_the_stream(world: World) -> None:
     assert set(described["responses"]["200"]["content"]) == {"text/event-stream"}
     assert {"after", "types", "Last-Event-ID"} == {one["name"] for one in described["parameters"]}
     assert "/v1/events" in world.app.test_client().get("/docs").text
+
+
+def test_a_stream_ends_before_a_client_that_does_not_read_can_hold_its_thread(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ids = [cancelled(world) for _ in range(40)]
+    monkeypatch.setattr("gateway.api.events.MOST_OCTETS", 3000)
+    monkeypatch.setattr("gateway.api.events.PAGE", 3)
+    seen: list[str] = []
+    after, streams = "0", 0
+    while len(seen) < 20:  # the rest would fit into one stream, which then waits for more
+        answer = world.get(f"/v1/events?after={after}")  # it ends by itself, though it had a place to wait
+        blocks = [Block.of(text) for text in answer.text.split("\n\n") if text]
+        seen += [block.document["data"]["id"] for block in blocks if block.data]
+        after = [block.id for block in blocks if block.id][-1]
+        streams += 1
+    assert seen == ids[: len(seen)]
+    assert streams > 2
+
+
+def test_a_client_takes_half_of_the_places_at_most(make_world: Callable[..., World]) -> None:
+    room = make_world("[api]\nthreads = 8\n").app.extensions["simwire.waiting"]
+    with ExitStack() as taken:
+        assert [taken.enter_context(room.place("shop")) for _ in range(3)] == [True, True, False]
+        assert [taken.enter_context(room.place("bank")) for _ in range(3)] == [True, True, False]
+        assert not taken.enter_context(room.place("clinic"))
+    with room.place("clinic") as free:
+        assert free
+
+
+def test_types_that_there_are_not_are_refused(world: World) -> None:
+    refused = world.get("/v1/events?types=foo.*")
+    assert refused.status_code == 422
+    assert "limit.exceeded" in refused.text

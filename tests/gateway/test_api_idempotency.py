@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+import threading
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from typing import Any, TypeVar
+
+import pytest
 
 from tests.gateway.world import NUMBER, OTHER, World
 
+T = TypeVar("T")
 KEY = {"Idempotency-Key": "order-7"}
 BODY = {"to": NUMBER, "text": "hello"}
 
@@ -75,3 +81,57 @@ def test_eight_at_once_send_one(world: World) -> None:
 
 def test_a_key_that_is_too_long_is_refused(world: World) -> None:
     assert world.post("/v1/messages", BODY, headers={"Idempotency-Key": "k" * 256}).status_code == 422
+
+
+def at_once(world: World, path: str, body: object) -> list[Any]:
+    """The answers to a request, and to its duplicate that comes while the first has its places but is not stored."""
+    answers: list[Any] = []
+    database, accept = world.store.database, world.store.database.accept
+
+    def ask() -> None:
+        answers.append(world.post(path, body, headers=KEY))
+
+    duplicate = threading.Thread(target=ask)
+
+    def late(function: Callable[..., T]) -> T:
+        database.accept = accept  # type: ignore[method-assign]
+        duplicate.start()
+        duplicate.join(0.5)  # one that does not wait for the first is refused within that time
+        return accept(function)
+
+    world.key()
+    database.accept = late  # type: ignore[method-assign]
+    ask()
+    duplicate.join()
+    return answers
+
+
+def limit_events(world: World) -> list[Any]:
+    return [event for event in world.store.events.after(0, 1000) if event.kind.startswith("limit.")]
+
+
+ONE = '[limits.{}]\nrates = ["1/1h"]\nmode = "enforce"\n'
+
+
+@pytest.mark.parametrize(
+    ("rule", "path", "body"),
+    [("number", "/v1/otp", {"to": NUMBER, "purpose": "login"}), ("key", "/v1/messages", BODY)],
+)
+def test_a_duplicate_waits_where_the_first_takes_the_last_place(
+    make_world: Callable[..., World], rule: str, path: str, body: object
+) -> None:
+    world = make_world(ONE.format(rule))
+    answers = at_once(world, path, body)
+    assert [answer.status_code for answer in answers] == [202, 202]
+    assert answers[0].get_json() == answers[1].get_json()
+    assert limit_events(world) == []
+    assert world.post(path, body).status_code == 429
+
+
+def test_a_duplicate_of_a_resend_waits_for_the_first(make_world: Callable[..., World]) -> None:
+    world = make_world(ONE.format("key").replace("1/1h", "2/1h"))
+    challenge = world.post("/v1/otp", {"to": NUMBER, "purpose": "login"}).get_json()
+    world.clock.advance(31)
+    first, again = at_once(world, f"/v1/otp/{challenge['id']}/resend", {})
+    assert (first.status_code, again.status_code) == (202, 202)
+    assert again.get_json() == first.get_json()

@@ -105,6 +105,10 @@ def test_every_limit_is_given_back_as_it_was_asked_for(world: World) -> None:
         ({"delivery": "redirect", "redirect_to": "+33600000001"}, "redirect_to"),  # a country that is not allowed
         ({"expires_at": "2025-12-31T00:00:00Z"}, "expires_at"),
         ({"expires_at": "2026-12-31T00:00:00"}, "expires_at"),
+        ({"expires_at": "2126-01-01T00:00:00Z"}, "expires_at"),
+        ({"expires_at": "9999-12-31T23:59:59-12:00"}, "expires_at"),
+        ({"expires_at": "9999-12-31T23:59:59.9999Z"}, "expires_at"),
+        ({"expires_at": "0001-01-01T00:00:00+12:00"}, "expires_at"),
         ({"expires_in": 0}, "expires_in"),
         ({"expires_in": "1d", "expires_at": "2026-12-31T00:00:00Z"}, "expires_in"),
         ({"colour": "red"}, "colour"),
@@ -145,6 +149,20 @@ def test_an_expired_key_opens_nothing_and_can_be_prolonged(world: World) -> None
     assert use(world, made, "GET", "/v1/messages").status_code == 200
 
 
+def test_no_end_of_a_key_makes_the_list_of_keys_unreadable(world: World) -> None:
+    made = make(world)
+    path = f"/v1/keys/{made['id']}"
+    for far in ("9999-12-31T23:59:59-12:00", "9999-12-31T23:59:59.9999Z"):
+        assert code_of(admin(world, "PATCH", path, {"expires_at": far})) == (422, "invalid_input")
+    last = admin(world, "PATCH", path, {"expires_at": "2125-12-08T00:00:00Z"})  # 36,500 days
+    assert last.get_json()["expires_at"] == "2125-12-08T00:00:00.000Z"
+    for stored, shown in ((2**63 - 1, "9999-12-30T23:59:59.999Z"), (-(2**63), "0001-01-02T00:00:00.000Z")):
+        with world.store.database.mark() as cx:  # as a release before this one stored it
+            cx.execute("UPDATE keys SET expires_at = ? WHERE id = ?", (stored, made["id"]))
+        listed = {one["id"]: one["expires_at"] for one in admin(world, "GET", "/v1/keys").get_json()["items"]}
+        assert listed[made["id"]] == shown
+
+
 def test_a_change_leaves_what_it_does_not_name(world: World) -> None:
     made = make(world, countries=["GB"], rates=["5/1h"], expires_in="1d")
     path = f"/v1/keys/{made['id']}"
@@ -160,6 +178,56 @@ def test_a_change_leaves_what_it_does_not_name(world: World) -> None:
     assert admin(world, "PATCH", path, {"delivery": "redirect"}).status_code == 422
     premium = admin(world, "PATCH", path, {"delivery": "redirect", "redirect_to": "+449098790000"})
     assert [error["field"] for error in premium.get_json()["errors"]] == ["redirect_to"]
+
+
+LIMITS: Json = {
+    "networks": ["127.0.0.0/8"],
+    "countries": ["GB"],
+    "templates": ["login"],
+    "longest_lifetime": 120.0,
+    "rates": ["5/1h"],
+    "short_codes": True,
+    "delivery": "catch",
+}
+FREE: Json = {
+    **{name: [] for name in ("networks", "countries", "templates", "rates")},
+    "longest_lifetime": None,
+    "short_codes": False,
+    "delivery": "live",
+    "redirect_to": None,
+}
+
+
+@pytest.mark.parametrize("name", [*LIMITS, "expires_at", "expires_in"])
+def test_null_takes_one_limit_away_and_leaves_the_rest(world: World, name: str) -> None:
+    made = make(world, **LIMITS, expires_in="1d")
+    after = admin(world, "PATCH", f"/v1/keys/{made['id']}", {name: None})
+    assert after.status_code == 200, after.text
+    shown = "expires_at" if name == "expires_in" else name
+    same = {key: value for key, value in made.items() if key != "key"}
+    assert after.get_json() == {**same, shown: FREE.get(shown)}
+
+
+def test_null_takes_all_limits_away_a_redirection_too(world: World) -> None:
+    made = make(world, **{**LIMITS, "delivery": "redirect", "redirect_to": "+447700900199"})
+    path = f"/v1/keys/{made['id']}"
+    assert code_of(admin(world, "PATCH", path, {"redirect_to": None})) == (422, "invalid_input")
+    after = admin(world, "PATCH", path, dict.fromkeys(LIMITS)).get_json()
+    assert {name: after[name] for name in FREE} == FREE
+
+
+@pytest.mark.parametrize("name", ["name", "scopes"])
+def test_what_is_no_limit_cannot_be_taken_away(world: World, name: str) -> None:
+    answer = admin(world, "PATCH", f"/v1/keys/{make(world)['id']}", {name: None})
+    assert answer.status_code == 422
+    assert [error["field"] for error in answer.get_json()["errors"]] == [name]
+
+
+def test_the_document_says_what_can_be_null(world: World) -> None:
+    properties = world.document["components"]["schemas"]["KeyChange"]["properties"]
+    nullable = {name for name, one in properties.items() if {"type": "null"} in one.get("anyOf", ())}
+    assert set(properties) - nullable == {"name", "scopes"}
+    assert not [name for name, one in properties.items() if "default" in one]
 
 
 def test_a_change_holds_at_once(world: World) -> None:
@@ -264,6 +332,17 @@ def test_a_code_that_another_key_began_is_sent_again_within_the_limits_of_this_o
     answer = use(world, short, "POST", again)
     assert answer.status_code == 202
     assert answer.get_json()["expires_at"] == "2026-01-01T00:01:30.000Z"
+
+
+def test_the_same_code_lives_no_longer_in_a_message_of_a_key_than_that_key_may(make_world: Any) -> None:
+    world: World = make_world("[otp]\ncooldown = 0\n")
+    begun = use(world, make(world, client="shop"), "POST", "/v1/otp", OTP).get_json()
+    short = make(world, client="shop", longest_lifetime=60)
+    for age, ends in ((0, "2026-01-01T00:01:00.000Z"), (250, "2026-01-01T00:05:00.000Z")):
+        world.clock.advance(age)
+        again = use(world, short, "POST", f"/v1/otp/{begun['id']}/resend", {"same": True}).get_json()
+        assert again["expires_at"] == begun["expires_at"]
+        assert world.get(f"/v1/messages/{again['message_id']}").get_json()["expires_at"] == ends
 
 
 def test_a_key_uses_its_templates_only(world: World) -> None:

@@ -346,7 +346,7 @@ def test_past_half_of_the_threads_nobody_waits(make_world: Callable[..., World])
     answers = []
     waiter = threading.Thread(target=lambda: answers.append(world.get(f"/v1/messages/{body['id']}?wait=60")))
     room = world.app.extensions["simwire.waiting"]
-    with room.place() as may_wait:
+    with room.place("shop") as may_wait:
         assert may_wait
         second = world.get(f"/v1/messages/{body['id']}?wait=60")  # answers at once: the only place is taken
         assert second.get_json()["state"] == "queued"

@@ -306,6 +306,26 @@ def test_a_redirected_message_belongs_to_the_handset_that_got_it_too(world: Worl
     assert export(world, OTHER)["messages"] == []
 
 
+def test_keys_that_redirect_to_the_number_are_named_and_keep_it_until_they_change(full: World) -> None:
+    def make(to: str) -> str:
+        return full.store.keys.create("tests", [], policy=KeyPolicy(delivery=Delivery.REDIRECT, redirect_to=to))[0].id
+
+    full.clock.advance(IN_HAND + 1)
+    changed, revoked, other = make(NUMBER), make(NUMBER), make(OTHER)
+    assert sorted(erase(full, forget_block=True)["keys"]) == sorted([changed, revoked])
+    assert found_in_files(full, NUMBER), "it stays where the keys have it, and the answer says so"
+    full.store.keys.change(changed, lambda info: replace(info, policy=KeyPolicy(delivery=Delivery.CATCH)))
+    assert full.store.keys.revoke(revoked)
+    erased = erase(full)
+    assert (erased["keys"], erased["remaining"], erased["files_clean"]) == ([], 0, True)
+    assert found_in_files(full, *FORMS) == set()
+    ended, kept = full.store.keys.get(revoked), full.store.keys.get(other)
+    assert ended is not None
+    assert kept is not None
+    assert ended.policy == KeyPolicy(delivery=Delivery.CATCH)
+    assert kept.policy.redirect_to == OTHER
+
+
 def test_erasing_many_leaves_nothing_in_the_gaps_of_pages(world: World) -> None:
     """Rows that are moved when pages are split and joined leave copies behind, were it not for secure_delete."""
     for start in range(0, 600, 100):
@@ -362,7 +382,7 @@ def test_what_is_done_to_a_modem_is_recorded_without_the_code(world: World, acti
     assert world.post(f"/v1/modems/sim1/{action}", body).status_code == 200
     document = admin(world, "GET", "/v1/audit")
     row = next(one for one in document["items"] if one["action"] != "keys.create")
-    assert (row["action"], row["subject"], row["details"]) == (f"modems.{action}", "sim1", {})
+    assert (row["action"], row["subject"], row["details"]) == (f"modems.{action}", "sim1", {"outcome": "done"})
     assert "987654321" not in json.dumps(document)
 
 

@@ -142,3 +142,26 @@ def test_a_test_event_says_what_came_back(hooked: World, receiver: Receiver) -> 
     assert "private address" in elsewhere["error"]
     assert hooked.post("/v1/webhooks/other/test", **ADMIN).status_code == 404
     assert hooked.get("/v1/webhooks", **ADMIN).get_json()["items"][0]["failures"] == 0
+
+
+def recorded(world: World) -> list[tuple[str, str, object]]:
+    rows = reversed(world.store.audit.list()[0])
+    return [(row.action, row.subject, row.details) for row in rows if row.action.startswith("webhooks.")]
+
+
+def test_replays_and_tests_are_recorded_where_there_is_such_a_webhook(hooked: World, receiver: Receiver) -> None:
+    private = "call +447700900123 " + "x" * 1000
+    assert hooked.post("/v1/webhooks/replay", {"endpoint": private}, **ADMIN).status_code == 422
+    assert hooked.post("/v1/webhooks/%2B447700900123/test", **ADMIN).status_code == 404
+    assert hooked.post("/v1/webhooks/replay", {"ids": ["nothing"]}, **ADMIN).status_code == 200
+    assert recorded(hooked) == []
+    happen(hooked, 3)
+    give_up(hooked, receiver)
+    dead = hooked.get("/v1/webhooks/dead", **ADMIN).get_json()["items"]
+    hooked.post("/v1/webhooks/replay", {"ids": [dead[0]["id"], "+447700900123"]}, **ADMIN)
+    hooked.post("/v1/webhooks/replay", {"endpoint": "hook1"}, **ADMIN)
+    hooked.post("/v1/webhooks/hook1/test", **ADMIN)
+    replays, by_name, trial = recorded(hooked)
+    assert replays == ("webhooks.replay", "by id", {"replayed": 1})
+    assert by_name == ("webhooks.replay", "hook1", {"replayed": len(dead) - 1})
+    assert trial[:2] == ("webhooks.test", "hook1")

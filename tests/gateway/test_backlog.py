@@ -9,6 +9,8 @@ import pytest
 from werkzeug.test import TestResponse
 
 from gateway.backlog import NO_MODEM
+from gateway.directory import ModemView
+from gateway.quota import RECIPIENTS, QuotaUse
 from gateway.store import Slot
 from tests.gateway.test_api_keys import make, use
 from tests.gateway.world import NUMBER, World
@@ -64,6 +66,17 @@ def test_more_and_quicker_modems_send_more(world: World) -> None:
     world.views[1] = replace(world.views[1], state="ready", prefixes=())
     world.clock.advance(1)
     assert start(world, "+447700900124").status_code == 202
+
+
+def test_a_modem_that_sends_to_known_numbers_only_is_not_counted_on(world: World) -> None:
+    fill(world, 100)
+    full = QuotaUse(RECIPIENTS, used=250, limit=250, otp_kept=0, renews_at=None)
+    world.views[1] = ModemView("sim2", "ready", quota=(full,))
+    assert world.views[1].usable
+    refusal(start(world))
+    world.views[1] = replace(world.views[1], quota=(replace(full, used=249),))
+    world.clock.advance(1)
+    assert start(world).status_code == 202
 
 
 def test_ordinary_messages_are_not_in_the_way_and_are_always_taken(world: World) -> None:

@@ -153,3 +153,19 @@ def test_broken_new_files_leave_the_old_in_force_and_are_told_of_once(
     clock.advance(60)
     assert certificate.context() is not first
     assert caplog.text.count("new TLS certificate") == 1
+
+
+def test_a_file_that_is_broken_as_nobody_foresaw_leaves_the_old_in_force(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clock = FakeClock()
+    certificate = Certificate(*SERVER.write(tmp_path), clock)
+    first = certificate.context()
+
+    def broken(*_: object) -> None:
+        raise RuntimeError("an X.509 version of the future")
+
+    monkeypatch.setattr("gateway.certificates.load", broken)
+    (tmp_path / "cert.pem").write_bytes(pems.make("renewed", CA).pem)
+    clock.advance(60)
+    assert certificate.context() is first

@@ -46,6 +46,8 @@ class Model:
     failures: int = 0
     sends: int = 1
     state: str = "pending"
+    by_number: bool = False
+    """Whether the lock of its number has closed it."""
     dead: list[str] = field(default_factory=list)
     """Codes that were valid once under it."""
 
@@ -108,6 +110,13 @@ class ChallengeLife(RuleBasedStateMachine):
             return None
         return last
 
+    @staticmethod
+    def stays_shut(before: Model, number: Number) -> bool:
+        """Whether nothing more is sent after `before`, whose number is not locked, until its lifetime is over."""
+        if before.state != "locked" or (before.by_number and not number.failures):
+            return False
+        return not before.by_number or before.failures >= MOST_FAILURES
+
     # -- what can be done ---------------------------------------------------------------------------------------------
 
     @initialize()
@@ -135,7 +144,7 @@ class ChallengeLife(RuleBasedStateMachine):
         if number.shut(self.now):
             assert (answer.status_code, answer.get_json()["code"]) == (429, "number_locked")
             return multiple()
-        if before is not None and (before.state == "locked" or not self.may_send(before)):
+        if before is not None and (self.stays_shut(before, number) or not self.may_send(before)):
             assert answer.status_code == 429, answer.text
             assert int(answer.headers["Retry-After"]) >= 1
             return multiple()
@@ -145,10 +154,12 @@ class ChallengeLife(RuleBasedStateMachine):
         assert code not in answer.text
         made = Model(body["id"], client, to, purpose, code, self.now + LIFETIME, self.now)
         if before is not None:
-            made.failures, made.sends = before.failures, before.sends + 1
+            forgiven = before.by_number and not number.failures
+            made.failures, made.sends = 0 if forgiven else before.failures, before.sends + 1
             if before.state == "pending":
                 before.state = "cancelled"
         self.all.append(made)
+        assert body["attempts_left"] > 0
         assert body["attempts_left"] == min(MOST_FAILURES - made.failures, number.left())
         return made
 
@@ -168,7 +179,7 @@ class ChallengeLife(RuleBasedStateMachine):
             assert left == 0
         elif number.shut(self.now):
             assert (result, left) == ("too_many_attempts", 0)
-            model.state = "locked"
+            model.state, model.by_number = "locked", True
         elif given == model.code:
             assert (result, left) == ("approved", 0)
             model.state, number.failures = "approved", 0
@@ -183,7 +194,7 @@ class ChallengeLife(RuleBasedStateMachine):
         if number.failures % LOCK_AFTER == 0:
             number.locked_until = self.now + LOCK_FOR
         if model.failures >= MOST_FAILURES or number.shut(self.now):
-            model.state = "locked"
+            model.state, model.by_number = "locked", number.shut(self.now)
 
     @staticmethod
     def _wrong(model: Model) -> str:
@@ -220,6 +231,13 @@ class ChallengeLife(RuleBasedStateMachine):
             model.state = "cancelled"
         else:
             assert answer.status_code == 409, answer.text
+
+    @rule(client=st.sampled_from(["shop"] * 4 + ["bank"]), to=st.sampled_from([NUMBER] * 4 + [OTHER]))
+    def an_operator_unlocks(self, client: str, to: str) -> None:
+        number = self.number(client, to)
+        cleared = self.world.delete(f"/v1/locks/{to}?client={client}", client="boss", scopes=("admin",)).get_json()
+        assert cleared["cleared"] == (number.failures > 0)
+        self.numbers[client, to] = Number()
 
     @rule(model=challenges)
     def another_client_sees_nothing(self, model: Model) -> None:

@@ -211,3 +211,16 @@ def test_what_is_kept_for_ever_and_for_how_long_the_rest(tmp_path: Path) -> None
 def test_what_is_too_short_to_be_kept_says_what_can_be(tmp_path: Path) -> None:
     (problem,) = problems(tmp_path, f"{LEAST}[retention]\ncodes = '0'\n")
     assert problem == 'retention.codes: at least 2 days, or "forever"'
+
+
+@pytest.mark.parametrize(
+    ("lifetime", "window", "least"), [("5m", "9m59s", "10 min"), ("10m", "19m", "20 min"), ("1m", "119s", "2 min")]
+)
+def test_conversion_is_judged_over_twice_the_lifetime_of_a_code(
+    tmp_path: Path, lifetime: str, window: str, least: str
+) -> None:
+    text = f'{LEAST}[otp]\nlifetime = "{lifetime}"\n[limits.conversion]\nwindow = "{{}}"\n'
+    (problem,) = problems(tmp_path, text.format(window))
+    assert problem == f"limits.conversion.window: at least {least}, which is twice the [otp] lifetime"
+    config = read(tmp_path, text.format(least.replace(" min", "m")))
+    assert config.limits.conversion.window == 2 * config.otp.lifetime

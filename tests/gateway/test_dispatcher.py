@@ -9,6 +9,7 @@ import pytest
 
 from gateway.messages import Lane
 from gateway.store import StoreBusy
+from hardware.modem import RestartLevel
 from hardware.simulator import (
     Fault,
     LoseAnswer,
@@ -317,3 +318,19 @@ def test_states_that_last_are_told_as_events(rig: Make) -> None:
     worker.stop()
     worker.run()
     assert len(modem_events(gateway)) == told, "a gateway that stops pauses nothing"
+
+
+def test_an_operators_restart_shows_at_once_and_is_followed_through(rig: Make) -> None:
+    gateway = rig()
+    worker = gateway.workers["sim1"]
+    future = worker.request(lambda modem: modem.restart(RestartLevel.RADIO))
+    before = gateway.clock.boot()
+    worker.turn(30.0)
+    assert future.done()
+    assert worker.view.state == "configuring"
+    for _ in range(20):
+        worker.turn(30.0)
+        if worker.view.usable:
+            break
+    assert worker.view.state == "ready"
+    assert gateway.clock.boot() - before < 30.0, "it did not sit out an idle wait first"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -259,12 +260,85 @@ def test_a_restart_forgets_nothing(make_world: MakeWorld, section: str, code: st
     assert refusal(start(world, end_user_ip="203.0.113.7"))[1] == f"[limits.{section}] 3/24h"
 
 
+@pytest.mark.parametrize("section", ["number", "prefix", "ip", "key", "conversion"])
+def test_a_restart_forgets_nothing_of_what_is_only_watched(make_world: MakeWorld, section: str) -> None:
+    rule = "sends = 3" if section == "conversion" else 'rates = ["3/1h"]'
+    world = make_world(QUICK + f'[limits.{section}]\n{rule}\nmode = "monitor"\n')
+    for _ in range(3):
+        assert start(world, end_user_ip="203.0.113.7").status_code == 202
+    world.clock.advance(1200)  # codes are old enough to be judged
+
+    def told() -> int:
+        rates = [event for event in events(world, "limit.exceeded") if event["rule"] == f"[limits.{section}]"]
+        return len(rates) + len(events(world, "limit.conversion"))
+
+    assert told() == 0
+    restart(world)
+    assert start(world, end_user_ip="203.0.113.7").status_code == 202
+    assert told() == 1
+
+
+def test_a_restart_after_the_wall_clock_was_wrong_for_a_moment_forgets_nothing(make_world: MakeWorld) -> None:
+    world = make_world(QUICK + '[limits.number]\nrates = ["3/1h"]\nmode = "enforce"\n')
+    assert [start(world).status_code for _ in range(4)] == [202] * 3 + [429]
+    world.clock.step_wall(-40 * 86_400)
+    assert start(world, OTHER).status_code == 202
+    world.clock.step_wall(40 * 86_400)
+    restart(world)
+    assert refusal(start(world))[0] == "number_rate"
+
+
 def test_a_restart_forgets_nothing_of_a_keys_own_rates(world: World) -> None:
     give_policy(world, rates=["3/1h"])
     assert send(world, [NUMBER, OTHER]).status_code == 202
     restart(world)
     assert send(world).status_code == 202
     assert refusal(send(world))[0] == "key_rate"
+
+
+def change_rates(world: World, *rates: str) -> None:
+    """Give the key of `shop` other rates."""
+    (info,) = [info for info in world.store.keys.list() if info.client == "shop"]
+    policy = KeyPolicy.model_validate({"rates": rates})
+    world.store.keys.change(info.id, lambda before: replace(before, policy=policy))
+
+
+def test_rates_that_are_changed_and_changed_back_forget_nothing(world: World) -> None:
+    give_policy(world, rates=["2/1h"])
+    assert [send(world).status_code for _ in range(3)] == [202, 202, 429]
+    world.clock.advance(3700)
+    change_rates(world, "5/1h")
+    assert [send(world).status_code for _ in range(6)] == [202] * 5 + [429]
+    change_rates(world, "2/1h")
+    assert refusal(send(world))[1] == "the rates of this key 2/1h"
+    change_rates(world, "6/1h")
+    assert [send(world).status_code for _ in range(2)] == [202, 429]
+
+
+def test_keys_beyond_those_in_memory_are_counted_by_what_is_stored(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("gateway.guard.MOST_KEYS", 1)
+    for client in ("shop", "bank"):
+        give_policy(world, client, rates=["2/1h"])
+    for status in (202, 202, 429):
+        assert [send(world, client=client).status_code for client in ("shop", "bank")] == [status] * 2
+
+
+def test_a_key_does_not_wait_while_what_another_one_sent_is_read(world: World) -> None:
+    for client in ("shop", "bank"):
+        give_policy(world, client, rates=["2/1h"])
+    assert send(world, client="bank").status_code == 202
+    by_key, other = world.store.usage.by_key, threading.Thread(target=send, args=(world,), kwargs={"client": "bank"})
+
+    def slow(*arguments: Any) -> Any:
+        other.start()
+        other.join(10)
+        assert not other.is_alive()
+        return by_key(*arguments)
+
+    world.store.usage.by_key = slow  # type: ignore[method-assign]
+    assert send(world).status_code == 202
 
 
 def test_conversion_alarms_where_nobody_types_the_codes_in(world: World) -> None:

@@ -107,7 +107,32 @@ def test_after_a_hundred_only_an_operator_helps(make_world: Callable[..., World]
     assert start(world)["attempts_left"] == 3
 
 
-@pytest.mark.parametrize("while_off", [0.0, 600.0, 86_400.0])
+@pytest.mark.parametrize(("lock_after", "most"), [(3, 5), (5, 5), (5, 10)])
+def test_what_an_operator_unlocks_is_open_at_once(make_world: Callable[..., World], lock_after: int, most: int) -> None:
+    world = make_world(f"{QUICK}lock_after = {lock_after}\nmax_failures = {most}\n")
+    guess(world, lock_after)
+    assert world.post("/v1/otp", LOGIN).get_json()["code"] == "number_locked"
+    world.delete(f"/v1/locks/{NUMBER}", scopes=("admin",))
+    otp = start(world)
+    assert otp["attempts_left"] == min(lock_after, most)
+    assert check(world, otp["id"], world.code(str(otp["message_id"])))["result"] == "approved"
+
+
+def test_a_challenge_that_the_numbers_lock_closed_counts_on_after_a_short_one(
+    make_world: Callable[..., World],
+) -> None:
+    world = make_world(QUICK + 'lock_after = 3\nlock_for = "1m"\nmax_failures = 5\n')
+    guess(world, 3)
+    world.clock.advance(60)
+    otp = start(world)
+    assert otp["attempts_left"] == 2
+    for left in (1, 0):
+        assert check(world, otp["id"], wrong(world.code(str(otp["message_id"]))))["attempts_left"] == left
+    refused = world.post("/v1/otp", LOGIN)
+    assert (refused.status_code, refused.get_json()["code"]) == (429, "locked")
+
+
+@pytest.mark.parametrize("while_off", [0.0, 600.0, 86_400.0, -600.0, -86_400.0])  # or the wall clock was set back
 def test_a_lock_goes_on_over_another_boot(make_world: Callable[..., World], while_off: float) -> None:
     world = make_world(QUICK)
     guess(world, 10)
@@ -117,7 +142,7 @@ def test_a_lock_goes_on_over_another_boot(make_world: Callable[..., World], whil
     world.store = Store.open(gateway.database, gateway.key_file, clock)
     with world.store.database.read() as cx:
         guesses = world.store.challenges.guesses.look(cx, "shop", NUMBER, 0, clock.now())
-    assert guesses.locked_for == pytest.approx(max(0.0, 1800.0 - while_off))
+    assert guesses.locked_for == pytest.approx(min(1800.0, max(0.0, 1800.0 - while_off)))
 
 
 def test_old_guesses_are_forgotten_and_stopped_numbers_are_not(make_world: Callable[..., World]) -> None:

@@ -6,7 +6,7 @@ import pytest
 
 from gateway.limits import Destinations, SendRule, whole_seconds
 from gateway.numbers import NotANumber, destination
-from gateway.quantities import octets, seconds, written
+from gateway.quantities import octets, rate, seconds, written
 
 
 @pytest.mark.parametrize(
@@ -127,3 +127,9 @@ def test_durations_for_people() -> None:
 )
 def test_numbers_of_internet_telephony_are_known_as_such(written: str, voip: bool) -> None:
     assert destination(written, "GB").voip is voip
+
+
+@pytest.mark.parametrize("written", ["3/10", "0/10m", "3", "3/", "x/10m", "3/0s", "3/32d"])
+def test_no_rate(written: str) -> None:
+    with pytest.raises(ValueError, match="rate"):
+        rate(written)

@@ -66,6 +66,35 @@ def test_a_stored_message_becomes_ready_at_its_time_and_not_with_the_safety_net(
         scheduler.stop()
 
 
+def test_what_falls_due_during_a_long_round_is_done_right_after_it(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    scheduler = Scheduler(store, SystemClock(), Timing(15.0, 45.0), Fleet(()))
+    begun, go_on = threading.Event(), threading.Event()
+
+    def long(now: Instant) -> int:
+        begun.set()
+        go_on.wait(20)
+        return 0
+
+    monkeypatch.setattr(store.retention, "purge", long)
+    scheduler.start()
+    try:
+        assert begun.wait(10)
+        later(store, 2.0)
+        scheduler.stored()
+        assert not go_on.wait(4.0), "the round lasts until the message is due"
+        assert not claimable(store)
+        go_on.set()
+        deadline = time.monotonic() + 8  # the safety net comes 15 s after the start
+        while not claimable(store):
+            assert time.monotonic() < deadline
+            time.sleep(0.05)
+    finally:
+        go_on.set()
+        scheduler.stop()
+
+
 def test_a_rule_that_trips_stops_no_other(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     scheduler = Scheduler(store, SystemClock(), Timing(15.0, 45.0), Fleet(()))
     later(store, 0.01)

@@ -72,6 +72,7 @@ class World:
         self.verify = Verify(self.store, self.intake, self.config, self.clock)
         self.actions: list[tuple[str, ModemAction, str | None]] = []
         self.fails: Exception | None = None
+        self.ussd: dict[str, Any] = {"mode": 0, "text": "credit 5.00"}
         self.metrics = Metrics(self.store, self.clock, self.modems)
         self.app: Flask = create_app(self)
         self.operations: tuple[Operation, ...] = self.app.extensions["simwire.operations"]
@@ -97,7 +98,7 @@ class World:
             raise self.fails
         if name == "sim2":
             raise Unavailable("modem sim2 is absent", 10, "modem_unavailable")
-        return {"mode": 0, "text": "credit 5.00"} if action == "ussd" else {}
+        return self.ussd if action == "ussd" else {}
 
     # -- asking it ----------------------------------------------------------------------------------------------------
 

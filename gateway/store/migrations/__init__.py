@@ -1,7 +1,8 @@
 """The schema, as sqlite-utils migrations. A migration that was released is never changed: the next one follows it.
 
 Wall times are `*_at`, Unix milliseconds; boot times are `*_boot`, milliseconds on the CLOCK_BOOTTIME of the boot that
-`meta` names. `messages.seq` is the key inside the database; `messages.id` is what the world sees.
+`meta` names. `messages.seq` is the key inside the database; `messages.id` is what the world sees. The function
+`sealed(plain, where)` is there for migrations: the cipher's seal, in hexadecimal.
 """
 
 from __future__ import annotations

@@ -17,14 +17,16 @@ CREATE TABLE events (
 
 _DELIVERIES = """
 CREATE TABLE deliveries (
-    id INTEGER PRIMARY KEY,           -- the order of one endpoint's events
+    id INTEGER PRIMARY KEY AUTOINCREMENT, -- the order of one endpoint's events; never given again: replays name it
     event INTEGER NOT NULL REFERENCES events(id),
     endpoint TEXT NOT NULL,           -- name of a configured webhook
     subject TEXT NOT NULL,            -- events of one subject arrive in order
     state TEXT NOT NULL,              -- waiting, done, dead
     attempts INTEGER NOT NULL DEFAULT 0,
-    next_at INTEGER NOT NULL,         -- not before
-    until_at INTEGER NOT NULL,        -- given up then
+    next_boot INTEGER NOT NULL,       -- not before, on the boot clock
+    until_at INTEGER NOT NULL,        -- given up then; for people, and for another boot
+    until_boot INTEGER NOT NULL,      -- the same on the boot clock
+    accepted_boot INTEGER NOT NULL,   -- number of the boot in which it was queued
     status INTEGER,                   -- HTTP status of the newest attempt
     error TEXT,                       -- what went wrong in the newest attempt
     done_at INTEGER
@@ -89,10 +91,18 @@ CREATE TABLE audit (
 ) STRICT
 """
 _AUDIT_IS_APPEND_ONLY = tuple(
-    f"CREATE TRIGGER audit_no_{verb.lower()} BEFORE {verb} ON audit"
-    " BEGIN SELECT raise(ABORT, 'the audit log is append-only'); END"
-    for verb in ("UPDATE", "DELETE")
+    f"CREATE TRIGGER audit_no_{name} BEFORE {verb} BEGIN SELECT raise(ABORT, 'the audit log is append-only'); END"
+    for name, verb in (
+        ("update", "UPDATE ON audit"),
+        ("delete", "DELETE ON audit"),
+        # INSERT OR REPLACE removes the row that is in its way; without `recursive_triggers` no DELETE trigger is asked.
+        ("replace", "INSERT ON audit WHEN EXISTS (SELECT 1 FROM audit WHERE id = NEW.id)"),
+    )
 )
+# The log's end is sealed in the transaction that makes the table: where it is missing later, somebody took it away.
+_AUDIT_BEGINS = """
+INSERT INTO meta VALUES ('audit_head', sealed('{"count": 0, "hash": ""}', 'meta.value audit_head'))
+"""
 
 _SIM_RECIPIENTS = """
 CREATE TABLE sim_recipients (
@@ -120,13 +130,14 @@ def trust(db: SchemaDatabase) -> None:
         # Keyed hash of the end user's address, for limits.
         "ALTER TABLE challenges ADD COLUMN peer BLOB",
         *(_EVENTS, _DELIVERIES, _GUESSES, _REPLACE_TYPES, _BLOCKED, _CAUGHT, _AUDIT, *_AUDIT_IS_APPEND_ONLY),
+        _AUDIT_BEGINS,
         _SIM_RECIPIENTS,
         # Taken by the network without a reference: rare, and counted in the SIM's quotas.
         (
             "CREATE INDEX attempts_unreferenced ON attempts(imsi, submitted_at)"
             " WHERE mr IS NULL AND state IN ('accepted', 'delivered', 'undelivered')"
         ),
-        "CREATE INDEX deliveries_due ON deliveries(endpoint, next_at) WHERE state = 'waiting'",
+        "CREATE INDEX deliveries_due ON deliveries(endpoint, next_boot) WHERE state = 'waiting'",
         "CREATE INDEX deliveries_order ON deliveries(endpoint, subject, id) WHERE state = 'waiting'",
         "CREATE INDEX deliveries_dead ON deliveries(endpoint) WHERE state = 'dead'",
         "CREATE INDEX deliveries_ended ON deliveries(done_at) WHERE done_at IS NOT NULL",

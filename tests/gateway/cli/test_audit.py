@@ -58,7 +58,10 @@ def test_a_log_that_is_as_it_was_written_is_good_while_the_gateway_has_it_open(w
     world.post("/v1/modems/sim1/pause")
 
     result = LOCAL.run("audit", "verify", "--config", str(tmp_path / "simwire.toml"))
-    assert (result.exit_code, result.stdout) == (0, "good: 2 rows, each as it was written\n")
+    rows, newest = world.store.audit.end()
+    words = f"good: 2 rows, each as it was written; the newest has hash {newest}\n"
+    assert (result.exit_code, result.stdout, rows) == (0, words, 2)
+    assert LOCAL.json("audit", "list", "--config", str(tmp_path / "simwire.toml"))["items"][0]["hash"] == newest
     world.post("/v1/modems/sim1/resume")
     assert LOCAL.json("audit", "verify", "--config", str(tmp_path / "simwire.toml"))["rows"] == 3
 

@@ -10,7 +10,7 @@ import pytest
 from gateway.cli.options import url_of
 from gateway.config import ApiConfig
 from tests.gateway.cli.conftest import Shell
-from tests.gateway.world import BASE
+from tests.gateway.world import BASE, World
 
 
 def test_modems_are_listed(shell: Shell) -> None:
@@ -96,3 +96,23 @@ def test_any_free_port_cannot_be_guessed(shell: Shell, tmp_path: Path) -> None:
 @pytest.mark.parametrize("words", [["nonsense"], ["messages", "list", "--state", "lost"], ["otp"], ["send"]])
 def test_wrong_usage_ends_with_2(shell: Shell, words: list[str]) -> None:
     assert shell.run(*words).exit_code == 2
+
+
+def test_a_configuration_that_is_named_wins_over_the_environment(shell: Shell, tmp_path: Path) -> None:
+    port = shell.environment["SIMWIRE_URL"].rpartition(":")[2]
+    path = tmp_path / "named.toml"
+    path.write_text(f"{BASE}[api]\nport = {port}\n", encoding="utf-8")
+    elsewhere = "http://127.0.0.1:1"
+    assert shell.run("modems", "list", "--config", str(path), SIMWIRE_URL=elsewhere).exit_code == 0
+    refused = shell.run("modems", "list", "--config", str(path), "--url", elsewhere)
+    assert (refused.exit_code, elsewhere in refused.stderr) == (1, True)
+
+
+def test_one_problem_is_told_once(shell: Shell) -> None:
+    assert shell.run("send", "12", "hello").stderr.count("too short to be a phone number") == 1
+
+
+def test_a_code_that_the_network_does_not_know_is_a_failure(shell: Shell, world: World) -> None:
+    world.ussd = {"mode": 4, "text": None}
+    refused = shell.run("modems", "ussd", "sim1", "*999#")
+    assert (refused.exit_code, "does not support *999#" in refused.stderr) == (1, True)

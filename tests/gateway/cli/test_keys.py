@@ -6,6 +6,10 @@ import json
 import os
 import re
 import shlex
+import sqlite3
+import time
+from collections.abc import Iterator
+from contextlib import closing
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -161,6 +165,7 @@ def test_a_key_is_changed_where_it_is_said_and_nowhere_else(config: str) -> None
         (("--max-lifetime", "5"), "--max-lifetime", 2),
         (("--expires", "tomorrow"), "--expires", 2),
         (("--expires", "2020-01-01T00:00:00Z"), "expires_at", 1),
+        (("--expires", "9999-12-31T23:59:59-12:00"), "expires_at", 1),
         (("--delivery", "nowhere"), "--delivery", 2),
         (("--delivery", "redirect"), "redirect_to", 1),
         (("--delivery", "redirect", "--redirect-to", "+449098790000"), "redirect_to", 1),
@@ -173,6 +178,27 @@ def test_a_limit_that_cannot_be_is_named(config: str, words: tuple[str, ...], sa
     assert result.exit_code == status
     assert said in result.stderr
     assert listed(config) == []
+
+
+@pytest.fixture(params=["UTC", "Pacific/Kiritimati", "Etc/GMT+12"])
+def zone(request: pytest.FixtureRequest) -> Iterator[str]:
+    """Where the command line is used."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("TZ", request.param)
+        time.tzset()
+        yield request.param
+    time.tzset()
+
+
+@pytest.mark.usefixtures("zone")
+def test_an_end_beyond_the_calendar_is_listed(config: str, tmp_path: Path) -> None:
+    made = LOCAL.json("keys", "create", "shop", "--config", config)
+    with closing(sqlite3.connect(tmp_path / "simwire.db")) as cx, cx:  # as a release before this one stored it
+        cx.execute("UPDATE keys SET expires_at = ?", (2**63 - 1,))
+
+    assert [one["expires_at"] for one in listed(config)] == ["9999-12-30T23:59:59.999Z"]
+    result = LOCAL.run("keys", "list", "--config", config)
+    assert (result.exit_code, made["id"] in result.stdout) == (0, True)
 
 
 def test_setting_nothing_or_an_unknown_key_is_told(config: str) -> None:

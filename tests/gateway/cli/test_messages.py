@@ -6,7 +6,9 @@ import json
 
 import pytest
 
+from hardware.pdu import DeliverPdu
 from tests.gateway.cli.conftest import Shell
+from tests.gateway.store.test_inbox import deliver
 from tests.gateway.world import NUMBER, OTHER, World
 
 
@@ -116,3 +118,12 @@ def test_an_unknown_message_is_a_failure(shell: Shell) -> None:
 def test_inbox_is_empty_at_first(shell: Shell) -> None:
     assert shell.run("inbox").stdout == "nothing was received\n"
     assert shell.json("inbox")["items"] == []
+
+
+def test_inbox_shows_who_wrote_what(shell: Shell, world: World) -> None:
+    raw = deliver("Are you open?", sender="+447700900199")
+    world.store.inbox.receive(raw, DeliverPdu.decode(raw), "sim1", "001010000000001", world.clock.now())
+    shown = shell.run("inbox")
+    assert shown.exit_code == 0, shown.output
+    assert "from +447700900199  by sim1" in shown.stdout
+    assert "Are you open?" in shown.stdout

@@ -8,6 +8,7 @@ from dataclasses import replace
 import pytest
 
 from gateway.messages import Lane, NewMessage, Secret
+from gateway.policy import Delivery, KeyPolicy
 from gateway.store import PAGE
 from tests.gateway.cli.conftest import Port, Shell
 from tests.gateway.test_api_privacy import claim
@@ -67,6 +68,16 @@ def test_what_has_to_stay_is_said_and_ends_with_status_1(boss: Shell, world: Wor
     assert boss.run("numbers", "erase", NUMBER, "--yes", "--forget-block", "--json").exit_code == 1
     with world.store.database.read() as cx:
         assert cx.execute("SELECT count(*) FROM blocked_numbers").fetchone()[0] == 0
+
+
+def test_of_a_key_that_redirects_to_the_number_it_is_said_what_to_do(boss: Shell, world: World) -> None:
+    policy = KeyPolicy(delivery=Delivery.REDIRECT, redirect_to=NUMBER)
+    key = world.store.keys.create("tests", [], policy=policy)[0].id
+    result = boss.run("numbers", "erase", NUMBER, "--yes")
+    assert (result.exit_code, "keys" in result.stdout) == (0, False)
+    assert f"simwire keys set {key} --redirect-to" in result.stderr
+    assert f"simwire keys revoke {key}" in result.stderr
+    assert boss.json("numbers", "erase", NUMBER, "--yes")["keys"] == [key]
 
 
 def test_a_key_that_may_not_is_told(shell: Shell) -> None:

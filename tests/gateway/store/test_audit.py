@@ -29,7 +29,7 @@ def write(bench: Bench, count: int = 5) -> None:
 def tamper(bench: Bench, *statements: str) -> None:
     """What somebody does who can write the file, and knows SQL."""
     with closing(sqlite3.connect(bench.folder / "simwire.db", isolation_level=None)) as cx:
-        for verb in ("update", "delete"):
+        for verb in ("update", "delete", "replace"):
             cx.execute(f"DROP TRIGGER IF EXISTS audit_no_{verb}")
         for statement in statements:
             cx.execute(statement)
@@ -62,11 +62,29 @@ def test_an_empty_log_and_an_untouched_one_are_good(bench: Bench) -> None:
     assert verdict(bench) == (10, None)
 
 
-@pytest.mark.parametrize("verb", ["UPDATE audit SET actor = 'x'", "DELETE FROM audit"])
+COPY = "SELECT id, at, 'forged', action, subject, details, hash FROM audit WHERE id = 2"
+
+
+@pytest.mark.parametrize(
+    "verb",
+    [
+        "UPDATE audit SET actor = 'x'",
+        "UPDATE OR REPLACE audit SET id = 2 WHERE id = 3",
+        "DELETE FROM audit",
+        f"INSERT OR REPLACE INTO audit {COPY}",
+        f"REPLACE INTO audit {COPY}",
+        f"INSERT INTO audit {COPY} ON CONFLICT DO UPDATE SET actor = 'x'",
+    ],
+)
 def test_the_gateway_itself_cannot_change_a_row(bench: Bench, verb: str) -> None:
     write(bench)
     with pytest.raises(sqlite3.IntegrityError, match="append-only"), bench.store.database.mark() as cx:
         cx.execute(verb)
+    with closing(sqlite3.connect(bench.folder / "simwire.db")) as other:  # nor does another program by a slip
+        with pytest.raises(sqlite3.IntegrityError, match="append-only"):
+            other.execute(verb)
+        other.rollback()
+    assert verdict(bench) == (5, None)
 
 
 COLUMNS = {"at": "1", "actor": "'cli:bob'", "action": "'keys.revoke'", "subject": "'other'", "details": "'{}'"}
@@ -125,6 +143,35 @@ def test_an_end_that_is_not_sealed_is_found(bench: Bench, statement: str) -> Non
     assert verdict(bench) == (5, 1)
 
 
+def test_a_log_that_was_taken_away_as_a_whole_is_missed_and_does_not_begin_anew(bench: Bench) -> None:
+    write(bench)
+    tamper(bench, "DELETE FROM audit", "DELETE FROM meta WHERE name = 'audit_head'")
+    assert verdict(bench) == (0, 1)
+    bench.crash()
+    assert verdict(bench) == (0, 1)
+    write(bench)
+    assert verdict(bench) == (5, 1)
+
+
+def test_a_log_of_which_nothing_was_written_yet_has_its_seal(bench: Bench) -> None:
+    tamper(bench, "DELETE FROM meta WHERE name = 'audit_head'")
+    assert verdict(bench) == (0, 1)
+
+
+def test_the_end_that_is_told_outside_shows_a_step_back_that_the_database_cannot(bench: Bench) -> None:
+    write(bench, 3)
+    with bench.store.database.read() as cx:
+        old = cx.execute("SELECT value FROM meta WHERE name = 'audit_head'").fetchone()[0]
+    write(bench, 2)
+    told = bench.store.audit.verify()
+    assert (told.rows, told.hash) == bench.store.audit.end()
+    tamper(bench, "DELETE FROM audit WHERE id > 3", f"UPDATE meta SET value = '{old}' WHERE name = 'audit_head'")
+    assert bench.store.audit.end()[0] < told.rows
+    write(bench, 2)
+    assert bench.store.audit.end()[0] == told.rows
+    assert bench.store.audit.end()[1] != told.hash
+
+
 def test_an_older_seal_is_found(bench: Bench) -> None:
     write(bench, 3)
     with bench.store.database.read() as cx:
@@ -141,7 +188,7 @@ def test_an_older_seal_is_found(bench: Bench) -> None:
         ("UPDATE audit SET actor = 'x' WHERE id = 5", 5),
         ("INSERT INTO audit SELECT 6, at, actor, action, subject, details, hash FROM audit WHERE id = 5", 6),
         ("UPDATE meta SET value = '00' WHERE name = 'audit_head'", 1),
-        ("DELETE FROM meta WHERE name = 'audit_head'", 6),
+        ("DELETE FROM meta WHERE name = 'audit_head'", 1),
     ],
 )
 def test_a_log_that_was_meddled_with_is_written_on_and_stays_broken(bench: Bench, statement: str, named: int) -> None:
@@ -200,6 +247,19 @@ def test_a_row_is_stored_with_what_it_tells_or_not_at_all(bench: Bench) -> None:
     with pytest.raises(LookupError):
         bench.store.database.accept(fail)
     assert verdict(bench) == (0, None)
+
+
+def test_numbers_are_masked_and_long_words_cut_whoever_wrote_them(bench: Bench) -> None:
+    details = {"said": f"call {HANDSET}", "list": [{"inner": HANDSET}], "long": "x" * 5000, "count": 447700900999}
+    bench.store.audit.record(f"key:7 ({HANDSET})", "webhooks.replay", f"{'x' * 90} {HANDSET}", details, bench.now)
+    bench.store.audit.record("cli:ann", "webhooks.replay", f"{HANDSET} {'x' * 1000}", {}, bench.now)
+    rows = bench.store.audit.list()[0]
+    assert HANDSET not in str(rows)
+    assert HANDSET[:9] not in str(rows), "nor the greater part of it, where the words were cut"
+    assert [len(row.subject) for row in rows] == [100, 99]
+    assert len(rows[1].details["long"]) == 500
+    assert (rows[1].details["count"], rows[1].details["list"]) == (447700900999, [{"inner": "+447…999"}])
+    assert verdict(bench) == (2, None)
 
 
 def actions(bench: Bench) -> list[tuple[str, str, str]]:

@@ -27,8 +27,9 @@ from gateway.store import (
     StoreFull,
     StoreLocked,
     StoreNewer,
+    problems_of_place,
 )
-from gateway.store.cipher import create_key_file
+from gateway.store.cipher import Cipher, create_key_file, read_key_file
 from gateway.store.migrations import migrations
 from gateway.store.writer import TwoLaneLock
 from hardware.clock import FakeClock
@@ -157,6 +158,23 @@ def test_a_database_of_the_first_release_is_migrated_and_works_on(tmp_path: Path
     assert (key.client, key.expires_at, key.policy) == ("shop", None, KeyPolicy())
     message = store.database.accept(lambda cx: store.outbox.enqueue(cx, ANY, store.database.clock.now()))
     assert store.outbox.get(message.id) == message
+    assert store.audit.verify().broken is None
+    store.close()
+
+
+def test_a_foreign_key_file_seals_nothing_in_a_database_that_it_does_not_belong_to(tmp_path: Path) -> None:
+    create_key_file(tmp_path / "simwire.key")
+    master = read_key_file(tmp_path / "simwire.key", tmp_path / "simwire.db")
+    with closing(sqlite3.connect(tmp_path / "simwire.db")) as old:
+        released = SchemaDatabase(old)
+        migrations.apply(released, stop_before=[one.name for one in migrations.pending(released)][1:])
+        old.execute("INSERT INTO meta VALUES ('key', ?)", (Cipher(master).fingerprint,))
+        old.commit()
+    create_key_file(tmp_path / "other.key")
+    with pytest.raises(KeyFileError, match="does not belong"):
+        Store.open(tmp_path / "simwire.db", tmp_path / "other.key", FakeClock())
+    store = Store.open(tmp_path / "simwire.db", tmp_path / "simwire.key", FakeClock())
+    assert store.audit.verify().broken is None
     store.close()
 
 
@@ -425,3 +443,42 @@ def test_what_root_makes_belongs_to_the_owner_of_the_folder(tmp_path: Path) -> N
     os.chown(tmp_path, 12345, 12345)
     open_at(tmp_path).close()
     assert {file.stat().st_uid for file in tmp_path.iterdir()} == {12345}
+
+
+def test_a_disk_that_gets_full_and_empty_again_is_told_once_each(
+    bench: Bench, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    database = bench.store.database
+    monkeypatch.setattr("gateway.store.database.RESERVE_CHECK", 0.0)
+    with caplog.at_level("INFO"):
+        for reserve in (0, 10**18, 10**18, 0, 0):
+            database.reserve = reserve
+            assert database.accepting() is (reserve == 0)
+    said = [record.getMessage() for record in caplog.records if "disk_reserve" in record.getMessage()]
+    assert len(said) == 2
+    assert "nothing is accepted until there is more" in said[0]
+    assert said[1].endswith("accepted again")
+
+
+@pytest.mark.parametrize(("mode", "told"), [(0o600, False), (0o640, True), (0o604, True)])
+def test_a_key_file_that_others_can_read_is_warned_of(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, mode: int, told: bool
+) -> None:
+    open_at(tmp_path).close()
+    (tmp_path / "simwire.key").chmod(mode)
+    open_at(tmp_path).close()
+    assert any("chmod 600" in record.getMessage() for record in caplog.records) is told
+
+
+def test_what_keeps_a_database_from_being_opened_is_known_before(tmp_path: Path) -> None:
+    path, key_file = tmp_path / "simwire.db", tmp_path / "simwire.key"
+    assert problems_of_place(path, key_file) == []
+    assert "folder" in problems_of_place(tmp_path / "no" / "x.db", key_file)[0]
+    assert "folder" in problems_of_place(path, tmp_path / "no" / "x.key")[0]
+    open_at(tmp_path).close()
+    assert problems_of_place(path, key_file) == []
+    key_file.rename(tmp_path / "lost")
+    assert str(key_file) in problems_of_place(path, key_file)[0]
+    (tmp_path / "lost").rename(key_file)
+    path.unlink()
+    assert str(path) in problems_of_place(path, key_file)[0]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from gateway.store import Ended, Subscription, Waiting
+from gateway.store import Ended, Keep, Subscription, Waiting
 
 from .bench import Bench
 
@@ -62,12 +62,12 @@ def test_what_waits_says_when_it_is_due(bench: Bench) -> None:
     emit(bench, "m1", "m1")
     (one,), upcoming = bench.store.deliveries.due("a", bench.now, 5)
     assert upcoming is None
-    later = round((bench.now.wall + 30) * 1000)
+    later = round((bench.now.boot + 30) * 1000)
     bench.store.deliveries.end([Ended(one.id, "waiting", later, 500, "answered 500")], bench.now)
     assert bench.store.deliveries.due("a", bench.now, 5) == ([], later)
     bench.clock.advance(30)
     (again,), _ = bench.store.deliveries.due("a", bench.now, 5)
-    assert (again.id, again.attempts, again.until_at) == (one.id, 1, one.until_at)
+    assert (again.id, again.attempts, again.until_boot) == (one.id, 1, one.until_boot)
 
 
 def test_what_waits_is_there_after_a_crash(bench: Bench) -> None:
@@ -114,7 +114,7 @@ def test_replays_queue_what_ended_and_nothing_else(bench: Bench) -> None:
     assert deliveries.replay(asked, ("a", "b"), bench.now) == asked[1:]
     (one,), _ = deliveries.due("a", bench.now, 5)
     assert (one.event.subject, one.attempts) == ("m1", 0)
-    assert one.until_at == round((bench.now.wall + DAY) * 1000)
+    assert one.until_boot == round((bench.now.boot + DAY) * 1000)
     assert deliveries.replay([dead[1]], ("b",), bench.now) == [dead[1]], "its webhook is not configured any more"
     assert deliveries.replay_dead("a", bench.now) == 1
     assert due(bench) == ["m1", "m2"]
@@ -153,3 +153,70 @@ def test_counts_by_endpoint(bench: Bench) -> None:
     bench.clock.advance(10)
     emit(bench, "m3")
     assert bench.store.deliveries.counts() == {"a": Waiting(3, first_at, 0), "b": Waiting(1, first_at + 10_000, 2)}
+
+
+@pytest.mark.parametrize("by", [-7200.0, -400 * DAY, 2 * DAY, 400 * DAY])
+def test_a_step_of_the_wall_clock_neither_delays_an_event_nor_gives_it_up(bench: Bench, by: float) -> None:
+    subscribe(bench, "a")
+    emit(bench, "m1")
+    bench.clock.step_wall(by)
+    assert due(bench) == ["m1"]
+    (one,), _ = bench.store.deliveries.due("a", bench.now, 1)
+    bench.store.deliveries.end([Ended(one.id, "waiting", round((bench.now.boot + 30) * 1000))], bench.now)
+    bench.clock.step_wall(-by / 2)
+    bench.clock.advance(30)
+    assert due(bench) == ["m1"]
+    assert bench.store.deliveries.give_up("a", bench.now) == 0
+    bench.clock.advance(DAY - 31)
+    assert bench.store.deliveries.give_up("a", bench.now) == 0
+    bench.clock.advance(1)
+    assert bench.store.deliveries.give_up("a", bench.now) == 1
+
+
+def test_what_is_left_of_a_day_goes_on_in_the_next_boot(bench: Bench) -> None:
+    subscribe(bench, "a")
+    emit(bench, "m1")
+    (one,), _ = bench.store.deliveries.due("a", bench.now, 1)
+    bench.store.deliveries.end([Ended(one.id, "waiting", round((bench.now.boot + 3600) * 1000))], bench.now)
+    bench.clock.advance(1000)
+    bench.clock.reboot("boot-2", wall=bench.now.wall + DAY / 2)
+    bench.crash()
+    assert due(bench) == ["m1"], "a machine that has started again has waited for long enough"
+    bench.clock.advance(DAY / 2 - 1001)
+    assert bench.store.deliveries.give_up("a", bench.now) == 0
+    bench.clock.advance(2)
+    assert bench.store.deliveries.give_up("a", bench.now) == 1
+
+
+@pytest.mark.parametrize("by", [200 * DAY, -200 * DAY])
+def test_a_boot_with_a_wrong_clock_gives_up_nothing_before_it_is_put_right(bench: Bench, by: float) -> None:
+    subscribe(bench, "a")
+    emit(bench, "m1")
+    bench.clock.reboot("boot-2", wall=bench.now.wall + by, synchronised=False)
+    bench.crash()
+    (one,), _ = bench.store.deliveries.due("a", bench.now, 1)
+    assert one.until_boot > bench.now.boot * 1000
+    assert bench.store.deliveries.give_up("a", bench.now) == 0
+    bench.clock.advance(3600)
+    bench.clock.step_wall(-by)
+    bench.clock.set_synchronised(True)
+    bench.store.outbox.expire_due(bench.now)  # the clockwork's look
+    assert bench.store.deliveries.give_up("a", bench.now) == 0
+    bench.clock.advance(DAY - 3700)
+    assert bench.store.deliveries.give_up("a", bench.now) == 0
+    bench.clock.advance(100)
+    assert bench.store.deliveries.give_up("a", bench.now) == 1
+
+
+def test_an_id_that_was_listed_as_dead_never_replays_another_event(bench: Bench) -> None:
+    bench.store.events.subscriptions = (Subscription("a", ("message.*",)),)
+    emit(bench, "old")
+    (dead,) = kill(bench)
+    bench.clock.advance(8 * DAY)
+    emit(bench, "sim1", kind="modem.ready")
+    bench.store.retention.keep = Keep(events=7 * DAY)
+    assert bench.store.retention.purge(bench.now) > 0
+    emit(bench, "new")
+    kill(bench)
+    assert bench.store.deliveries.replay([str(dead)], ("a",), bench.now) == [str(dead)]
+    assert due(bench) == []

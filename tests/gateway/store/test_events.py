@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import shutil
 import sqlite3
 import threading
 from collections.abc import Callable
+from pathlib import Path
+
+import pytest
 
 from gateway.messages import Json
-from gateway.store import Sight
+from gateway.store import Sight, Subscription
 
 from .bench import Bench
 
@@ -73,6 +77,49 @@ def test_what_is_not_shown_is_passed_over(bench: Bench) -> None:
     events, upto = bench.store.events.seen(1, EVERYTHING, 2)
     assert ([event.id for event in events], upto) == ([2, 3], 3)
     assert bench.store.events.seen(9, EVERYTHING) == ([], 9)
+
+
+def lose_power(bench: Bench, kept: Path) -> None:
+    """Everything after the last sync is gone, and the machine starts anew."""
+    bench.close()
+    shutil.rmtree(bench.folder)
+    shutil.copytree(kept, bench.folder)
+    bench.clock.reboot("after the power loss", wall=bench.now.wall + 60)
+    bench.crash()
+
+
+@pytest.mark.parametrize("before", [0, 3])
+def test_an_id_that_was_told_before_a_power_loss_comes_to_mean_no_other_event(
+    bench: Bench, tmp_path_factory: pytest.TempPathFactory, before: int
+) -> None:
+    hook = (Subscription("hook"),)
+    bench.store.events.subscriptions = hook
+    for _ in range(before):
+        with bench.store.database.mark() as cx:
+            emit(bench, cx)
+    kept = tmp_path_factory.mktemp("kept") / "synced"
+    shutil.copytree(bench.folder, kept)
+    with bench.store.database.mark(synced=False) as cx:
+        emit(bench, cx)
+    told, position = bench.store.events.seen(0, EVERYTHING)
+    with bench.store.database.read() as read:
+        queued = {row["id"] for row in read.execute("SELECT id FROM deliveries")}
+    lose_power(bench, kept)
+    bench.store.events.subscriptions = hook
+    with bench.store.database.mark() as cx:
+        emit(bench, cx)
+    (event,), _ = bench.store.events.seen(position, EVERYTHING)
+    assert event.id not in {one.id for one in told}
+    with bench.store.database.read() as read:
+        assert read.execute("SELECT max(id) FROM deliveries").fetchone()[0] not in queued
+
+
+def test_ids_go_on_without_a_gap_where_only_the_process_ended(bench: Bench) -> None:
+    for expected in (1, 2):
+        with bench.store.database.mark() as cx:
+            emit(bench, cx)
+        assert bench.store.events.span() == (1, expected)
+        bench.crash()
 
 
 def test_listeners_hear_of_what_is_committed_and_of_nothing_else(bench: Bench) -> None:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import sqlite3
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 
 import pytest
@@ -39,6 +42,22 @@ def test_a_revoked_key_ends_also_one_revoked_by_another_process(bench: Bench) ->
     assert bench.store.keys.revoke(other.id, bench.now)
     assert bench.store.keys.authenticate(key, bench.now) is None
     assert not bench.store.keys.revoke(other.id, bench.now)
+
+
+def test_a_key_that_is_revoked_while_it_is_looked_up_is_not_believed_afterwards(bench: Bench) -> None:
+    info, key = bench.store.keys.create("shop", [], bench.now)
+    database, read = bench.store.database, bench.store.database.read
+
+    @contextmanager
+    def looked_up() -> Iterator[sqlite3.Connection]:
+        with read() as cx:
+            yield cx
+        database.read = read  # type: ignore[method-assign]
+        assert bench.store.keys.revoke(info.id, bench.now)
+
+    database.read = looked_up  # type: ignore[method-assign, assignment]
+    bench.store.keys.authenticate(key, bench.now)
+    assert bench.store.keys.authenticate(key, bench.now) is None
 
 
 def test_a_rotated_key_keeps_its_client(bench: Bench) -> None:

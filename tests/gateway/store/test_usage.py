@@ -11,6 +11,7 @@ from gateway.store import NewChallenge, Used
 from .bench import ANY, Bench
 
 DAY = 86_400.0
+OTHER = "+447700900199"
 CODE = NewChallenge(
     client="shop", to="+447700900101", purpose="login", code_hash=b"x" * 32, lifetime=300.0, max_failures=5, key_id="k"
 )
@@ -80,3 +81,30 @@ def test_a_clock_that_is_behind_makes_nothing_older_and_nothing_long_past_young(
     bench.clock.reboot("boot-2", wall=bench.now.wall - back, synchronised=False)
     bench.crash()
     assert by_number(bench) == [("+447700900102", 30.0, 1), ("+447700900103", 0.0, 1)]
+
+
+def test_a_wall_clock_that_was_wrong_for_a_moment_hides_nothing(bench: Bench) -> None:
+    for place in range(3):
+        code(bench, f"+44770090010{place}")
+        bench.clock.advance(10)
+        bench.clock.step_wall(-40 * DAY)
+        for _ in range(place + 1):
+            code(bench, OTHER)
+        bench.clock.step_wall(40 * DAY)
+    found = [(f"+44770090010{place}", 30.0 - 10 * place, 1) for place in range(3)]
+    assert by_number(bench) == found
+    bench.crash()
+    assert by_number(bench) == found
+
+
+def test_behind_many_that_are_too_old_nothing_is_looked_for(bench: Bench) -> None:
+    code(bench)
+    bench.clock.step_wall(-40 * DAY)
+    for _ in range(999):
+        code(bench, OTHER)
+    bench.clock.step_wall(40 * DAY)
+    assert by_number(bench) == [("+447700900101", 0.0, 1)]
+    bench.clock.step_wall(-40 * DAY)
+    code(bench, OTHER)
+    bench.clock.step_wall(40 * DAY)
+    assert by_number(bench) == []

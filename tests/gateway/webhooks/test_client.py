@@ -273,6 +273,58 @@ def test_what_is_no_answer_is_said_to_be_none(make_hook: MakeHook, answer: bytes
         client.post(b"{}", HEADERS)
 
 
+EARLY = b"HTTP/1.1 103 Early Hints\r\nLink: </x>\r\n\r\n"
+
+
+@pytest.mark.parametrize(
+    ("interim", "status"),
+    [
+        (EARLY, 200),
+        (b"HTTP/1.1 100 Continue\r\n\r\n" + EARLY + b"HTTP/1.1 102 Processing\r\n\r\n" + EARLY, 200),
+        (b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: x\r\n\r\n", 101),
+    ],
+)
+def test_an_interim_answer_is_not_the_answer(make_hook: MakeHook, interim: bytes, status: int) -> None:
+    def serve(connection: socket.socket) -> None:
+        while True:
+            read_request(connection)
+            connection.sendall(interim + b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n")
+
+    server = RawServer(serve)
+    with closing(server), closing(Client(make_hook(server.port))) as client:
+        assert client.post(b"{}", HEADERS).status == status
+        if status == 200:
+            assert client.post(b"{}", HEADERS).status == status
+            assert server.connections == 1
+
+
+def test_a_close_that_the_final_answer_announces_is_obeyed_after_an_interim_one(make_hook: MakeHook) -> None:
+    def serve(connection: socket.socket) -> None:
+        read_request(connection)
+        connection.sendall(EARLY + b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\nConnection: close\r\n\r\n")
+        connection.recv(1)
+
+    server = RawServer(serve)
+    with closing(server), closing(Client(make_hook(server.port))) as client:
+        for count in (1, 2):
+            assert client.post(b"{}", HEADERS).status == 200
+            assert server.connections == count
+
+
+def test_interim_answers_without_end_are_refused(make_hook: MakeHook) -> None:
+    def flood(connection: socket.socket) -> None:
+        read_request(connection)
+        while True:
+            connection.sendall(EARLY)
+
+    server = RawServer(flood)
+    with closing(server), closing(Client(make_hook(server.port, timeout=60))) as client:
+        begun = time.monotonic()
+        with pytest.raises(NotSent, match="is no HTTP"):
+            client.post(b"{}", HEADERS)
+        assert time.monotonic() - begun < 50
+
+
 def test_an_exchange_can_be_ended_from_outside(receiver: Receiver, make_hook: MakeHook) -> None:
     receiver.hold()
     client = Client(make_hook(receiver.port, timeout=60))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import threading
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -228,6 +229,53 @@ def test_gone_ends_an_event_at_once_and_the_next_one_of_its_message_goes_on(
     assert receiver.kinds("m1") == ["message.sent", "message.delivered"]
     (dead,), _ = scene.store.deliveries.dead()
     assert (dead.kind, dead.status) == ("message.sent", 410)
+
+
+def test_a_wait_until_a_year_that_no_clock_knows_is_a_plain_failure(
+    scene: Scene, receiver: Receiver, make_hook: MakeHook
+) -> None:
+    scene.add(make_hook(receiver.port))
+    late = {"Retry-After": "Mon, 01 Jan 99999999999 00:00:00 GMT"}
+    receiver.answer = lambda sent: Reply() if sent.subject == "good" else Reply(503, late)
+    scene.emit("good")
+    scene.emit("bad")
+    scene.run()
+    assert (attempts(receiver, "good"), attempts(receiver, "bad")) == ([1], [1])
+    scene.run(7)
+    assert (attempts(receiver, "good"), attempts(receiver, "bad")) == ([1], [1, 2, 3])
+
+
+def test_an_event_that_trips_the_program_is_tried_like_one_that_fails(
+    scene: Scene, receiver: Receiver, make_hook: MakeHook
+) -> None:
+    """The outcomes of those before it in the same round are kept."""
+    endpoint = scene.add(make_hook(receiver.port))
+    scene.emit("before")
+    scene.emit("bad", "message.no\nheader")
+    scene.emit("after")
+    scene.run(86_400 + 3600)
+    assert [sent.subject for sent in receiver.sent] == ["before", "after"]
+    (dead,), _ = scene.store.deliveries.dead()
+    assert (dead.subject, dead.error) == ("bad", "a defect of the program: ValueError")
+    assert endpoint.state.paused_until is None
+
+
+def test_what_is_erased_while_another_exchange_lasts_is_not_sent(
+    scene: Scene, receiver: Receiver, make_hook: MakeHook
+) -> None:
+    endpoint = scene.add(make_hook(receiver.port))
+    receiver.hold()
+    number = "+447700900123"
+    for subject in ("other", number, "+447700900124"):
+        scene.emit(subject)
+    sending = threading.Thread(target=endpoint.turn)
+    sending.start()
+    receiver.wait_for(1)
+    assert scene.store.erasure.erase(number, [number], scene.clock.now()).events == 1
+    receiver.release()
+    sending.join(30)
+    scene.run()
+    assert [sent.subject for sent in receiver.sent] == ["other", "+447700900124"]
 
 
 def test_a_pause_that_is_asked_for_is_kept(scene: Scene, receiver: Receiver, make_hook: MakeHook) -> None:
