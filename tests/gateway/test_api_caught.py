@@ -253,7 +253,7 @@ def test_a_block_holds_for_the_handset_too(world: World, redirecting: Json) -> N
     sent(use(world, redirecting, "POST", "/v1/otp", LOGIN))
     world.store.blocked.add(OURS, Block.BLOCKED_ALL, "ops", now)
     assert code_of(use(world, redirecting, "POST", "/v1/otp", {**LOGIN, "to": OTHER})) == (403, "recipient_blocked")
-    world.store.blocked.remove(OURS)
+    world.store.blocked.remove(OURS, now)
     world.store.blocked.add(NUMBER, Block.BLOCKED_ALL, "ops", now)  # as a live key would be answered
     assert code_of(use(world, redirecting, "POST", "/v1/messages", text)) == (403, "recipient_blocked")
 
