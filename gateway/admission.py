@@ -40,7 +40,8 @@ class Admission:
         self.guard = Guard(store, config, clock.now())
         """How often somebody may send, or be sent to."""
         self._home = config.gateway.country
-        self._destinations = Destinations(config.allowed_countries)
+        self.allowed = Destinations(config.allowed_countries)
+        """What the gateway sends to, whoever asks."""
         self._of_key = lru_cache(maxsize=256)(Destinations)
         self._read_number = lru_cache(maxsize=4096)(destination)
 
@@ -81,20 +82,22 @@ class Admission:
         return found
 
     def must_be_wanted(self, cx: sqlite3.Connection, new: Sequence[NewMessage], *, many: bool = False) -> None:
-        """Raise Forbidden, naming each, where a recipient is blocked or has opted out; inside the transaction that
-        queues the messages, so that what is queued after a STOP is not missed by it.
+        """Raise Forbidden, naming each, where a recipient is blocked or has opted out, or the handset that it really
+        goes to; inside the transaction that queues the messages, so that what is queued after a STOP is not missed.
         """
-        blocks = self._store.blocked.among(cx, {message.to for message in new})
+        blocks = self._store.blocked.among(cx, {number for one in new for number in (one.to, one.sent_to) if number})
         if not blocks:
             return
         denied: list[FieldError] = []
         code = ""
         for place, message in enumerate(new):
-            block = blocks.get(message.to)
-            if block is not None and block.refuses(message.lane):
-                block_code, words = _BLOCKED[block]
-                code = code or block_code
-                denied.append(FieldError(f"to[{place}]" if many else "to", words))
+            for number, whose in ((message.to, ""), (message.sent_to, "the handset that this key redirects to: ")):
+                block = blocks.get(number) if number else None
+                if block is not None and block.refuses(message.lane):
+                    block_code, words = _BLOCKED[block]
+                    code = code or block_code
+                    denied.append(FieldError(f"to[{place}]" if many else "to", whose + words))
+                    break
         if denied:
             raise Forbidden(f"{denied[0].field}: {denied[0].message}", code, denied)
 
@@ -109,7 +112,7 @@ class Admission:
 
     def _denial(self, to: Destination, caller: Caller) -> Denial | None:
         policy = caller.policy
-        if denial := self._destinations.check(to, short_codes=policy.short_codes):
+        if denial := self.allowed.check(to, short_codes=policy.short_codes):
             return denial
         if policy.countries and not to.short and self._of_key(policy.countries).check(to):
             return Denial(

@@ -9,6 +9,7 @@ from pydantic import AfterValidator, AwareDatetime, ConfigDict, Field, Validatio
 
 from gateway import scopes
 from gateway.config import DAY
+from gateway.limits import Destinations
 from gateway.numbers import NotANumber, destination
 from gateway.policy import KeyPolicy, PolicyFields
 from gateway.quantities import written
@@ -99,9 +100,9 @@ class Rotation(Request):
     """For how long the old key works beside the new one."""
 
 
-def policy_of(new: NewKey) -> KeyPolicy:
-    """The limits of a key to be made; raises InvalidInput."""
-    return _checked({name: getattr(new, name) for name in PolicyFields.model_fields})
+def policy_of(new: NewKey, allowed: Destinations) -> KeyPolicy:
+    """The limits of a key to be made; raises InvalidInput. `allowed`: what the gateway sends to."""
+    return _checked({name: getattr(new, name) for name in PolicyFields.model_fields}, allowed)
 
 
 def end_of(asked: NewKey | KeyChange, now: Instant) -> int | None:
@@ -120,8 +121,8 @@ def end_of(asked: NewKey | KeyChange, now: Instant) -> int | None:
     return round(ends * 1000)
 
 
-def changed(before: KeyInfo, change: KeyChange, now: Instant) -> KeyInfo:
-    """A key with what `change` asks for; raises InvalidInput."""
+def changed(before: KeyInfo, change: KeyChange, now: Instant, allowed: Destinations) -> KeyInfo:
+    """A key with what `change` asks for; raises InvalidInput. `allowed`: what the gateway sends to."""
     given = change.model_fields_set
     asked = {name: getattr(change, name) for name in PolicyFields.model_fields if name in given}
     kept = {name: getattr(before.policy, name) for name in PolicyFields.model_fields}
@@ -133,7 +134,7 @@ def changed(before: KeyInfo, change: KeyChange, now: Instant) -> KeyInfo:
         name=change.name if "name" in given else before.name,
         scopes=frozenset(change.scopes) if "scopes" in given else before.scopes,
         expires_at=ends,
-        policy=_checked({**kept, **asked}),
+        policy=_checked({**kept, **asked}, allowed if given & {"delivery", "redirect_to"} else None),
     )
 
 
@@ -142,7 +143,7 @@ def shown(info: KeyInfo) -> dict[str, Any]:
     return info.policy.model_dump(mode="json")
 
 
-def _checked(values: dict[str, Any]) -> KeyPolicy:
+def _checked(values: dict[str, Any], allowed: Destinations | None) -> KeyPolicy:
     wrong = []
     redirects = values["delivery"].word == "redirect"
     if redirects and values["redirect_to"] is None:
@@ -151,9 +152,12 @@ def _checked(values: dict[str, Any]) -> KeyPolicy:
         wrong.append(FieldError("redirect_to", "goes with delivery redirect"))
     if values["redirect_to"] is not None:
         try:
-            destination(values["redirect_to"], "ZZ")
+            handset = destination(values["redirect_to"], "ZZ")
         except NotANumber as error:
             wrong.append(FieldError("redirect_to", str(error)))
+        else:
+            if allowed is not None and (denial := allowed.check(handset)) is not None:
+                wrong.append(FieldError("redirect_to", denial.message))
     if wrong:
         raise InvalidInput(wrong)
     return KeyPolicy(**values)

@@ -14,7 +14,7 @@ from gateway.limits import SendRule
 from gateway.messages import Lane, Message, NewMessage, Secret, TimelineEntry
 from gateway.once import Once
 from gateway.otp import Claim, as_typed, fits, mismatch, new_code, seal
-from gateway.policy import Caller, number_in_front
+from gateway.policy import Caller, Delivery, number_in_front
 from gateway.refusals import Conflict, Forbidden, InvalidInput, NotFound, TooMany
 from gateway.requests import CheckRequest, OtpRequest, ResendRequest
 from gateway.store import Challenge, ChallengeState, CheckResult, NewChallenge, Store, last_sim, queue_of, type_for
@@ -90,7 +90,8 @@ class Verify:
 
         voip = (f"to: {VOIP}",) if to.voip else ()
         body = replace(body, warnings=(*to.warnings, *voip, *body.warnings))
-        message = self._intake.in_time(self._message(new, challenge_id, body, lifetime, caller), now)
+        live = self._message(new, challenge_id, body, lifetime, caller.key_id)
+        message = self._intake.delivered(live, caller, now)
         with admission.guard.code(to, caller, request.end_user_ip, now):
             return self._commit(create, message, now, once)
 
@@ -167,7 +168,8 @@ class Verify:
                 raise Conflict("another request has made a new code meanwhile: this one is dead", "challenge_changed")
             return step(cx)
 
-        message = self._intake.in_time(self._message(before, before.id, body, lifetime, caller), now)
+        live = self._message(before, before.id, body, lifetime, caller.key_id)
+        message = self._intake.delivered(live, caller, now)
         with self._intake.admission.guard.messages(1, caller, now):
             return self._commit(send_again, message, now, once)
 
@@ -227,9 +229,9 @@ class Verify:
         return replace(self._intake.body(composed.text, composed.segmentation, composed.warnings), code=code)
 
     def _message(
-        self, owner: NewChallenge | Challenge, challenge_id: str, body: Body, lifetime: float, caller: Caller
+        self, owner: NewChallenge | Challenge, challenge_id: str, body: Body, lifetime: float, key_id: str
     ) -> NewMessage:
-        new = NewMessage(
+        return NewMessage(
             client=owner.client,
             to=owner.to,
             country=owner.details["country"],
@@ -244,10 +246,9 @@ class Verify:
             challenge_id=challenge_id,
             client_ref=owner.client_ref,
             warnings=body.warnings,
-            key_id=caller.key_id,
+            key_id=key_id,
             code=body.code,
         )
-        return self._intake.delivered(new, caller)
 
     def _commit(self, step: Step, message: NewMessage, now: Instant, once: Once[ChallengeView] | None) -> ChallengeView:
         queues: set[str] = set()
@@ -257,7 +258,8 @@ class Verify:
                 once.before(cx, now)
             self._intake.admission.must_be_wanted(cx, (message,))
             challenge = step(cx)
-            ready = self._replacing(cx, message, challenge) if self._otp.replace else message
+            replaces = self._otp.replace and message.delivery != Delivery.CATCH  # types are few: none for tests
+            ready = self._replacing(cx, message, challenge) if replaces else message
             queued = self._store.outbox.enqueue(cx, ready, now)
             queues.add(queue_of(ready))
             self._store.challenges.attach(cx, challenge.id, queued.id)

@@ -131,6 +131,7 @@ ALLOWED: dict[str, frozenset[str]] = {
     "gateway.keyring": VALUES
     | {
         "gateway.config",
+        "gateway.limits",
         "gateway.numbers",
         "gateway.policy",
         "gateway.requests",
@@ -238,6 +239,7 @@ ALLOWED: dict[str, frozenset[str]] = {
     | {
         "gateway.certificates",
         "gateway.config",
+        "gateway.limits",
         "gateway.logs",
         "gateway.service",
         "gateway.store",

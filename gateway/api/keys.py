@@ -38,6 +38,7 @@ class KeyDesk:
 
     def __init__(self, service: ServiceView) -> None:
         self._keys, self._clock = service.store.keys, service.clock
+        self._allowed = service.intake.admission.allowed
 
     def make(self, call: Call) -> Answer:
         """A new key, shown this once."""
@@ -49,7 +50,7 @@ class KeyDesk:
             now,
             new.client,
             expires_at=end_of(new, now),
-            policy=policy_of(new),
+            policy=policy_of(new, self._allowed),
             actor=call.principal.actor,
         )
         return 201, self._made(info, key, now)
@@ -69,7 +70,7 @@ class KeyDesk:
         now = self._clock.now()
 
         def change(before: KeyInfo) -> KeyInfo:
-            after = changed(before, asked, now)
+            after = changed(before, asked, now, self._allowed)
             usable = not after.policy.networks or allowed_from(call.principal.peer, after.policy.networks)
             if key_id == call.principal.caller.key_id and not usable:
                 raise Conflict("this key changes itself, and could not be used from here any more: use another one")

@@ -15,6 +15,7 @@ from gateway.cli.limits import asked_for, in_words, policy_options, read, scope_
 from gateway.cli.options import actor, config_option, json_option
 from gateway.config import load
 from gateway.keyring import KeyChange, NewKey, Rotation, changed, end_of, policy_of, shown
+from gateway.limits import Destinations
 from gateway.messages import Json, Secret
 from gateway.quantities import rfc3339
 from gateway.store import KeyInfo, Store
@@ -39,7 +40,7 @@ def create(
     """Make a key called NAME and print it: the only time that it is shown."""
     now = SystemClock().now()
     new = read(NewKey, {"name": name, "client": client, "scopes": given or scopes.APPLICATION, **asked_for(limits)})
-    ends, policy = end_of(new, now), policy_of(new)
+    ends, policy = end_of(new, now), policy_of(new, allowed(config))
     with opened(config) as store:
         info, key = store.keys.create(
             new.name, new.scopes, now, new.client, expires_at=ends, policy=policy, actor=actor()
@@ -92,9 +93,12 @@ def set_key(
     change = read(KeyChange, {**{field: value for field, value in asked.items() if value}, **asked_for(limits)})
     if not change.model_fields_set:
         raise click.UsageError("say what to change; see simwire keys set --help")
+    may_go_to = allowed(config)
     with opened(config) as store:
         try:
-            info = store.keys.change(identity, lambda before: changed(before, change, now), now, actor=actor())
+            info = store.keys.change(
+                identity, lambda before: changed(before, change, now, may_go_to), now, actor=actor()
+            )
         except KeyError:
             raise _unknown(identity) from None
     if as_json:
@@ -141,6 +145,11 @@ def opened(config: Path) -> Iterator[Store]:
     gateway = load(config).gateway
     with closing(Store.open(gateway.database, gateway.key_file, SystemClock())) as store:
         yield store
+
+
+def allowed(config: Path) -> Destinations:
+    """What the gateway of a configuration sends to."""
+    return Destinations(load(config).allowed_countries)
 
 
 def _made(info: KeyInfo, key: Secret, *, as_json: bool) -> None:

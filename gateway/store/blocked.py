@@ -133,9 +133,12 @@ class BlockedNumbers:
         return True
 
     def _withdraw(self, cx: sqlite3.Connection, number: str, now: Instant) -> int:
-        query = "SELECT id FROM messages WHERE recipient = ? AND lane <> ? AND final = 0 AND withdrawn IS NULL"
+        query = (
+            "SELECT id FROM messages WHERE (recipient = ? OR sent_to = ?)"
+            " AND lane <> ? AND final = 0 AND withdrawn IS NULL"
+        )
         withdrawn = 0
-        for row in cx.execute(query, (number, int(Lane.OTP))).fetchall():
+        for row in cx.execute(query, (number, number, int(Lane.OTP))).fetchall():
             try:
                 self._outbox.cancel(cx, row["id"], now, Reason.OPTED_OUT)
             except Conflict:

@@ -32,7 +32,8 @@ class Caught:
     data: bytes | None = field(repr=False)
     port: int | None
     code: Secret | None
-    """The code that it carries: exact for the gateway's own codes, else picked out of the text; None without one."""
+    """The code that it carries: exact for a code of the gateway's own that was caught when it was accepted, else picked
+    out of the text; None without one."""
     parts: int
     encoding: str
     caught_at: int

@@ -14,7 +14,7 @@ from typing import Final
 
 from gateway.codes import code_in
 from gateway.directory import home_prefix
-from gateway.messages import CATCH, AttemptKind, AttemptState, Reason, Secret
+from gateway.messages import CATCH, AttemptKind, AttemptState, Lane, Reason, Secret
 from gateway.policy import Delivery, number_in_front
 from gateway.store.case import Case
 from gateway.store.common import pack_body, recipient_tail, unpack_body, wall_ms
@@ -34,6 +34,8 @@ _MODE_OF = (
     "SELECT json_extract(policy, '$.delivery') AS delivery, json_extract(policy, '$.redirect_to') AS redirect_to"
     " FROM keys WHERE id = ?"
 )
+_BLOCKED = "SELECT 1 FROM blocked_numbers WHERE recipient = ? AND (? <> ? OR reason = 'blocked_all')"
+"""Whatever blocks a number stops all but codes; codes too, where an operator says so."""
 
 
 class Modes(Outcomes):
@@ -41,9 +43,7 @@ class Modes(Outcomes):
 
     def _catch(self, case: Case, now: Instant, why: str | None = None) -> None:
         """Catch a message that waits, of which nothing has left; its code is picked out of its text."""
-        text, segments = self._content(case)
-        if text is not None and case.message["sent_to"] is not None:  # as it was before it was to go elsewhere
-            text = Secret(text.reveal().removeprefix(number_in_front(case.message["recipient"])))
+        text, segments = self._as_meant(case)
         found = None if text is None else code_in(text.reveal())
         self._keep_caught(case, now, text, segments, None if found is None else Secret(found), why)
 
@@ -73,14 +73,16 @@ class Modes(Outcomes):
         return True
 
     def _made_safer(self, case: Case, attempt: sqlite3.Row, now: Instant) -> bool:
-        """Whether the key's mode is a safer one than the message's by now: then the part must not go as it is.
+        """Whether the key's mode is a safer one than the message's by now, or its handset another: then the part must
+        not go as it is.
 
         What has left already cannot be taken back; the rest of such a message is withdrawn. A message of which nothing
         has left becomes what the safer mode makes of it. A key that has ended keeps its last mode.
         """
         row = case.cx.execute(_MODE_OF, (case.message["key_id"],)).fetchone()
         mode = Delivery.LIVE if row is None or row["delivery"] is None else Delivery[row["delivery"].upper()]
-        if mode <= case.message["delivery"]:
+        elsewhere = mode is Delivery.REDIRECT and row["redirect_to"] != case.message["sent_to"]
+        if mode < case.message["delivery"] or (mode == case.message["delivery"] and not elsewhere):
             return False
         if case.may_have_left:
             self._withdraw_rest(case, attempt, mode, now)
@@ -91,8 +93,13 @@ class Modes(Outcomes):
         return True
 
     def _redirect(self, case: Case, attempt: sqlite3.Row, handset: str, now: Instant) -> None:
-        """Plan the message anew, for the handset that gets everything of its key."""
-        message, (text, segments) = case.message, self._content(case)
+        """Plan the message anew, for the handset that gets everything of its key, unless that one is blocked."""
+        values = (handset, int(Lane.OTP), case.message["lane"])
+        if case.cx.execute(_BLOCKED, values).fetchone() is not None:
+            case.set(withdrawn=Reason.DELIVERY_CHANGED.value)
+            self._ledger.settle(case, now, self._told(attempt, "not sent: its key redirects to a blocked number"))
+            return
+        message, (text, segments) = case.message, self._as_meant(case)
         encoding = message["encoding"]
         if text is not None and not message["silent"]:
             text = Secret(number_in_front(message["recipient"]) + text.reveal())
@@ -137,6 +144,13 @@ class Modes(Outcomes):
         case.change(unleft, state=AttemptState.WITHDRAWN, due_boot=None)
 
     # -- stored content -----------------------------------------------------------------------------------------------
+
+    def _as_meant(self, case: Case) -> tuple[Secret | None, list[bytes]]:
+        """Text and segments; the text as it was before it was to go elsewhere. Raises StoreDamaged."""
+        text, segments = self._content(case)
+        if text is not None and case.message["sent_to"] is not None and not case.message["silent"]:
+            text = Secret(text.reveal().removeprefix(number_in_front(case.message["recipient"])))
+        return text, segments
 
     def _content(self, case: Case) -> tuple[Secret | None, list[bytes]]:
         """Text and segments; raises StoreDamaged where they cannot be read."""

@@ -11,7 +11,9 @@ from werkzeug.test import TestResponse
 
 from gateway.admission import Admission
 from gateway.messages import Json, Lane
+from gateway.store import Block, Slot
 from tests.gateway.test_api_keys import admin, code_of, make, use
+from tests.gateway.test_opt_out import hear
 from tests.gateway.world import NUMBER, OTHER, World
 
 SCOPES = [
@@ -225,7 +227,8 @@ def test_octets_and_silent_messages_are_redirected_as_they_are(world: World, red
     assert world.sent_text(silent["id"]) == ""
 
 
-def test_the_route_is_that_of_the_handset(world: World) -> None:
+def test_the_route_is_that_of_the_handset(make_world: Callable[..., World]) -> None:
+    world = make_world('[limits]\nallowed_countries = ["GB", "FR"]\n')
     french = make(world, client="shop", delivery="redirect", redirect_to="+33612345678", scopes=SCOPES)
     message = sent(use(world, french, "POST", "/v1/messages", {"to": NUMBER, "text": "hello"}))
     assert destination(world, message["id"]) == ("+33612345678", "route:+33", 1)
@@ -238,6 +241,32 @@ def test_a_text_that_is_too_long_with_the_number_is_refused(world: World, redire
     answer = use(world, redirecting, "POST", "/v1/messages", body)
     assert answer.status_code == 422
     assert [error["field"] for error in answer.get_json()["errors"]] == ["text"]
+
+
+def test_a_block_holds_for_the_handset_too(world: World, redirecting: Json) -> None:
+    now, text = world.clock.now(), {"to": NUMBER, "text": "hello"}
+    world.store.blocked.add(OURS, Block.BLOCKED, "ops", now)
+    refused = use(world, redirecting, "POST", "/v1/messages", {"to": [NUMBER, OTHER], "text": "hello"})
+    assert code_of(refused) == (403, "recipient_blocked")
+    assert [error["field"] for error in refused.get_json()["errors"]] == ["to[0]", "to[1]"]
+    assert "the handset that this key redirects to" in refused.get_json()["detail"]
+    sent(use(world, redirecting, "POST", "/v1/otp", LOGIN))
+    world.store.blocked.add(OURS, Block.BLOCKED_ALL, "ops", now)
+    assert code_of(use(world, redirecting, "POST", "/v1/otp", {**LOGIN, "to": OTHER})) == (403, "recipient_blocked")
+    world.store.blocked.remove(OURS, now)
+    world.store.blocked.add(NUMBER, Block.BLOCKED_ALL, "ops", now)  # as a live key would be answered
+    assert code_of(use(world, redirecting, "POST", "/v1/messages", text)) == (403, "recipient_blocked")
+
+
+def test_a_stop_from_the_handset_withdraws_what_is_queued_for_it(world: World, redirecting: Json) -> None:
+    message = sent(use(world, redirecting, "POST", "/v1/messages", {"to": NUMBER, "text": "hello"}))
+    live = sent(world.post("/v1/messages", {"to": NUMBER, "text": "hello"}))
+    hear(world, "STOP", OURS)
+    shown = world.get(f"/v1/messages/{message['id']}").get_json()
+    assert (shown["state"], shown["reason"]) == ("cancelled", "opted_out")
+    assert world.get(f"/v1/messages/{live['id']}").get_json()["state"] == "queued"
+    again = use(world, redirecting, "POST", "/v1/messages", {"to": NUMBER, "text": "hello"})
+    assert code_of(again) == (403, "recipient_opted_out")
 
 
 # -- beside live traffic of the same numbers --------------------------------------------------------------------------
@@ -299,3 +328,24 @@ def test_tests_take_no_places_of_live_codes(make_world: Callable[..., World], ru
     assert world.post(f"/v1/otp/{live['id']}/check", {"code": code}).get_json()["result"] == "approved"
     refused = use(world, testing, "POST", "/v1/otp", body)  # what is live does nothing for tests either
     assert refused.status_code == 429
+
+
+def test_tests_take_none_of_the_few_replace_types(make_world: Callable[..., World]) -> None:
+    world = make_world('[otp]\nreplace = true\ncooldown = ["0s"]\n')
+    for number in range(7):
+        key = make(world, client=f"tests{number}", delivery="catch", scopes=SCOPES)
+        sent(use(world, key, "POST", "/v1/otp", LOGIN))
+    sent(world.post("/v1/otp", LOGIN))
+    slot = Slot("sim1", "00101one", ("route:",))
+    attempt = world.store.outbox.claim(slot, world.clock.now())
+    assert attempt is not None
+    assert attempt.replace == 1
+    assert world.store.outbox.begin(attempt.id, world.clock.now())
+    world.store.outbox.accepted(attempt.id, 1, world.clock.now(), "+CMGS: 1")
+    world.woken.clear()
+    testing = make(world, client="shop", delivery="catch", scopes=SCOPES)
+    tried = sent(use(world, testing, "POST", "/v1/otp", LOGIN))
+    assert [queue for queue, _ in world.woken] == ["catch"]  # not that of the SIM which sent the live one
+    with world.store.database.read() as cx:
+        row = cx.execute("SELECT replace_type FROM messages WHERE id = ?", (tried["message_id"],)).fetchone()
+    assert row["replace_type"] is None

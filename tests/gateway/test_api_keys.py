@@ -101,6 +101,8 @@ def test_every_limit_is_given_back_as_it_was_asked_for(world: World) -> None:
         ({"delivery": "catch", "redirect_to": "+447700900199"}, "redirect_to"),
         ({"delivery": "redirect", "redirect_to": "07700900199"}, "redirect_to"),
         ({"delivery": "redirect", "redirect_to": "+4477009001"}, "redirect_to"),
+        ({"delivery": "redirect", "redirect_to": "+449098790000"}, "redirect_to"),  # premium rate
+        ({"delivery": "redirect", "redirect_to": "+33600000001"}, "redirect_to"),  # a country that is not allowed
         ({"expires_at": "2025-12-31T00:00:00Z"}, "expires_at"),
         ({"expires_at": "2026-12-31T00:00:00"}, "expires_at"),
         ({"expires_at": "2126-01-01T00:00:00Z"}, "expires_at"),
@@ -174,6 +176,8 @@ def test_a_change_leaves_what_it_does_not_name(world: World) -> None:
     caught = admin(world, "PATCH", path, {"delivery": "catch"}).get_json()
     assert (caught["delivery"], caught["redirect_to"]) == ("catch", None)
     assert admin(world, "PATCH", path, {"delivery": "redirect"}).status_code == 422
+    premium = admin(world, "PATCH", path, {"delivery": "redirect", "redirect_to": "+449098790000"})
+    assert [error["field"] for error in premium.get_json()["errors"]] == ["redirect_to"]
 
 
 LIMITS: Json = {

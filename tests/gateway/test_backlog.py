@@ -5,12 +5,14 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
+import pytest
 from werkzeug.test import TestResponse
 
 from gateway.backlog import NO_MODEM
 from gateway.directory import ModemView
 from gateway.quota import RECIPIENTS, QuotaUse
 from gateway.store import Slot
+from tests.gateway.test_api_keys import make, use
 from tests.gateway.world import NUMBER, World
 
 QUIET = "".join(f'[limits.{name}]\nmode = "off"\n' for name in ("number", "prefix", "conversion"))
@@ -139,3 +141,24 @@ def test_the_look_at_the_queue_is_shared_for_a_quarter_of_a_second(world: World)
     for place in range(5):
         start(world, f"+44770090020{place}")
     assert len(looks) == 1
+
+
+@pytest.mark.parametrize("policy", [{"delivery": "catch"}, {"delivery": "redirect", "redirect_to": "+33612345678"}])
+def test_tests_are_answered_as_a_live_key_is(make_world: Any, policy: dict[str, str]) -> None:
+    world = make_world('[limits]\nallowed_countries = ["GB", "FR"]\n')
+    key = make(world, client="tests", scopes=["otp:send", "messages:send", "messages:otp"], **policy)
+    own = {"to": NUMBER, "text": "12345678 is your code", "priority": "otp"}
+
+    def tried(number: str) -> list[TestResponse]:
+        code = {"to": number, "purpose": "login"}
+        return [use(world, key, "POST", "/v1/otp", code), use(world, key, "POST", "/v1/messages", own)]
+
+    assert [NO_MODEM in answer.get_json()["warnings"] for answer in tried("+447700900131")] == [False, False]
+    fill(world, 80)
+    world.views[0] = replace(world.views[0], state="searching")
+    world.clock.advance(1)
+    assert [NO_MODEM in answer.get_json()["warnings"] for answer in tried("+447700900132")] == [True, True]
+    world.views[0] = replace(world.views[0], state="ready")
+    world.clock.advance(1)
+    for answer in tried("+447700900133"):
+        refusal(answer)

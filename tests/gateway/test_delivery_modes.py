@@ -13,9 +13,10 @@ from hypothesis import strategies as st
 
 from gateway.content import redirected
 from gateway.keyring import KeyChange, changed
+from gateway.limits import Destinations
 from gateway.messages import CATCH, Lane, Message, NewMessage, Secret
 from gateway.policy import Delivery, KeyPolicy
-from gateway.store import Caught, CaughtFilter, Settings, Store
+from gateway.store import Block, Caught, CaughtFilter, Settings, Store
 from hardware.simulator import Fault, LoseAnswer, LoseReport, Refuse, Silence, Step
 from tests.gateway.rig import ANYBODY, Rig
 
@@ -42,7 +43,8 @@ class Test(Rig):
         """Change the key as `simwire keys set` does: by a connection of its own."""
         with closing(Store.open(self.folder / "rig.db", self.folder / "rig.key", self.clock)) as other:
             asked = KeyChange.model_validate_json(change)
-            other.keys.change(self.key.id, lambda before: changed(before, asked, self.clock.now()), self.clock.now())
+            now, allowed = self.clock.now(), Destinations(("GB", "FR"))
+            other.keys.change(self.key.id, lambda before: changed(before, asked, now, allowed), now)
 
     def catch(self) -> None:
         self.elsewhere('{"delivery": "catch"}')
@@ -262,6 +264,55 @@ def test_a_long_message_of_which_nothing_has_left_is_redirected_whole(rig: Make)
     assert gateway.shown(OURS) == [f"[{ANYBODY}] " + "z" * 500]
     assert gateway.shown(ANYBODY) == []
     assert gateway.state(message) == "delivered"
+
+
+@pytest.mark.parametrize(
+    ("block", "lane", "goes"),
+    [
+        (Block.OPTED_OUT, Lane.NORMAL, False),
+        (Block.BLOCKED, Lane.OTP, True),
+        (Block.BLOCKED_ALL, Lane.OTP, False),
+    ],
+)
+def test_what_is_queued_is_not_redirected_to_a_blocked_handset(rig: Make, block: Block, lane: Lane, goes: bool) -> None:
+    gateway = rig()
+    gateway.store.blocked.add(OURS, block, "ops", gateway.clock.now())
+    message = gateway.mail("hello", lane=lane)
+    gateway.redirect()
+    gateway.step(30)
+    assert gateway.shown(ANYBODY) == []
+    assert gateway.shown(OURS) == ([f"[{ANYBODY}] hello"] if goes else [])
+    assert (gateway.state(message), gateway.reason(message)) == (
+        ("delivered", None) if goes else ("cancelled", "delivery_changed")
+    )
+
+
+def test_what_is_queued_goes_to_the_corrected_handset(rig: Make) -> None:
+    gateway = rig()
+    wrong = "+447700900188"
+    gateway.redirect(wrong)
+    gateway.modems["sim1"].inject(Fault(Step.PDU, Refuse(38)))
+    refused = gateway.mail("first")
+    gateway.step(1)
+    assert any("planned anew" in result for result in gateway.results(refused))  # for the wrong one
+    later = gateway.mail(f"[{ANYBODY}] [{ANYBODY}] second", delivery=int(Delivery.REDIRECT), sent_to=wrong)
+    silent = gateway.mail("", silent=True, delivery=int(Delivery.REDIRECT), sent_to=wrong)
+    gateway.redirect(OURS)
+    gateway.step(90)
+    assert gateway.shown(wrong) == []
+    assert sorted(gateway.shown(OURS)) == [f"[{ANYBODY}] [{ANYBODY}] second", f"[{ANYBODY}] first"]
+    assert {record.destination for record in gateway.network.submits} == {OURS}
+    assert {gateway.state(message) for message in (refused, later, silent)} == {"delivered"}
+
+
+def test_the_rest_for_a_handset_that_was_corrected_is_withdrawn(rig: Make) -> None:
+    gateway = rig()
+    gateway.redirect("+447700900188")
+    message = gateway.mail("x" * 700)
+    gateway.network.after(2.5, gateway.redirect)
+    gateway.step(60)
+    assert {record.destination for record in gateway.network.submits} == {"+447700900188"}
+    assert (gateway.state(message), gateway.reason(message)) == ("cancelled", "delivery_changed")
 
 
 def test_a_redirected_message_goes_by_the_modem_of_its_handset(rig: Make) -> None:

@@ -168,6 +168,7 @@ def test_a_key_is_changed_where_it_is_said_and_nowhere_else(config: str) -> None
         (("--expires", "9999-12-31T23:59:59-12:00"), "expires_at", 1),
         (("--delivery", "nowhere"), "--delivery", 2),
         (("--delivery", "redirect"), "redirect_to", 1),
+        (("--delivery", "redirect", "--redirect-to", "+449098790000"), "redirect_to", 1),
         (("--redirect-to", "+447700900199"), "redirect_to", 1),
     ],
 )
