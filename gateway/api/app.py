@@ -75,10 +75,6 @@ def _describe(app: Flask, operations: tuple[Operation, ...]) -> None:
     def openapi_json() -> Response:
         return Response(described, content_type=JSON)
 
-    @app.get("/")
-    def start_page() -> Response:
-        return Response(status=303, headers={"Location": "/docs"})
-
     @app.get("/docs")
     def docs_page() -> Response:
         headers = {"Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'"}

@@ -38,12 +38,12 @@ def leaving() -> Callable[[], bool]:
 class WaitRoom:
     """Room for waiting requests: at most half of the server's threads, so that waiters never stop an accept.
 
-    One client gets half of that at most, so that another's always finds a place.
+    One client gets three quarters of that at most, so that another's always finds a place.
     """
 
     def __init__(self, threads: int) -> None:
         self._places = max(1, threads // 2)
-        self._share = max(1, self._places // 2)
+        self._share = max(1, self._places - self._places // 4)
         self._taken: Counter[str] = Counter()
         self._lock = threading.Lock()
         self._closed = threading.Event()

@@ -18,6 +18,7 @@ from tests.acceptance.harness import Gateway, World, until
 
 THREADS = 32
 POLLS = 64
+WAITING = 24  # of 64 threads at most half wait, and of those one client gets three quarters
 RECIPIENTS = 1000
 NUMBER_TOO_MANY = "+447700900213"
 CODE, WRONG = "135790", "097531"
@@ -236,22 +237,22 @@ def test_a_key_outlives_kill_minus_nine(gateway: Gateway, path: str) -> None:
 
 
 def test_waiting_clients_do_not_stop_an_accept(gateway: Gateway) -> None:
-    """Half of the server's 64 threads wait; the other polls are answered at once, and requests find a thread."""
+    """Some of the server's 64 threads wait; the other polls are answered at once, and requests find a thread."""
     _, message = gateway.call("POST", "/v1/messages", {"to": "+447700900210", "text": "later", "not_before": later()})
     path = f"/v1/messages/{message['id']}"
     answered: list[Reply] = []
     poll: Request = ("GET", f"{path}?wait=60", None, {})
     with ThreadPoolExecutor(POLLS) as pool:
         polls = [pool.submit(lambda: answered.append(request(gateway, poll))) for _ in range(POLLS)]
-        until(lambda: len(answered) == POLLS // 2, 30, "those without a place are answered")
+        until(lambda: len(answered) == POLLS - WAITING, 30, "those without a place are answered")
         assert start(gateway, "+447700900211")["state"] == "pending"
         assert gateway.call("POST", "/v1/messages", {"to": "+447700900212", "text": "now"})[0] == 202
-        assert len(answered) == POLLS // 2
+        assert len(answered) == POLLS - WAITING
         assert gateway.call("DELETE", path)[0] == 200
     for one in polls:
         one.result()
     states = Counter((status, body["state"]) for status, body, _ in answered)
-    assert states == {(200, "queued"): POLLS // 2, (200, "cancelled"): POLLS // 2}
+    assert states == {(200, "queued"): POLLS - WAITING, (200, "cancelled"): WAITING}
 
 
 def test_a_thousand_recipients_are_taken_together_or_not_at_all(gateway: Gateway) -> None:

@@ -356,11 +356,11 @@ def test_a_stream_ends_before_a_client_that_does_not_read_can_hold_its_thread(
     assert streams > 2
 
 
-def test_a_client_takes_half_of_the_places_at_most(make_world: Callable[..., World]) -> None:
+def test_a_client_takes_three_quarters_of_the_places_at_most(make_world: Callable[..., World]) -> None:
     room = make_world("[api]\nthreads = 8\n").app.extensions["simwire.waiting"]
     with ExitStack() as taken:
-        assert [taken.enter_context(room.place("shop")) for _ in range(3)] == [True, True, False]
-        assert [taken.enter_context(room.place("bank")) for _ in range(3)] == [True, True, False]
+        assert [taken.enter_context(room.place("shop")) for _ in range(4)] == [True, True, True, False]
+        assert [taken.enter_context(room.place("bank")) for _ in range(2)] == [True, False]
         assert not taken.enter_context(room.place("clinic"))
     with room.place("clinic") as free:
         assert free
