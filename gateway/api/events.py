@@ -77,11 +77,12 @@ class Events:
         self, asked: int | None, principal: Principal, sight: Callable[[], Sight | None], gone: Callable[[], bool]
     ) -> Iterator[bytes]:
         try:
+            begun = self._clock.boot()
             opening, position = self._open(asked)
             yield opening
             with self._waiting.place(principal.client) as may_wait:
                 left = MOST_OCTETS if may_wait else MOST_AT_ONCE
-                for piece in self._follow(position, may_wait, sight, gone):
+                for piece in self._follow(position, may_wait, sight, gone, begun):
                     yield piece
                     left -= len(piece)
                     if left <= 0:
@@ -90,10 +91,18 @@ class Events:
             log.warning("an event stream ends: %s", error)
 
     def _follow(
-        self, position: int, may_wait: bool, sight: Callable[[], Sight | None], gone: Callable[[], bool]
+        self,
+        position: int,
+        may_wait: bool,
+        sight: Callable[[], Sight | None],
+        gone: Callable[[], bool],
+        begun: float,
     ) -> Iterator[bytes]:
-        """Everything behind `position`; where there is no place to wait, only what there is already."""
-        seen, beat = sight(), self._clock.boot() + HEARTBEAT
+        """Everything behind `position`; where there is no place to wait, only what there is already.
+
+        `begun`: when the stream did, in seconds of the boot clock.
+        """
+        seen, beat = sight(), begun + HEARTBEAT
         while seen is not None and not self._waiting.closed and not gone():
             if self._clock.boot() >= beat:
                 seen, beat = sight(), self._clock.boot() + HEARTBEAT
