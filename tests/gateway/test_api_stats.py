@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import threading
+from typing import Any
+
 import pytest
 
+from gateway.policy import Delivery, KeyPolicy
 from gateway.store import Slot
-from tests.gateway.world import NUMBER, World
+from tests.gateway.world import EVERYTHING, NUMBER, World
 
 HELLO = {"to": NUMBER, "text": "hello"}
 SLOT = Slot("sim1", "001010000000001", ("sim:001010000000001", "route:"))
@@ -71,3 +75,40 @@ def test_windows_that_cannot_be_used(world: World, window: str) -> None:
 @pytest.mark.parametrize("window", ["1m", "60", "31d", "1h30m"])
 def test_windows_that_can(world: World, window: str) -> None:
     assert world.get(f"/v1/stats?window={window}").status_code == 200
+
+
+def test_what_keys_of_test_systems_were_given_is_not_counted(world: World) -> None:
+    key = world.store.keys.create("shop", EVERYTHING, policy=KeyPolicy(delivery=Delivery.CATCH))[1]
+    caught = world.post("/v1/messages", HELLO, headers={"Authorization": f"Bearer {key.reveal()}"})
+    assert caught.status_code == 202
+    assert world.get("/v1/stats").get_json()["total"] == 0
+    world.post("/v1/messages", HELLO)
+    assert world.get("/v1/stats").get_json()["total"] == 1
+
+
+def test_one_at_a_time_is_counted_and_others_are_told_when_to_ask_again(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world.key()
+    counting, go_on = threading.Event(), threading.Event()
+    window = world.store.stats.window
+
+    def slowly(*what: Any) -> Any:
+        counting.set()
+        assert go_on.wait(60)
+        return window(*what)
+
+    monkeypatch.setattr(world.store.stats, "window", slowly)
+    monkeypatch.setattr("gateway.api.stats.TURN", 0.0)
+    answers: list[int] = []
+    first = threading.Thread(target=lambda: answers.append(world.get("/v1/stats").status_code))
+    first.start()
+    try:
+        assert counting.wait(60)
+        second = world.get("/v1/stats")
+    finally:
+        go_on.set()
+        first.join(60)
+    assert (second.status_code, second.get_json()["code"], second.headers["Retry-After"]) == (503, "busy", "5")
+    assert answers == [200]
+    assert world.get("/v1/stats").status_code == 200

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.codes import code_in
+from gateway.codes import LOOKED_AT, code_in
 from gateway.messages import Secret
 from gateway.templates import load_all
 from gateway.texts import Order, Texts
@@ -80,7 +80,8 @@ def test_the_last_of_several_bound_lines_and_no_host_is_none() -> None:
 )
 def test_no_text_keeps_it_busy(text: str) -> None:
     for _ in range(300):  # as a list of recipients, or a round of what falls due, asks for
-        code_in(text)
+        found = code_in(text)
+    assert found == code_in(text[:LOOKED_AT]), "what stands behind that is not looked at"
 
 
 def test_the_nearest_word_is_found_among_many() -> None:

@@ -296,3 +296,25 @@ def test_an_event_leaves_at_once(serve: Callable[[WSGIApplication], Served], wor
     world.app.extensions["simwire.waiting"].close()
     assert stream.read() == b""
     connection.close()
+
+
+def test_whatever_goes_wrong_with_one_connection_others_are_accepted(
+    tmp_path: Path, echo: Echo, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    served = Served(tmp_path, echo)
+    try:
+        with monkeypatch.context() as broken:
+
+            def fails(*_: object, **__: object) -> None:
+                raise RuntimeError("nobody foresaw this")
+
+            broken.setattr(tls, "TlsChannel", fails)
+            with socket.create_connection(("127.0.0.1", served.port), timeout=PATIENCE) as client:
+                assert client.recv(1) == b""
+        connection = served.https()
+        connection.request("POST", "/", b"still there")
+        assert connection.getresponse().read() == b"still there"
+        connection.close()
+    finally:
+        served.close()
+    assert "nobody foresaw this" in caplog.text
