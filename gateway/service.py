@@ -187,6 +187,7 @@ class Service:
             reports=modem.reports,
             imei=modem.imei,
             iccid=modem.iccid,
+            time_scale=modem.time_scale,
         )
 
         def make(transport: Transport, inbox: ModemInbox) -> Modem:

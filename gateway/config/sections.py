@@ -106,6 +106,7 @@ class ModemConfig(Section):
     month_starts: int = Field(default=1, ge=1, le=31)
     otp_share: float = Field(default=0.2, ge=0, le=1)
     every: Annotated[Duration, AfterValidator(between(0.0, DAY))] = 0.0
+    time_scale: float = Field(default=1.0, ge=0.001, le=1.0)
 
     @property
     def quotas(self) -> QuotaRules:
