@@ -277,8 +277,8 @@ def test_a_full_storage_is_emptied_and_receives_again(bench: Bench) -> None:
     bench.wait(0.1)
     bench.call(lambda: bench.network.send_from(HANDSET, "let me in", OWN))
     modem.refresh()
-    assert bench.stored == 0
     bench.until(lambda: "let me in" in bench.inbox.text)
+    bench.until(lambda: bench.stored == 0)
 
 
 def test_a_storm_and_rubbish_inside_answers_hurt_nothing(bench: Bench) -> None:
