@@ -53,6 +53,17 @@ def test_a_new_database_comes_with_a_key_file_that_only_its_owner_reads(tmp_path
     open_at(tmp_path).close()
 
 
+def test_key_file_and_its_name_are_synced_before_anything_is_sealed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A key file that a power loss takes away takes everything with it that was sealed."""
+    synced: list[str] = []
+    fsync = os.fsync
+    monkeypatch.setattr(os, "fsync", lambda fd: (synced.append(os.readlink(f"/proc/self/fd/{fd}")), fsync(fd)))
+    create_key_file(tmp_path / "simwire.key")
+    assert synced == [str(tmp_path / "simwire.key"), str(tmp_path)]
+
+
 def test_the_log_is_private_too(tmp_path: Path) -> None:
     database = open_at(tmp_path)
     with database.mark() as cx:
