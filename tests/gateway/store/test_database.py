@@ -59,7 +59,7 @@ def test_key_file_and_its_name_are_synced_before_anything_is_sealed(
     """A key file that a power loss takes away takes everything with it that was sealed."""
     synced: list[str] = []
     fsync = os.fsync
-    monkeypatch.setattr(os, "fsync", lambda fd: (synced.append(os.readlink(f"/proc/self/fd/{fd}")), fsync(fd)))
+    monkeypatch.setattr(os, "fsync", lambda fd: (synced.append(str(Path(f"/proc/self/fd/{fd}").readlink())), fsync(fd)))
     create_key_file(tmp_path / "simwire.key")
     assert synced == [str(tmp_path / "simwire.key"), str(tmp_path)]
 
