@@ -100,6 +100,8 @@ class Gateway:
 
     def __init__(self, config: Path, *options: str) -> None:
         self.config, self.options = config, options
+        self.under: list[str] = []
+        """A command that runs the gateway's own: a tracer, say."""
         self.process: subprocess.Popen[str] | None = None
         self.url = ""
         self.key = ""
@@ -110,7 +112,16 @@ class Gateway:
         known = log.stat().st_size if log.exists() else 0
         with log.open("ab") as sink:
             self.process = subprocess.Popen(
-                [sys.executable, "-m", "gateway.cli", "serve", "--config", str(self.config), *self.options],
+                [
+                    *self.under,
+                    sys.executable,
+                    "-m",
+                    "gateway.cli",
+                    "serve",
+                    "--config",
+                    str(self.config),
+                    *self.options,
+                ],
                 stderr=sink,
             )
         deadline = time.monotonic() + wait
