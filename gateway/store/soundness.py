@@ -79,7 +79,9 @@ def check_pages(connection: sqlite3.Connection, path: Path, seconds: float = CHE
         for done, table in enumerate(tables):
             try:
                 found = connection.execute(f"PRAGMA quick_check('{table}')").fetchone()[0]
-            except sqlite3.OperationalError as error:
+            except sqlite3.DatabaseError as error:
+                if error.sqlite_errorcode & 0xFF == sqlite3.SQLITE_CORRUPT:
+                    raise damaged(path, f"is damaged ({table}: {error})") from error
                 if error.sqlite_errorcode != sqlite3.SQLITE_INTERRUPT:
                     raise
                 left = ", ".join(tables[done:])

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any, Generic, TypeVar, cast
 
+from gateway.store.errors import StoreDamaged
 from gateway.store.soundness import Soundness
 
 T = TypeVar("T")
@@ -122,15 +123,16 @@ class Writer:
     def alone(self) -> Iterator[None]:
         """A piece of the transaction under way: when it raises, that piece is undone and the rest goes on.
 
-        Whoever catches what it raised must look whether the transaction still exists: a full disk may end it whole.
+        Whoever catches what it raised must look whether the transaction still exists: a full disk, or a damaged file,
+        ends it whole.
         """
         before = len(self._after_commit)
         self._connection.execute("SAVEPOINT one")
         try:
             yield
         except BaseException as error:
-            if isinstance(error, sqlite3.Error):
-                self._soundness.told(error)  # who goes on without this piece must not go on with a damaged file
+            if isinstance(error, sqlite3.Error) and isinstance(self._soundness.told(error), StoreDamaged):
+                self._rollback()  # who can go on without this piece must not go on with a damaged file
             if self._connection.in_transaction:
                 self._connection.execute("ROLLBACK TO one")
                 self._connection.execute("RELEASE one")

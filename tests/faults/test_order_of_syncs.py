@@ -1,8 +1,8 @@
 """What is on the disk when something is said: the order of system calls of a served gateway, by strace.
 
-A power loss takes what was written and not synced. So before a client reads 202, before a modem reads the first octet of
-a PDU and before it is told that it may forget a report or a message, the log of the database must have been written and
-then synced, in this order.
+A power loss takes what was written and not synced. So before a client reads 202, before a modem reads the first octet
+of a PDU and before it is told that it may forget a report or a message, the log of the database must have been written
+and then synced, in this order.
 """
 
 from __future__ import annotations
@@ -12,7 +12,6 @@ import shutil
 import subprocess
 from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
 
 import pytest
 
