@@ -104,7 +104,7 @@ def test_what_a_start_does_before_the_first_part_goes_does_not_depend_on_how_muc
         folder.mkdir()
         Office(folder).close()  # the first start remembers what is configured
         bench = Bench(folder)
-        for lot in range(0, queued, 500):
+        for _lot in range(0, queued, 500):
             bench.store.database.accept(
                 lambda cx: [
                     bench.store.outbox.enqueue(cx, replace(ANY, lifetime=86_400.0), bench.now) for _ in range(500)
