@@ -7,7 +7,6 @@ import re
 import subprocess
 import threading
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -47,15 +46,10 @@ class Steps:
 
 
 @pytest.fixture
-def steps(tmp_path: Path) -> Iterator[Steps]:
+def steps(tmp_path: Path) -> Steps:
     if LIBRARY is None:
         pytest.skip("needs libfaketime (Debian: faketime)")
-    yield Steps(tmp_path)
-
-
-def of_timeline(message: dict[str, object]) -> list[str]:
-    """What happened to a message, without what was said of it."""
-    return [entry["state"] for entry in message["timeline"]]  # type: ignore[attr-defined]
+    return Steps(tmp_path)
 
 
 @pytest.mark.parametrize("step", [HOUR, -HOUR])
@@ -114,7 +108,7 @@ def test_after_another_boot_with_the_clock_in_the_past_no_code_of_before_is_sent
         pytest.skip("needs root, who may put another boot id in place")
     boot_id = tmp_path / "boot_id"
     boot_id.write_text(OTHER_BOOT + "\n")
-    place = f"mount --bind {boot_id} /proc/sys/kernel/random/boot_id && exec \"$@\""
+    place = f'mount --bind {boot_id} /proc/sys/kernel/random/boot_id && exec "$@"'
     elsewhere = ["unshare", "--mount", "sh", "-c", place, "sh"]
     if subprocess.run([*elsewhere, "true"], check=False, capture_output=True).returncode:
         pytest.skip("this machine lets nobody put another boot id in place")
