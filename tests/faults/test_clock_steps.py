@@ -39,7 +39,7 @@ class Steps:
         settings = {
             "LD_PRELOAD": str(LIBRARY),
             "FAKETIME_TIMESTAMP_FILE": str(self.file),
-            "FAKETIME_NO_CACHE": "1",
+            "FAKETIME_CACHE_DURATION": "1",
             "FAKETIME_DONT_FAKE_MONOTONIC": "1",  # that is the boot clock, too
         }
         return ["env", *(f"{name}={value}" for name, value in settings.items())]

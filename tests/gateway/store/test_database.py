@@ -240,6 +240,7 @@ def test_a_database_of_the_second_release_is_read_and_works_on(tmp_path: Path) -
     with store.database.read() as cx:
         (caught,) = cx.execute("SELECT message_id FROM caught").fetchone()
     assert store.caught.code_of(caught) == "123456"
+    store.outbox.wake_due(clock.now())
     assert store.outbox.claim(ONE, clock.now()) is not None
     store.close()
 
