@@ -19,8 +19,9 @@ from gateway.store import Store, StoreDamaged, StoreFailed, soundness
 from hardware.clock import FakeClock
 from tests.acceptance.harness import Gateway, World, until
 from tests.faults.conftest import MountDisk
-from tests.gateway.store.bench import CODE, Bench
+from tests.gateway.store.bench import ANY, CODE, Bench
 
+pytestmark = pytest.mark.timeout(240)  # processes start slowly on a machine that is busy
 LONGER_THAN_WAITED_FOR = 7.0  # seconds; the store waits for five
 
 
@@ -46,8 +47,9 @@ def reopened(folder: Path) -> Store:
 def filled(tmp_path: Path) -> Path:
     """A database with something in it, closed."""
     bench = Bench(tmp_path)
-    for _ in range(20):
-        bench.add(count=3)
+    with bench.store.database.mark() as cx:
+        for _ in range(20):
+            bench.store.outbox.enqueue(cx, ANY, bench.now)
     code = bench.add_code(CODE)
     bench.store.challenges.check(code.challenge_id, "shop", lambda _: False, bench.now)
     bench.send(1)
@@ -62,8 +64,15 @@ def test_a_sound_database_opens(filled: Path) -> None:
     store.close()
 
 
-@pytest.mark.parametrize("name", ["messages", "attempts", "attempts_ready", "keys", "guesses"])
-@pytest.mark.parametrize("octets", [b"\xff" * 4096, b"\0" * 4096, b"\x0d\x01\x02\xff\xfe" * 800])
+@pytest.mark.parametrize(
+    ("name", "octets"),
+    [
+        ("messages", b"\xff" * 4096),
+        ("attempts", b"\0" * 4096),
+        ("attempts_ready", b"\x0d\x01\x02\xff\xfe" * 800),
+        ("guesses", b"\xff" * 4096),
+    ],
+)
 def test_a_start_refuses_a_damaged_page_and_says_how_to_restore(filled: Path, name: str, octets: bytes) -> None:
     path = filled / "simwire.db"
     overwrite(path, root_page(path, name)[0], octets)
@@ -168,10 +177,10 @@ def test_a_served_gateway_that_meets_damage_ends_and_says_so_and_does_not_start_
     gateway = Gateway(world.write_config())
     path, log = tmp_path / "simwire.db", tmp_path / "log.txt"
     try:
-        gateway.start()
+        gateway.start(90)
         gateway.make_key("messages:send", "messages:read", "inbox:read")
         gateway.stop()
-        gateway.start()
+        gateway.start(90)
         overwrite(path, root_page(path, "inbox")[0], b"\xff" * 4096)
         assert gateway.call("GET", "/v1/inbox")[0] == 500
         assert gateway.process is not None
@@ -199,7 +208,7 @@ def test_a_program_that_holds_the_database_delays_everything_and_loses_nothing(t
     world = World(tmp_path, modems=1, submit_seconds=1.5)
     gateway = Gateway(world.write_config())
     try:
-        gateway.start()
+        gateway.start(90)
         gateway.make_key("messages:send", "messages:read", "modems:read")
         gateway.until_ready(1)
         _, first = gateway.call("POST", "/v1/messages", {"to": "+447700900201", "text": "on the air"})

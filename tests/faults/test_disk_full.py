@@ -15,6 +15,7 @@ from tests.acceptance.harness import Gateway, World, until
 from tests.faults.conftest import MountDisk
 from tests.gateway.store.bench import Bench
 
+pytestmark = pytest.mark.timeout(240)  # processes start slowly on a machine that is busy
 DISK, RESERVE = 40, 10  # megabytes
 
 
@@ -44,7 +45,7 @@ def test_accepting_stops_first_then_everything_waits_and_nothing_is_lost(mount_d
     (tmp_path / "config.toml").write_text(text)
     gateway, ballast = Gateway(tmp_path / "config.toml"), disk / "another program's file"
     try:
-        gateway.start()
+        gateway.start(90)
         gateway.make_key("messages:send", "messages:read", "modems:read")
         gateway.until_ready(1)
 
