@@ -153,10 +153,12 @@ class Scheduler:
             asked = self._attention.wait(LOOK_EVERY)
             self._attention.clear()
             try:
-                if abs(self._wall_offset() - self._offset) > CLOCK_STEP:
-                    log.warning("the wall clock was stepped by %+.1f s", self._wall_offset() - self._offset)
-                    self._offset = self._wall_offset()
+                step = self._wall_offset() - self._offset
+                if abs(step) > CLOCK_STEP:
+                    log.warning("the wall clock was stepped by %+.1f s", step)
+                    self._offset += step
                     self._wind_up()
+                    self._store.outbox.clock_stepped(step)
                 if asked or self._stored:
                     self._stored = False
                     self._look_again()

@@ -58,7 +58,9 @@ class Service:
 
     def __init__(self, config: Config, clock: Clock) -> None:
         self.config, self.clock = config, clock
-        self.store = Store.open(config.gateway.database, config.gateway.key_file, clock, settings_of(config))
+        self.store = Store.open(
+            config.gateway.database, config.gateway.key_file, clock, settings_of(config), checked=True
+        )
         self.store.database.reserve = config.limits.disk_reserve
         self.store.retention.keep = Keep(**config.retention.model_dump())
         self._links: TemporaryDirectory[str] | None = None
@@ -129,12 +131,16 @@ class Service:
         threading.Thread(target=self._server.run, name="web", daemon=True).start()
 
     def stop(self, grace: float = 10.0) -> bool:
-        """Stop taking requests, finish what is on the air, close; False where a thread did not end in time."""
+        """Stop taking requests, finish what is on the air, close; False where a thread did not end in time.
+
+        `grace`: seconds for requests and modems together; at most half of it is spent on requests.
+        """
+        deadline = self.clock.boot() + grace
         self._end_waits()
-        self._server.task_dispatcher.shutdown(timeout=int(grace))  # requests under way end before their sockets do
+        self._server.task_dispatcher.shutdown(timeout=int(grace / 2))  # requests under way end before their sockets do
         self._server.close()
         self.scheduler.stop()
-        finished = self.fleet.stop(grace)
+        finished = self.fleet.stop(max(0.0, deadline - self.clock.boot()))
         finished = self.webhooks.stop(WEBHOOK_GRACE) and finished
         if self._simulator is not None and self._links is not None:
             self._simulator.stop()

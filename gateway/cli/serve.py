@@ -39,6 +39,8 @@ def serve(config: Path, log_level: str) -> None:
     logs.configure(form, log_level)
     stop = StopSignals()
     service = Service(settings, SystemClock())
+    soundness = service.store.database.soundness
+    soundness.on_damage = stop.ask
     for warning in text_warnings(settings):
         log.warning("%s", warning)
     service.start()
@@ -46,6 +48,9 @@ def serve(config: Path, log_level: str) -> None:
     click.echo(ready, err=True)
     stop.wait()
     log.info("stopping: what is on the air is finished first")
-    if not service.stop(GRACE):
+    finished = service.stop(GRACE)
+    if soundness.damage is not None:
+        raise Failure(str(soundness.damage))
+    if not finished:
         raise Failure("a modem did not finish in time; what it was sending is settled at the next start")
     log.info("stopped")

@@ -16,15 +16,19 @@ class StopSignals:
     """
 
     def __init__(self) -> None:
-        self._read, write = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
+        self._read, self._write = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
         self._seen = False
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, self._on_signal)
-        signal.set_wakeup_fd(write, warn_on_full_buffer=False)
+        signal.set_wakeup_fd(self._write, warn_on_full_buffer=False)
 
     def wait(self, seconds: float | None = None) -> bool:
         """Whether a signal came, within so many seconds where they are given; it is remembered."""
         return bool(select.select([self._read], [], [], seconds)[0])
+
+    def ask(self) -> None:
+        """End the wait as a signal does; from any thread."""
+        os.write(self._write, b"\0")
 
     def _on_signal(self, number: int, _: FrameType | None) -> None:
         if self._seen:

@@ -9,7 +9,7 @@ from gateway.store.caught import Caught, CaughtFilter, CaughtStore
 from gateway.store.challenge import NUMBER_LOCKED, Challenge, ChallengeState, CheckResult, NewChallenge
 from gateway.store.challenges import Challenges
 from gateway.store.claims import queue_of
-from gateway.store.database import Database, problems_of_place
+from gateway.store.database import Database
 from gateway.store.deliveries import DeadDelivery, Deliveries, Delivery, Ended, Waiting
 from gateway.store.dossier import PAGE, Page
 from gateway.store.erasure import Erased
@@ -26,6 +26,7 @@ from gateway.store.errors import (
     StoreNewer,
 )
 from gateway.store.events import Events, Sight, StoredEvent, Subscription
+from gateway.store.files import problems_of_place
 from gateway.store.guesses import Guesses
 from gateway.store.idempotency import Idempotency, Remembered
 from gateway.store.inbox import InboxStore, Received

@@ -69,6 +69,11 @@ def create_key_file(path: Path) -> bytes:
             file.write(master.hex() + "\n")
             file.flush()
             os.fsync(file.fileno())
+        folder = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        try:
+            os.fsync(folder)  # without its name the file is lost with the power, and all that it seals
+        finally:
+            os.close(folder)
     except OSError as error:
         raise KeyFileError(f"key file {path} cannot be made: {error.strerror}") from error
     return master

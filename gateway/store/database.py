@@ -20,7 +20,9 @@ from gateway.store.ages import Ages
 from gateway.store.boot import rebase, skip_ids
 from gateway.store.cipher import Cipher, create_key_file, read_key_file
 from gateway.store.errors import KeyFileError, StoreFailed, StoreLocked, StoreNewer, translate
+from gateway.store.files import give_to_owner_of_folder, private_file
 from gateway.store.migrations import migrations as released
+from gateway.store.soundness import Soundness, check_log, check_pages
 from gateway.store.writer import Writer
 from hardware.clock import Clock, Instant
 
@@ -42,7 +44,8 @@ class Database:
     def __init__(self, path: Path, cipher: Cipher, connection: sqlite3.Connection, clock: Clock) -> None:
         self.path, self.cipher, self.clock = path, cipher, clock
         self._connection = connection
-        self._writer = Writer(connection, path)
+        self.soundness = Soundness(path)
+        self._writer = Writer(connection, self.soundness)
         self._readers: LifoQueue[sqlite3.Connection] = LifoQueue()
         self._lock_file: int | None = None
         self._closed = False
@@ -55,9 +58,12 @@ class Database:
         self._ages = Ages(clock.now(), 0)
 
     @classmethod
-    def open(cls, path: Path, key_file: Path, clock: Clock, schema: Migrations = released) -> Database:
+    def open(
+        cls, path: Path, key_file: Path, clock: Clock, schema: Migrations = released, *, checked: bool = False
+    ) -> Database:
         """Open the database, or make it together with its key file where neither exists; migrate an older one.
 
+        `checked`: look first whether its pages are sound, for a little while at most.
         Raises KeyFileError, StoreNewer, StoreDamaged, StoreFailed, StoreBusy.
         """
         new = not path.exists() or path.stat().st_size == 0
@@ -67,17 +73,20 @@ class Database:
                 "or move the key file away to begin with a new one"
             )
         if new:
-            _private_file(path)  # first: should this be cut short, an empty database asks for a key file again
+            private_file(path)  # first: should this be cut short, an empty database asks for a key file again
         make_key = new and not key_file.exists()
         cipher = Cipher(create_key_file(key_file) if make_key else read_key_file(key_file, path))
         if new:
-            _give_to_owner_of_folder(path, key_file)
+            give_to_owner_of_folder(path, key_file)
+        check_log(path)
         try:
             connection = _connect(path)
         except sqlite3.Error as error:
             raise translate(error, path) from error
         database = cls(path, cipher, connection, clock)
         try:
+            if checked:
+                check_pages(connection, path)
             if connection.execute("SELECT 1 FROM sqlite_master WHERE name = 'meta'").fetchone():
                 database._check_key(key_file)  # before anything is sealed with it
             _migrate(connection, path, schema, cipher)
@@ -127,6 +136,7 @@ class Database:
     @contextmanager
     def read(self) -> Iterator[sqlite3.Connection]:
         """A short reading transaction on a connection of its own; sees one consistent state."""
+        self.soundness.must_hold()
         try:
             try:
                 connection = self._readers.get_nowait()
@@ -144,7 +154,7 @@ class Database:
                 else:
                     self._readers.put(connection)
         except sqlite3.Error as error:
-            raise translate(error, self.path) from error
+            raise self.soundness.told(error) from error
 
     def alone(self) -> AbstractContextManager[None]:
         """A piece of the transaction under way that is undone by itself; see `Writer.alone`."""
@@ -240,20 +250,6 @@ class Database:
         cx.execute("COMMIT")
 
 
-def problems_of_place(path: Path, key_file: Path) -> list[str]:
-    """What would keep a database from being opened or made there, without making anything."""
-    if not path.parent.is_dir():
-        return [f"gateway.database: the folder {path.parent} is not there"]
-    if not key_file.parent.is_dir():
-        return [f"gateway.key_file: the folder {key_file.parent} is not there"]
-    exists = path.exists() and path.stat().st_size > 0
-    if exists and not key_file.exists():
-        return [f"gateway.key_file: {key_file} of database {path} is missing; put it back from your backup"]
-    if key_file.exists() and not path.exists():
-        return [f"gateway.database: {path} is missing while its key file {key_file} is there; put it back"]
-    return []
-
-
 def _connect(path: Path, *, reader: bool = False) -> sqlite3.Connection:
     connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False, cached_statements=256)
     connection.row_factory = sqlite3.Row
@@ -287,27 +283,10 @@ def _migrate(connection: sqlite3.Connection, path: Path, schema: Migrations, cip
 
 
 def _copy(connection: sqlite3.Connection, target: Path) -> None:
-    _private_file(target)
-    _give_to_owner_of_folder(target)
+    private_file(target)
+    give_to_owner_of_folder(target)
     copy = sqlite3.connect(target)
     try:
         connection.backup(copy)
     finally:
         copy.close()
-
-
-def _private_file(path: Path) -> None:
-    """Make the file readable for its owner only; SQLite gives its log the same mode and, for root, the same owner."""
-    try:
-        os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
-    except OSError as error:
-        raise StoreFailed(f"{path} cannot be made: {error.strerror}; check the folder and who owns it") from error
-
-
-def _give_to_owner_of_folder(*paths: Path) -> None:
-    """What root makes in a service's folder must be readable for the service."""
-    if os.geteuid() != 0:
-        return
-    for path in paths:
-        folder = path.parent.stat()
-        os.chown(path, folder.st_uid, folder.st_gid)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import sqlite3
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -10,10 +11,14 @@ from typing import Literal
 from gateway.store.boot import DELIVERED_FOR
 from gateway.store.common import boot_ms, ms, wall_ms
 from gateway.store.database import Database
+from gateway.store.errors import StoreDamaged
 from gateway.store.events import Events, StoredEvent
 from hardware.clock import Instant
 
+log = logging.getLogger("simwire.store")
+
 NOT_IN_TIME = "not delivered within 24 h"
+UNREADABLE = "its stored body cannot be read"
 NOT_CONFIGURED = "its webhook is not configured any more"
 _EVENT = "e.id, e.at, e.kind, e.client, e.subject, e.body"
 _HEAD = (
@@ -92,9 +97,19 @@ class Deliveries:
         with self._database.read() as cx:
             rows = cx.execute(query, (endpoint, limit)).fetchall()
         ready = [row for row in rows if row["next_boot"] <= boot_ms(now)]
-        found = [
-            Delivery(row["delivery"], self._events.event(row), row["attempts"], self._until(row, now)) for row in ready
-        ]
+        found, unreadable = [], []
+        for row in ready:
+            try:
+                event = self._events.event(row)
+            except StoreDamaged:
+                log.error("event %d is given up for webhook %s: its stored body cannot be read", row["id"], endpoint)
+                unreadable.append(Ended(row["delivery"], "dead", error=UNREADABLE))
+            else:
+                found.append(Delivery(row["delivery"], event, row["attempts"], self._until(row, now)))
+        if unreadable:  # else they would be the first again and again, and hold up what is behind them
+            self.end(unreadable, now)
+            if not found:
+                return self.due(endpoint, now, limit)
         return found, (rows[0]["next_boot"] if rows and not ready else None)
 
     def waits(self, delivery: int) -> bool:

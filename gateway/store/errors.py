@@ -65,12 +65,21 @@ def translate(error: sqlite3.Error, path: Path) -> Exception:
     """The typed error for what SQLite raised; an error that no person can mend (a defect) comes back as it is."""
     code = getattr(error, "sqlite_errorcode", None)
     primary = code & _PRIMARY_CODE if isinstance(code, int) else None
-    if primary == sqlite3.SQLITE_FULL:
+    if primary == sqlite3.SQLITE_FULL or code == sqlite3.SQLITE_IOERR_SHMSIZE:  # the log's index needs room, too
         return StoreFull(f"the disk that holds {path} is full; make room, nothing that was accepted is lost")
     if primary in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
         return StoreBusy(f"{path} is held by another program; end it or wait, then try again")
     if primary in (sqlite3.SQLITE_IOERR, sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_PERM):
         return StoreFailed(f"{path} cannot be read or written ({error}); check the disk and who owns the file")
     if primary in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB):
-        return StoreDamaged(f"{path} is damaged or no database ({error}); restore a backup")
+        return damaged(path, f"is damaged or no database ({error})")
     return error
+
+
+def damaged(path: Path, what: str) -> StoreDamaged:
+    """The error for a file of the database at `path`; `what` says what is wrong with it."""
+    return StoreDamaged(
+        f"{path} {what}; restore a backup: with simwire stopped, move {path} and the files {path.name}-wal and"
+        f" {path.name}-shm away, copy the backup to {path}, leave the key file, and start again"
+        " (docs/durability.md, also for what to do without a backup)"
+    )

@@ -6,17 +6,20 @@ Event streams read this table; each configured webhook has a row in `deliveries`
 from __future__ import annotations
 
 import json
+import logging
 import sqlite3
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 
 from gateway.messages import Json
 from gateway.store.boot import DELIVERED_FOR
 from gateway.store.common import Waiters, boot_ms, ms, wall_ms
 from gateway.store.database import Database
+from gateway.store.errors import StoreDamaged
 from hardware.clock import Instant
 
 _NEWS = "news"
+log = logging.getLogger("simwire.store")
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +105,7 @@ class Events:
         """The events behind that one, oldest first."""
         with self._database.read() as cx:
             rows = cx.execute("SELECT * FROM events WHERE id > ? ORDER BY id LIMIT ?", (event_id, limit)).fetchall()
-        return [self.event(row) for row in rows]
+        return self._readable(rows)
 
     def seen(self, event_id: int, sight: Sight, limit: int = 100) -> tuple[list[StoredEvent], int]:
         """What a reader sees behind that event, oldest first, and the id up to which that is everything.
@@ -122,7 +125,7 @@ class Events:
                 (event_id, newest, sight.inbox, sight.modems, sight.client, sight.client, *sight.kinds, limit),
             ).fetchall()
         upto = rows[-1]["id"] if len(rows) == limit else max(event_id, newest)
-        return [self.event(row) for row in rows], upto
+        return self._readable(rows), upto
 
     def span(self) -> tuple[int, int]:
         """The oldest id that is kept and the newest that was given; the one after the newest is the oldest of none."""
@@ -140,9 +143,23 @@ class Events:
             self._waiters.remove(_NEWS, event)
 
     def event(self, row: sqlite3.Row) -> StoredEvent:
-        """A row of the table, opened."""
-        body = json.loads(self._cipher.unseal(row["body"], f"events.body {row['subject']}"))
+        """A row of the table, opened; raises StoreDamaged where its body cannot be read."""
+        where = f"events.body {row['subject']}"
+        try:
+            body = json.loads(self._cipher.unseal(row["body"], where))
+        except ValueError:
+            raise StoreDamaged(f"{where} in the database is damaged") from None
         return StoredEvent(row["id"], row["at"], row["kind"], row["client"], row["subject"], body)
+
+    def _readable(self, rows: Iterable[sqlite3.Row]) -> list[StoredEvent]:
+        """Those that can be read: one that cannot must not hide what comes after it."""
+        found = []
+        for row in rows:
+            try:
+                found.append(self.event(row))
+            except StoreDamaged:
+                log.error("event %d (%s) is left out: its stored body cannot be read", row["id"], row["kind"])
+        return found
 
     def _tell(self, kind: str, body: Json) -> None:
         self._waiters.tell(_TOLD)

@@ -53,6 +53,9 @@ class ReportOutcome:
 class Matching(Room):
     """Takes reports in."""
 
+    _stepped = 0.0
+    """Seconds by which the wall clock was set last."""
+
     def report(self, report: Report, now: Instant) -> ReportOutcome:
         """Keep a report and apply it to its attempt; the same one again changes nothing. Durable when this returns."""
         with self._database.mark() as cx:
@@ -74,6 +77,12 @@ class Matching(Room):
                 return 0
         with self._database.mark() as cx:
             return self._match_again(cx, now)
+
+    def clock_stepped(self, by: float) -> None:
+        """The wall clock was set by so many seconds: what was learned of the service centres' clocks is set with it."""
+        with self._database.mark(synced=False) as cx:
+            cx.execute("UPDATE sims SET offset_ms = offset_ms - ? WHERE offset_ms IS NOT NULL", (ms(by),))
+        self._stepped = by
 
     # -- inside -------------------------------------------------------------------------------------------------------
 
@@ -115,6 +124,11 @@ class Matching(Room):
         sim = cx.execute("SELECT offset_ms FROM sims WHERE imsi = ?", (report.imsi,)).fetchone()
         offset = None if sim is None or sim["offset_ms"] is None else sim["offset_ms"] / 1000
         found = match(report, tail, self._candidates(cx, report, offset, now), offset)
+        for step in (self._stepped, -self._stepped):
+            # What was submitted before our clock was set was stamped by the other one, and what was learned by it too.
+            if found is None and step:
+                other = (offset or 0.0) + step
+                found = match(report, tail, self._candidates(cx, report, other, now), other)
         if not isinstance(found, Match):
             outcome = "ambiguous" if isinstance(found, Ambiguous) else "unmatched"
             cx.execute("UPDATE reports SET outcome = ? WHERE id = ?", (outcome, report_id))

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import logging
 import sqlite3
 from collections.abc import Iterable
 
-from gateway.messages import POSSIBLE_DUPLICATES, AttemptKind, AttemptState, Reason, Refusal
+from gateway.messages import POSSIBLE_DUPLICATES, AttemptKind, AttemptState, MessageState, Reason, Refusal
 from gateway.retry import GiveUp, Retry
 from gateway.store.case import Case
 from gateway.store.common import boot_ms, ms, wall_ms
@@ -15,10 +16,13 @@ from gateway.store.matching import Matching
 from gateway.store.states import MAYBE_LEFT, UNLEFT
 from hardware.clock import Instant
 
+log = logging.getLogger("simwire.store")
+
 _OPEN = (AttemptState.CLAIMED, AttemptState.SUBMITTING)
 _TAKEN = (AttemptState.ACCEPTED, AttemptState.DELIVERED, AttemptState.UNDELIVERED)
 _ACCEPTED_CLASS = "accepted"  # an error by name only: the network took the message (27.005 3.2.5, 197)
 LATE = "late"  # in the timeline: the modem's answer came after the submit had been given up
+DAMAGED = "its stored row is damaged"
 AVOIDED_FOR = 10.0  # seconds for which the modem that refused leaves a part to another one
 
 
@@ -66,22 +70,59 @@ class Outcomes(Matching):
                 self._refuse_late(case, attempt_id, refusal, now)
 
     def recover(self, now: Instant) -> tuple[int, int]:
-        """After a start: claimed parts are ready again, begun ones are of unknown outcome. Returns how many of each."""
+        """After a start: claimed parts are ready again, begun ones are of unknown outcome. Returns how many of each.
+
+        A message that cannot be dealt with is ended, and keeps neither the others nor the start waiting.
+        """
         with self._database.mark() as cx:
             # Not in order of id: that would walk the whole table rather than the few that are in hand.
-            claimed = cx.execute("SELECT id FROM attempts WHERE state = 'claimed'").fetchall()
-            begun = cx.execute("SELECT id FROM attempts WHERE state = 'submitting'").fetchall()
-            for row in begun:
-                self._lost_sight(
-                    self._case(cx, row["id"]), row["id"], now, "the gateway ended before the modem answered"
-                )
-            for row in claimed:
-                case = self._case(cx, row["id"])
-                if case.attempt(row["id"])["state"] == AttemptState.CLAIMED:
-                    self._hand_back(case, row["id"], now)
+            claimed = cx.execute("SELECT id, message FROM attempts WHERE state = 'claimed'").fetchall()
+            begun = cx.execute("SELECT id, message FROM attempts WHERE state = 'submitting'").fetchall()
+            for row in (*begun, *claimed):
+                try:
+                    with self._database.alone():
+                        self._recover(cx, row["id"], now)
+                except Exception as error:
+                    if not cx.in_transaction:
+                        raise  # a full disk, say: there is nothing left to go on with
+                    self._end_damaged(cx, row["message"], now, error)
         return len(claimed), len(begun)
 
     # -- inside -------------------------------------------------------------------------------------------------------
+
+    def _recover(self, cx: sqlite3.Connection, attempt_id: int, now: Instant) -> None:
+        case = self._case(cx, attempt_id)
+        state = case.attempt(attempt_id)["state"]
+        if state == AttemptState.SUBMITTING:
+            self._lost_sight(case, attempt_id, now, "the gateway ended before the modem answered")
+        elif state == AttemptState.CLAIMED:  # else what was begun has withdrawn it
+            self._hand_back(case, attempt_id, now)
+
+    def _end_damaged(self, cx: sqlite3.Connection, seq: int, now: Instant, error: Exception) -> None:
+        """End a message whose row makes no sense, by what its attempts alone say: it may have left, or it has not."""
+        marks = ", ".join(f"'{state.value}'" for state in sorted(MAYBE_LEFT))
+        left = f"SELECT 1 FROM attempts WHERE message = ? AND state IN ({marks})"  # noqa: S608 - states are ours
+        state, reason = (
+            (MessageState.UNKNOWN, Reason.UNKNOWN_OUTCOME)
+            if cx.execute(left, (seq,)).fetchone() is not None
+            else (MessageState.FAILED, Reason.REFUSED)
+        )
+        log.error(
+            *("message number %d ends as %s: its stored row is damaged (%s)", seq, state, type(error).__name__),
+            exc_info=error,
+        )
+        cx.execute(
+            "UPDATE attempts SET due_boot = NULL, result = :why, result_at = :at,"
+            " state = CASE state WHEN 'submitting' THEN 'unknown' ELSE 'withdrawn' END"
+            " WHERE message = :seq AND state IN ('ready', 'waiting', 'claimed', 'submitting')",
+            {"seq": seq, "why": DAMAGED, "at": wall_ms(now)},
+        )
+        values = {"seq": seq, "state": state, "reason": reason, "at": wall_ms(now), "why": DAMAGED}
+        cx.execute("UPDATE messages SET state = :state, reason = :reason, final = 1 WHERE seq = :seq", values)
+        cx.execute(
+            "INSERT INTO timeline (message, at, state, reason, result) VALUES (:seq, :at, :state, :reason, :why)",
+            values,
+        )
 
     def _accept(self, case: Case, attempt_id: int, mr: int | None, now: Instant, result: str) -> None:
         attempt = case.attempt(attempt_id)

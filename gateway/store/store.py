@@ -60,12 +60,14 @@ class Store:
         settings: Settings | None = None,
         *,
         reserve: int = RESERVE,
+        checked: bool = False,
     ) -> Store:
-        """Open, or make, the database; `reserve`: octets of disk that accepting leaves free.
+        """Open, or make, the database; `reserve`: octets of disk that accepting leaves free; `checked`: look first
+        whether its pages are sound.
 
         Raises the StoreError subclasses of `Database.open`.
         """
-        database = Database.open(path, key_file, clock)
+        database = Database.open(path, key_file, clock, checked=checked)
         database.reserve = reserve
         return cls(database, settings or Settings())
 

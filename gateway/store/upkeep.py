@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import secrets
 import sqlite3
@@ -19,6 +20,8 @@ from hardware.clock import Instant
 
 log = logging.getLogger("simwire.store")
 
+ROUTED = "routed"
+"""Name in `meta` of the prefixes by which open messages were routed last."""
 CHUNK = 500  # messages that one transaction expires at most, so that modems never wait long for theirs
 AT_ONCE = 200  # messages that one round plans for at most
 CAUGHT_AT_ONCE = 20  # messages that one transaction catches: each is unsealed, and its code picked out of its text
@@ -141,7 +144,15 @@ class Upkeep(Claims):
         return min((moment / 1000 for moment in moments if moment is not None), default=None)
 
     def reroute(self, prefixes: Sequence[str]) -> int:
-        """At start: what waits in the queue of a prefix that is no longer configured goes to the one it has now."""
+        """At start: what waits in the queue of a prefix that is no longer configured goes to the one it has now.
+
+        Every open message is looked at, so that is done only where the prefixes are not those of the last time.
+        """
+        configured = json.dumps(sorted({*prefixes}))
+        with self._database.read() as cx:
+            last = cx.execute("SELECT value FROM meta WHERE name = ?", (ROUTED,)).fetchone()
+        if last is not None and last["value"] == configured:
+            return 0
         known = {f"route:{prefix}" for prefix in ("", *prefixes)}
         query = "SELECT DISTINCT home FROM messages WHERE final = 0 AND home >= 'route:' AND home < 'route;'"
         with self._database.read() as cx:
@@ -159,6 +170,8 @@ class Upkeep(Claims):
                         [(f"route:{prefix}", row["seq"], home) for row in rows],
                     )
                     changed += len(rows)
+        with self._database.mark() as cx:
+            cx.execute("INSERT OR REPLACE INTO meta VALUES (?, ?)", (ROUTED, configured))
         return changed
 
     # -- inside -------------------------------------------------------------------------------------------------------

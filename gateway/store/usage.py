@@ -17,6 +17,15 @@ _NUMBER: Final = "recipient"
 _OLD_IN_A_ROW: Final = 1000
 """Rows that are too old, one behind the other, behind which nothing is looked for: a wall clock that was wrong for a
 moment has stored a few among younger ones."""
+_AGE: Final = {
+    table: f"(CASE accepted_boot WHEN :number THEN :boot - {accepted} ELSE :reference - created_at END)"
+    for table, accepted in {
+        # Lifetimes began on both clocks at once. A challenge counts from its newest send, which may be a little late.
+        "messages": "(expires_boot - (expires_at - created_at))",
+        "challenges": "sent_boot",
+    }.items()
+}
+"""Milliseconds since a row was accepted: by the boot clock where that is the same boot, whatever the wall clock did."""
 _PREFIX: Final = "CASE WHEN recipient LIKE '+%' THEN substr(recipient, 1, length(recipient) - :digits) END"
 
 
@@ -37,7 +46,8 @@ class Used:
 class Usage:
     """Reads what limits count, oldest first.
 
-    Ages are counted from the newest row where the wall clock is behind it: nothing gets older than it is.
+    What this boot accepted is as old as the boot clock says. What another one left is aged by the wall clock, or from
+    the newest such row where the wall clock is behind that: nothing gets older than it is.
     """
 
     def __init__(self, database: Database) -> None:
@@ -64,36 +74,42 @@ class Usage:
     ) -> Iterator[Used]:
         approved, delivery = ("sum(state = 'approved')", "delivery") if table == "challenges" else ("0", "0")
         only = "AND key_id = :key_id" if values.get("key_id") is not None else ""
+        age = _AGE[table]
         with self._database.read() as cx:
-            reference = self._reference(cx, table, now)
-            values |= {"step": max(1, ms(step)), "since": reference - ms(window)}
-            values["first"] = self._first(cx, table, reference - ms(window))
+            values |= {"boot": boot_ms(now), "number": self._database.boot_number, "window": ms(window)}
+            values |= {"step": max(1, ms(step)), "reference": self._reference(cx, table, now)}
+            values["first"] = self._first(cx, table, values)
             rows = cx.execute(
-                f"SELECT {subject} AS subject, max(created_at) AS newest, count(*) AS n, {approved} AS approved"  # noqa: S608 - no input in it
+                f"SELECT {subject} AS subject, min({age}) AS age, count(*) AS n, {approved} AS approved"  # noqa: S608 - no input in it
                 f", {delivery} AS mode"
                 f" FROM {table} NOT INDEXED"  # or it would walk an index over everything that is stored
-                f" WHERE rowid > :first AND created_at >= :since AND subject IS NOT NULL {only}"
-                f" GROUP BY subject, mode, created_at / :step ORDER BY newest",
+                f" WHERE rowid > :first AND {age} <= :window AND subject IS NOT NULL {only}"
+                f" GROUP BY subject, mode, {age} / :step ORDER BY age DESC",
                 values,
             ).fetchall()
         for row in rows:
-            age = max(0, reference - row["newest"])
-            yield Used(row["subject"], (boot_ms(now) - age) / 1000, row["n"], row["approved"], row["mode"])
+            when = (boot_ms(now) - max(0, row["age"])) / 1000
+            yield Used(row["subject"], when, row["n"], row["approved"], row["mode"])
+
+    def _reference(self, cx: sqlite3.Connection, table: _Table, now: Instant) -> int:
+        """What the wall clock should show at least, by the newest row that another boot left."""
+        query = f"SELECT created_at, accepted_boot FROM {table} ORDER BY rowid DESC LIMIT 1"  # noqa: S608 - no input in it
+        newest = cx.execute(query).fetchone()
+        if newest is None or newest["accepted_boot"] == self._database.boot_number:
+            return wall_ms(now)
+        return max(wall_ms(now), int(newest["created_at"]))
 
     @staticmethod
-    def _reference(cx: sqlite3.Connection, table: _Table, now: Instant) -> int:
-        newest = cx.execute(f"SELECT created_at FROM {table} ORDER BY rowid DESC LIMIT 1").fetchone()  # noqa: S608 - no input in it
-        return wall_ms(now) if newest is None else max(wall_ms(now), newest["created_at"])
-
-    @staticmethod
-    def _first(cx: sqlite3.Connection, table: _Table, since: int) -> int:
+    def _first(cx: sqlite3.Connection, table: _Table, values: dict[str, object]) -> int:
         """The row before the first that can count: the walk begins at the end, and stops where all are too old."""
-        old = f"SELECT rowid FROM {table} WHERE created_at < ? AND rowid < ? ORDER BY rowid DESC LIMIT 1"  # noqa: S608 - no input in it
-        run = f"SELECT rowid, created_at FROM {table} WHERE rowid <= ? ORDER BY rowid DESC LIMIT {_OLD_IN_A_ROW}"  # noqa: S608 - no input in it
+        age = _AGE[table]
+        old = f"SELECT rowid FROM {table} WHERE {age} > :window AND rowid < :before ORDER BY rowid DESC LIMIT 1"  # noqa: S608 - no input in it
+        run = f"SELECT rowid, {age} AS age FROM {table} WHERE rowid <= :old ORDER BY rowid DESC LIMIT {_OLD_IN_A_ROW}"  # noqa: S608 - no input in it
+        young = f"SELECT min(rowid) FROM ({run}) WHERE age <= :window"  # noqa: S608 - no input in it
         before = _BEYOND
-        while (row := cx.execute(old, (since, before)).fetchone()) is not None:
-            young = cx.execute(f"SELECT min(rowid) FROM ({run}) WHERE created_at >= ?", (row[0], since)).fetchone()  # noqa: S608 - no input in it
-            if young[0] is None:
+        while (row := cx.execute(old, {**values, "before": before}).fetchone()) is not None:
+            found = cx.execute(young, {**values, "old": row[0]}).fetchone()
+            if found[0] is None:
                 return int(row[0])
-            before = young[0]
+            before = found[0]
         return 0

@@ -8,10 +8,10 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Any, Generic, TypeVar, cast
 
-from gateway.store.errors import translate
+from gateway.store.errors import StoreDamaged
+from gateway.store.soundness import Soundness
 
 T = TypeVar("T")
 
@@ -73,8 +73,8 @@ class Writer:
     share one synced commit, each in its own savepoint. Both raise StoreError subclasses for what a person can mend.
     """
 
-    def __init__(self, connection: sqlite3.Connection, path: Path) -> None:
-        self._connection, self._path = connection, path
+    def __init__(self, connection: sqlite3.Connection, soundness: Soundness) -> None:
+        self._connection, self._soundness = connection, soundness
         self._lock = TwoLaneLock()
         self._queue: deque[_Accept[Any]] = deque()
         self._queue_lock = threading.Lock()
@@ -102,7 +102,7 @@ class Writer:
                 if not synced:
                     self._connection.execute("PRAGMA synchronous = FULL")
         except sqlite3.Error as error:
-            raise translate(error, self._path) from error
+            raise self._soundness.told(error) from error
         finally:
             self._lock.release()
         for callback in callbacks:
@@ -115,7 +115,7 @@ class Writer:
         try:
             yield self._connection
         except sqlite3.Error as error:
-            raise translate(error, self._path) from error
+            raise self._soundness.told(error) from error
         finally:
             self._lock.release()
 
@@ -123,13 +123,16 @@ class Writer:
     def alone(self) -> Iterator[None]:
         """A piece of the transaction under way: when it raises, that piece is undone and the rest goes on.
 
-        Whoever catches what it raised must look whether the transaction still exists: a full disk may end it whole.
+        Whoever catches what it raised must look whether the transaction still exists: a full disk, or a damaged file,
+        ends it whole.
         """
         before = len(self._after_commit)
         self._connection.execute("SAVEPOINT one")
         try:
             yield
-        except BaseException:
+        except BaseException as error:
+            if isinstance(error, sqlite3.Error) and isinstance(self._soundness.told(error), StoreDamaged):
+                self._rollback()  # who can go on without this piece must not go on with a damaged file
             if self._connection.in_transaction:
                 self._connection.execute("ROLLBACK TO one")
                 self._connection.execute("RELEASE one")
@@ -190,7 +193,7 @@ class Writer:
             self._rollback()
             while len(batch) < BATCH and (accept := self._next()) is not None:
                 batch.append(accept)
-            told = translate(error, self._path) if isinstance(error, sqlite3.Error) else error
+            told = self._soundness.told(error) if isinstance(error, sqlite3.Error) else error
             for accept in batch:
                 accept.error = accept.error or told
             return []
@@ -202,7 +205,7 @@ class Writer:
         except BaseException as error:
             if not self._connection.in_transaction:
                 raise  # SQLite gave up the whole transaction (disk full), so nobody's part of it exists any more
-            accept.error = translate(error, self._path) if isinstance(error, sqlite3.Error) else error
+            accept.error = self._soundness.told(error) if isinstance(error, sqlite3.Error) else error
 
     def _next(self) -> _Accept[Any] | None:
         with self._queue_lock:
@@ -211,6 +214,7 @@ class Writer:
     # -- transaction --------------------------------------------------------------------------------------------------
 
     def _begin(self, synced: bool) -> None:
+        self._soundness.must_hold()
         self._after_commit = []
         if not synced:
             self._connection.execute("PRAGMA synchronous = NORMAL")

@@ -11,6 +11,7 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
+from email.message import Message
 from pathlib import Path
 from typing import Any
 
@@ -100,6 +101,8 @@ class Gateway:
 
     def __init__(self, config: Path, *options: str) -> None:
         self.config, self.options = config, options
+        self.under: list[str] = []
+        """A command that runs the gateway's own: a tracer, say."""
         self.process: subprocess.Popen[str] | None = None
         self.url = ""
         self.key = ""
@@ -110,7 +113,16 @@ class Gateway:
         known = log.stat().st_size if log.exists() else 0
         with log.open("ab") as sink:
             self.process = subprocess.Popen(
-                [sys.executable, "-m", "gateway.cli", "serve", "--config", str(self.config), *self.options],
+                [
+                    *self.under,
+                    sys.executable,
+                    "-m",
+                    "gateway.cli",
+                    "serve",
+                    "--config",
+                    str(self.config),
+                    *self.options,
+                ],
                 stderr=sink,
             )
         deadline = time.monotonic() + wait
@@ -143,6 +155,10 @@ class Gateway:
 
     def call(self, method: str, path: str, body: Any = None, timeout: float = 70) -> tuple[int, Any]:
         """One request; status and parsed body, also for refusals."""
+        return self.ask(method, path, body, timeout)[:2]
+
+    def ask(self, method: str, path: str, body: Any = None, timeout: float = 70) -> tuple[int, Any, Message]:
+        """Like `call`, with the headers of the answer."""
         request = urllib.request.Request(
             self.url + path,
             method=method,
@@ -151,10 +167,10 @@ class Gateway:
         )
         try:
             with urllib.request.urlopen(request, timeout=timeout) as answer:
-                return answer.status, json.load(answer)
+                return answer.status, json.load(answer), answer.headers
         except urllib.error.HTTPError as error:
             with error:
-                return error.code, json.load(error)
+                return error.code, json.load(error), error.headers
 
     def until_ready(self, modems: int) -> None:
         """Wait until so many modems can send."""

@@ -135,3 +135,15 @@ def test_a_duplicate_of_a_resend_waits_for_the_first(make_world: Callable[..., W
     first, again = at_once(world, f"/v1/otp/{challenge['id']}/resend", {})
     assert (first.status_code, again.status_code) == (202, 202)
     assert again.get_json() == first.get_json()
+
+
+def test_a_wall_clock_that_is_put_forward_does_not_make_an_answer_forgotten(world: World) -> None:
+    """A client that repeats itself after that must not send a second message."""
+    first = world.post("/v1/messages", BODY, headers=KEY)
+    world.clock.step_wall(3 * 86_400)
+    world.store.idempotency.purge(world.clock.now())
+    again = world.post("/v1/messages", BODY, headers=KEY)
+    assert (again.status_code, again.get_json()) == (202, first.get_json())
+    assert queued(world) == 1
+    world.clock.advance(86_400)
+    assert world.post("/v1/messages", BODY, headers=KEY).get_json() != first.get_json()

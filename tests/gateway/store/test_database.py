@@ -34,9 +34,10 @@ from gateway.store.migrations import migrations
 from gateway.store.writer import TwoLaneLock
 from hardware.clock import FakeClock
 
-from .bench import ANY, Bench
+from .bench import ANY, ONE, Bench
 
 SCHEMA_1 = Path(__file__).with_name("schema_1.sql")
+SCHEMA_2 = Path(__file__).with_name("schema_2.sql")
 
 
 def open_at(folder: Path, schema: Migrations = migrations) -> Database:
@@ -51,6 +52,17 @@ def test_a_new_database_comes_with_a_key_file_that_only_its_owner_reads(tmp_path
     assert {stat.S_IMODE(file.stat().st_mode) for file in tmp_path.iterdir()} == {0o600}
     assert len(bytes.fromhex((tmp_path / "simwire.key").read_text())) == 32
     open_at(tmp_path).close()
+
+
+def test_key_file_and_its_name_are_synced_before_anything_is_sealed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A key file that a power loss takes away takes everything with it that was sealed."""
+    synced: list[str] = []
+    fsync = os.fsync
+    monkeypatch.setattr(os, "fsync", lambda fd: (synced.append(str(Path(f"/proc/self/fd/{fd}").readlink())), fsync(fd)))
+    create_key_file(tmp_path / "simwire.key")
+    assert synced == [str(tmp_path / "simwire.key"), str(tmp_path)]
 
 
 def test_the_log_is_private_too(tmp_path: Path) -> None:
@@ -159,6 +171,77 @@ def test_a_database_of_the_first_release_is_migrated_and_works_on(tmp_path: Path
     message = store.database.accept(lambda cx: store.outbox.enqueue(cx, ANY, store.database.clock.now()))
     assert store.outbox.get(message.id) == message
     assert store.audit.verify().broken is None
+    store.close()
+
+
+def of_schema_2(folder: Path) -> dict[str, list[tuple[object, ...]]]:
+    """The database that schema_2.sql tells of, on the disk, with its key file; and its rows, by table."""
+    (folder / "simwire.key").touch(0o600)
+    (folder / "simwire.key").write_text("20" * 32 + "\n")
+    with closing(sqlite3.connect(folder / "simwire.db")) as cx:
+        cx.executescript(SCHEMA_2.read_text(encoding="utf-8"))
+        return {name: rows_of(cx, name, "*") for name in tables_of(cx)}
+
+
+def tables_of(cx: sqlite3.Connection) -> list[str]:
+    return [row[0] for row in cx.execute("SELECT name FROM sqlite_master WHERE type = 'table'")]
+
+
+def rows_of(cx: sqlite3.Connection, table: str, columns: str) -> list[tuple[object, ...]]:
+    return sorted((tuple(row) for row in cx.execute(f"SELECT {columns} FROM {table}")), key=repr)
+
+
+def test_schema_2_is_frozen(tmp_path: Path) -> None:
+    of_schema_2(tmp_path)
+    new = SchemaDatabase(memory=True)
+    new.conn.create_function("sealed", 2, lambda plain, where: "")
+    migrations.apply(new, stop_before=[m.name for m in migrations.pending(new)][2:])
+    with closing(sqlite3.connect(tmp_path / "simwire.db")) as old:
+        assert schema_of(new.conn) == schema_of(old)
+    new.close()
+
+
+def test_a_database_of_the_second_release_keeps_every_row_whatever_is_migrated(tmp_path: Path) -> None:
+    """Also by a migration that is still to be written: it may add columns, and rows of its own, and take nothing."""
+    before = of_schema_2(tmp_path)
+    assert {table for table, rows in before.items() if not rows} == set(), "rows in every table"
+    with closing(sqlite3.connect(tmp_path / "simwire.db")) as cx:
+        columns = {name: ", ".join(row[1] for row in cx.execute(f"PRAGMA table_info({name})")) for name in before}
+    Store.open(tmp_path / "simwire.db", tmp_path / "simwire.key", FakeClock(), checked=True).close()
+    with closing(sqlite3.connect(tmp_path / "simwire.db")) as cx:
+        for table, rows in before.items():
+            assert set(rows) <= set(rows_of(cx, table, columns[table])), table
+
+
+def test_a_database_of_the_second_release_is_read_and_works_on(tmp_path: Path) -> None:
+    of_schema_2(tmp_path)
+    clock = FakeClock(boot=1010.0, wall=1_767_225_610.0)
+    store = Store.open(tmp_path / "simwire.db", tmp_path / "simwire.key", clock, checked=True)
+    assert store.keys.authenticate("sw_AOFdwqq_kIv5VGoqfKbabDhV8UdCmsagCnLjr7Tp2RM") is not None
+    delivered = store.outbox.get("019b76da-a800-7083-8e35-54bbea187b8f")
+    assert delivered is not None
+    assert delivered.parts == 2
+    text = store.outbox.text(delivered.id)
+    assert text is not None
+    assert text.reveal() == "hello"
+    assert store.outbox.timeline(delivered.id)[0].state == "queued"
+    assert store.outbox.recover(clock.now()) == (0, 1)
+    challenge = store.challenges.get("019b76da-a800-7ea7-b773-d2db0363e01d")
+    assert (challenge.state, challenge.failures) == ("pending", 1)
+    assert store.blocked.get("+447700900177") is not None
+    assert store.pins.attempted("card", b"1234")
+    with store.database.read() as cx:
+        remembered = store.idempotency.find(cx, "shop", "order-7", b"request", clock.now())
+    assert remembered is not None
+    assert remembered.answer == b"answer"
+    assert [one.text.reveal() for one in store.inbox.list()[0] if one.text] == ["whole"]
+    assert len(store.events.after(0)) == 13
+    assert store.audit.verify().broken is None
+    with store.database.read() as cx:
+        (caught,) = cx.execute("SELECT message_id FROM caught").fetchone()
+    assert store.caught.code_of(caught) == "123456"
+    store.outbox.wake_due(clock.now())
+    assert store.outbox.claim(ONE, clock.now()) is not None
     store.close()
 
 

@@ -220,3 +220,18 @@ def test_an_id_that_was_listed_as_dead_never_replays_another_event(bench: Bench)
     kill(bench)
     assert bench.store.deliveries.replay([str(dead)], ("a",), bench.now) == [str(dead)]
     assert due(bench) == []
+
+
+@pytest.mark.parametrize("body", [b"x" * 40, b""])
+def test_an_event_that_cannot_be_read_is_given_up_and_holds_up_nothing(bench: Bench, body: bytes) -> None:
+    subscribe(bench, "a")
+    emit(bench, "m1", "m2", "m3")
+    emit(bench, "m1")  # behind the damaged one of its subject
+    with bench.store.database.mark() as cx:
+        cx.execute("UPDATE events SET body = ? WHERE id IN (SELECT min(id) FROM events GROUP BY subject)", (body,))
+        cx.execute("UPDATE events SET body = ? WHERE subject = 'm2'", (body,))
+    found, upcoming = bench.store.deliveries.due("a", bench.now, 1)
+    assert ([delivery.event.subject for delivery in found], upcoming) == (["m1"], None)
+    dead, _ = bench.store.deliveries.dead("a")
+    assert {one.error for one in dead} == {"its stored body cannot be read"}
+    assert bench.store.events.after(0) == [found[0].event]

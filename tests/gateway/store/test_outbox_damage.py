@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import sqlite3
 from dataclasses import replace
 
 import pytest
@@ -113,3 +114,52 @@ def test_a_challenge_that_cannot_be_read_lets_the_others_end(bench: Bench) -> No
     assert bench.store.challenges.get(good.challenge_id).state == "expired"
     assert bench.store.outbox.text(bad.id) is None
     assert bench.store.outbox.next_due(0, 0) is None
+
+
+# -- at a start -------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("column", "value"),
+    [("state", "no such state"), ("withdrawn", "no such reason"), ("tags", "["), ("reason", "no such reason")],
+)
+def test_a_damaged_message_does_not_keep_a_start_from_recovering_the_others(
+    bench: Bench, column: str, value: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    """It ends as what its attempts say: begun, so it may have left; only claimed, so it has not."""
+    begun_bad, begun_good = bench.add(), bench.add()
+    bench.begin()
+    bench.begin()
+    claimed_bad, claimed_good = bench.add(), bench.add()
+    bench.claim()
+    bench.claim()
+    for message in (begun_bad, claimed_bad):
+        damage(bench, message, column, value)
+    with caplog.at_level(logging.ERROR):
+        assert bench.crash() == (2, 2)
+    assert bench.state(begun_good) == (S.UNKNOWN, "unknown_outcome")
+    assert bench.claim().message_id == claimed_good.id
+    with bench.store.database.read() as cx:
+        rows = cx.execute("SELECT id, state, reason, final FROM messages").fetchall()
+        open_ones = cx.execute("SELECT count(*) FROM attempts WHERE state IN ('submitting', 'claimed')").fetchone()[0]
+    ended = {row["id"]: tuple(row)[1:] for row in rows if row["id"] in (begun_bad.id, claimed_bad.id)}
+    assert ended[begun_bad.id] == (S.UNKNOWN, "unknown_outcome", 1)
+    assert ended[claimed_bad.id] == (S.FAILED, "refused", 1)
+    assert open_ones == 1
+    assert bench.nothing_for()
+    assert NUMBER not in caplog.text
+    assert caplog.text.count("its stored row is damaged") == 2
+
+
+def test_a_full_disk_at_a_start_is_not_taken_for_a_damaged_message(bench: Bench) -> None:
+    message = bench.add()
+    bench.begin()
+    bench.store.close()
+    bench.store = bench._open()
+    cx = bench.store.database._connection
+    cx.execute("CREATE TEMP TRIGGER full BEFORE INSERT ON timeline BEGIN SELECT raise(ROLLBACK, 'full'); END")
+    with pytest.raises(sqlite3.IntegrityError):
+        bench.store.outbox.recover(bench.now)
+    cx.execute("DROP TRIGGER full")
+    assert bench.state(message) == (S.SENDING, None)
+    assert bench.store.outbox.recover(bench.now) == (0, 1)

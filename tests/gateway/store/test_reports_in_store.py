@@ -253,3 +253,26 @@ def test_raw_reports_are_kept_sealed(bench: Bench) -> None:
     bench.close()
     for file in bench.folder.iterdir():
         assert b"squirrel" not in file.read_bytes()
+
+
+@pytest.mark.parametrize("learned", [False, True])
+@pytest.mark.parametrize("step", [3600.0, -3600.0])
+def test_a_wall_clock_that_is_set_takes_no_report_away(bench: Bench, learned: bool, step: float) -> None:
+    """What the service centre stamps is an hour beside the submit then, and stays so."""
+    if learned:
+        bench.add()
+        bench.send(200)
+        bench.report(200)
+    before = bench.add()
+    bench.send(100)
+    bench.clock.advance(5)
+    bench.clock.step_wall(step)
+    bench.store.outbox.clock_stepped(step)
+    bench.report(100, stamp=-5 - step)
+    assert bench.state(before) == (MessageState.DELIVERED, None)
+    for mr in (1, 2, 3):
+        message = bench.add()
+        bench.send(mr)
+        bench.clock.advance(2)
+        bench.report(mr, stamp=-2 - step)
+        assert bench.state(message) == (MessageState.DELIVERED, None)

@@ -1,0 +1,39 @@
+"""The files of a database: whether they can be there, and whose they are."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from gateway.store.errors import StoreFailed
+
+
+def problems_of_place(path: Path, key_file: Path) -> list[str]:
+    """What would keep a database from being opened or made there, without making anything."""
+    if not path.parent.is_dir():
+        return [f"gateway.database: the folder {path.parent} is not there"]
+    if not key_file.parent.is_dir():
+        return [f"gateway.key_file: the folder {key_file.parent} is not there"]
+    exists = path.exists() and path.stat().st_size > 0
+    if exists and not key_file.exists():
+        return [f"gateway.key_file: {key_file} of database {path} is missing; put it back from your backup"]
+    if key_file.exists() and not path.exists():
+        return [f"gateway.database: {path} is missing while its key file {key_file} is there; put it back"]
+    return []
+
+
+def private_file(path: Path) -> None:
+    """Make the file readable for its owner only; SQLite gives its log the same mode and, for root, the same owner."""
+    try:
+        os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
+    except OSError as error:
+        raise StoreFailed(f"{path} cannot be made: {error.strerror}; check the folder and who owns it") from error
+
+
+def give_to_owner_of_folder(*paths: Path) -> None:
+    """What root makes in a service's folder must be readable for the service."""
+    if os.geteuid() != 0:
+        return
+    for path in paths:
+        folder = path.parent.stat()
+        os.chown(path, folder.st_uid, folder.st_gid)

@@ -1,0 +1,1 @@
+"""What happens when machine, disk or clock fail under the gateway."""
