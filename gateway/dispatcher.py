@@ -12,14 +12,17 @@ from typing import Any, TypeVar
 
 from gateway.allowance import Allowance
 from gateway.directory import PAUSED, READY, ModemView, takes
+from gateway.healing import Healer, NoSwitch, PowerSwitch
 from gateway.incoming import ModemInbox
 from gateway.messages import ClaimedAttempt, Lane
+from gateway.port_watch import GivenUp, PortWatch
+from gateway.recovery import SILENT_SUBMITS, Recovery, Step, Trouble
 from gateway.retry import RetryPolicy
 from gateway.sending import Others, Sender
 from gateway.store import Store, StoreError
 from hardware.clock import Clock
-from hardware.errors import CommandRejected, HardwareError
-from hardware.modem import Modem, ModemState, NotReady, RestartLevel
+from hardware.errors import CommandRejected, ConnectionLost, HardwareError
+from hardware.modem import Modem, ModemState, NotReady
 from hardware.transport import Transport
 
 log = logging.getLogger("simwire.dispatcher")
@@ -28,10 +31,9 @@ T = TypeVar("T")
 IDLE_WAIT = 30.0  # seconds between looks at registration and signal while nothing happens
 SWEEP_EVERY = 60.0  # seconds between sweeps of the storages: indications get lost
 NOT_READY_WAIT = 5.0  # seconds between looks at a modem that waits for its SIM, the network or a person
-RECOVERIES_BEFORE_RADIO, RECOVERIES_BEFORE_RESET = 3, 6  # in a row, before the radio and then the modem are restarted
 SHORTEST_PART = 0.01  # seconds: a simulated modem may take no time at all
 ON_THE_WAY = ("opening", "configuring")  # states that lead to another one at once
-REOPEN_WAITS = (0.25, 0.5, 1.0, 2.0, 5.0)  # seconds before the port is opened again; the last one repeats
+TROUBLE_WAIT = 5.0  # seconds to wait where something other than the modem failed
 
 
 class ModemWorker:
@@ -53,8 +55,14 @@ class ModemWorker:
         retries: RetryPolicy,
         allowance: Allowance,
         wait: Callable[[threading.Event, float], object] = threading.Event.wait,
+        *,
+        scale: float = 1.0,
+        switch: PowerSwitch | None = None,
     ) -> None:
         self.name = view.name
+        self._made_of = (open_port, make_modem, store, others, clock, retries, allowance, wait)
+        self._healer = Healer(view.name, Recovery(scale), switch or NoSwitch(), clock, others.recovering)
+        self._watch = PortWatch(clock)
         self._wait = wait
         self._view, self._store = view, store
         self._told: str | None = None  # the state that event streams and webhooks heard of last
@@ -66,7 +74,7 @@ class ModemWorker:
         self._requests: queue.SimpleQueue[tuple[Callable[[Modem], Any], Future[Any]]] = queue.SimpleQueue()
         self._stopping = threading.Event()
         self._woken = threading.Event()
-        self._failures = 0
+        self._forgiven = self._orphaned = False
         self._next_sweep = self._next_refresh = 0.0
         self._backlog = False
         self.idle = False
@@ -102,9 +110,10 @@ class ModemWorker:
         self.wake()
 
     def resume(self) -> None:
-        """Undo `pause`, and forget why the SIM was set aside."""
+        """Undo `pause`, and forget why the SIM was set aside, or the modem left alone."""
         self._sender.paused = False
         self._sender.forgive()
+        self._forgiven = True
         self.wake()
 
     def stop(self) -> None:
@@ -113,6 +122,38 @@ class ModemWorker:
         self._sender.paused = True
         self.wake()
 
+    def overdue(self) -> float | None:
+        """For how many seconds a call on the port should have returned; None where none is late."""
+        return self._watch.overdue()
+
+    def give_up(self, late: float, *, goes_on: bool) -> ModemWorker | None:
+        """Another worker for the same modem, in place of this one, whose thread hangs in a call on its port.
+
+        That thread does nothing more once the call returns. None where nothing `goes_on`: it is only shown then.
+        """
+        what = f"a call on its port should have returned {late:.0f} s ago"
+        if not goes_on:
+            advice = "unplug the modem; if that does not help, restart the gateway"
+            self._publish(state="failed", reason=f"{what}; so did those before it", advice=advice, last_error=what)
+            return None
+        self._publish(state="failed", reason=what, advice="it goes on by itself", last_error=what)
+        self._stopping.set()
+        self._watch.give_up()
+        heir = ModemWorker(self._view, *self._made_of)
+        heir._inherit(self, what)
+        return heir
+
+    def _inherit(self, predecessor: ModemWorker, what: str) -> None:
+        self._requests, self._told = predecessor._requests, predecessor._told
+        self._sender.paused, self._sender.counts = predecessor._sender.paused, predecessor._sender.counts
+        self._sink.received, self._sink.last_report_boot = (
+            predecessor._sink.received,
+            predecessor._sink.last_report_boot,
+        )
+        self._healer = predecessor._healer
+        self._healer.trouble(Trouble.STUCK, what)
+        self._orphaned = True
+
     # -- the thread ---------------------------------------------------------------------------------------------------
 
     def run(self) -> None:
@@ -120,6 +161,9 @@ class ModemWorker:
         while not self._stopping.is_set():
             try:
                 self.turn(IDLE_WAIT)
+            except GivenUp:  # its successor has settled what was in hand
+                self._close()
+                return
             except StoreError as error:
                 self.recover_from(str(error))
             except Exception as error:
@@ -136,16 +180,23 @@ class ModemWorker:
         log.error("modem %s: %s", self.name, what)
         self._close()
         self._publish(state="failed", reason=what, advice="it goes on by itself; see the log", last_error=what)
-        self._pause_for(REOPEN_WAITS[-1])
+        self._rest(TROUBLE_WAIT)
 
     def turn(self, idle: float) -> None:
         """One round: open, bring up, send what there is, else listen for at most `idle` seconds.
 
         Raises StoreError where the outbox cannot be read or written.
         """
+        setting_up = True
         try:
-            modem = self._modem or self._connect()
+            if self._orphaned:
+                self._store.outbox.recover(self._clock.now(), self.name)
+                self._orphaned = False
+            if not self._due(idle):
+                return
+            modem = self._take_step() or self._connect()
             if modem.status.state is ModemState.READY:
+                setting_up = False
                 self._work(modem, idle)
             else:
                 self._bring_up(modem, idle)
@@ -155,10 +206,49 @@ class ModemWorker:
             if self._modem is not None:
                 self._publish_status(self._modem)
         except HardwareError as error:
-            self._lost(error, idle)
+            self._lost(error, setting_up=setting_up)
+
+    def _due(self, idle: float) -> bool:
+        """Whether there is something to do; waits at most `idle` seconds for a modem in trouble."""
+        if self._forgiven or (self._healer.quarantined and not self._requests.empty()):
+            self._forgiven = False
+            self._healer.forgive()
+        if wait := self._healer.wait():
+            self._rest(min(idle, wait))
+        return not self._healer.wait()
+
+    def _rest(self, seconds: float) -> None:
+        """Wait, until `wake`. One that is left alone is listened to: who unplugs it wants it looked at again."""
+        self._woken.clear()
+        if self._stopping.is_set():
+            return
+        if self._transport is None or not self._healer.quarantined:
+            self._wait(self._woken, seconds)
+        elif self._modem is not None and self._modem.status.state is ModemState.READY:
+            self._modem.service(seconds)  # it may still receive
+        else:
+            self._transport.read(seconds, wakeable=True)
+
+    def _take_step(self) -> Modem | None:
+        """Do what is planned about a modem in trouble; the modem, None where its port is to be opened."""
+        step = self._healer.take()
+        if step in (Step.REOPEN, Step.QUARANTINE, Step.POWER):
+            self._close()
+            if step is Step.POWER:
+                self._healer.cycle_power()
+            return None
+        if step is None:
+            return self._modem
+        modem = self._modem or self._connect()
+        if step is Step.RESYNCHRONISE:
+            modem.bring_up()
+        else:
+            self._healer.restart(modem, step)
+        return modem
 
     def _connect(self) -> Modem:
-        self._transport = transport = self._open_port()
+        self._transport = transport = self._watch.open(self._open_port)
+        self._healer.switch.seen(transport.name)
         self._publish(state="opening", reason=None, advice=None)
         modem = self._modem = self._sink.modem = self._make_modem(transport, self._sink)
         self._publish(port=transport.name)
@@ -174,7 +264,7 @@ class ModemWorker:
         self._next_refresh = self._clock.boot() + IDLE_WAIT
         self._next_sweep = self._clock.boot() + SWEEP_EVERY
         if modem.status.state is ModemState.READY:
-            self._failures = 0
+            self._healer.ready()
             return
         self._run_requests(modem)
         modem.service(min(idle, NOT_READY_WAIT))
@@ -184,6 +274,7 @@ class ModemWorker:
         self._run_requests(modem)
         if modem.status.state is not ModemState.READY:
             return  # an operator restarted it: the next turn brings it up
+        self._healer.ready()
         self._housekeeping(modem)
         attempt = self._sender.take()
         if attempt is not None:
@@ -209,25 +300,16 @@ class ModemWorker:
 
     def _send(self, modem: Modem, attempt: ClaimedAttempt) -> None:
         self._sender.send(modem, attempt)
-        if self._sender.needs_help:
-            self._help(modem)
+        if self._sender.took:
+            self._healer.accepted()
+        elif self._sender.needs_help or self._sender.without_result >= SILENT_SUBMITS:
+            self._healer.trouble(Trouble.FRUITLESS, self._sender.counts.last_error or "its submits come to nothing")
+            self._show_trouble("configuring", self._sender.counts.last_error)
             return
         if self._sender.has_more and not self._backlog:
             self._sender.store_outcome()
             self._backlog = True
             modem.backlog(True)
-        self._publish_status(modem)
-
-    def _help(self, modem: Modem) -> None:
-        """The modem cannot send as it is: the ladder again, which also empties its storage; in the end a restart."""
-        self._sender.hand_back()
-        self._publish(state="configuring", reason=self._sender.counts.last_error)
-        if self._sender.recoveries >= RECOVERIES_BEFORE_RESET:
-            self._sender.recoveries = 0
-            modem.restart(RestartLevel.DEVICE)
-        elif self._sender.recoveries >= RECOVERIES_BEFORE_RADIO:
-            modem.restart(RestartLevel.RADIO)
-        modem.bring_up()
         self._publish_status(modem)
 
     def _housekeeping(self, modem: Modem) -> None:
@@ -258,20 +340,21 @@ class ModemWorker:
 
     # -- ends ---------------------------------------------------------------------------------------------------------
 
-    def _lost(self, error: HardwareError, idle: float) -> None:
-        self._close()
-        wait = min(idle, REOPEN_WAITS[min(self._failures, len(REOPEN_WAITS) - 1)])
-        self._failures += 1
-        if self._view.last_error != str(error) or self._view.state != "absent":
-            log.warning("modem %s: %s; its port is opened again until it answers", self.name, error)
-        self._publish(state="absent", reason=type(error).__name__, advice=str(error), last_error=str(error))
-        self._sender.hand_back()
-        self._pause_for(wait)
+    def _lost(self, error: HardwareError, *, setting_up: bool) -> None:
+        fruitless = self._sender.without_result >= SILENT_SUBMITS
+        self._healer.failed(error, self._modem, setting_up=setting_up, fruitless=fruitless)
+        if isinstance(error, ConnectionLost):
+            self._close()
+        self._show_trouble("absent", type(error).__name__, str(error))
 
-    def _pause_for(self, seconds: float) -> None:
-        self._woken.clear()
-        if not self._stopping.is_set():
-            self._wait(self._woken, seconds)
+    def _show_trouble(self, state: str, reason: str | None = None, advice: str | None = None) -> None:
+        """Show what is wrong, and leave to the other modems what they can take."""
+        error = advice or self._sender.counts.last_error
+        if self._healer.quarantined:
+            state, reason = "failed", f"{error or 'it does not work'}; nothing helped of: {self._healer.tried}"
+            advice = "check its power, cable and SIM; it is looked at again by itself, or at once when it is resumed"
+        self._publish(state=state, reason=reason, advice=advice, last_error=error)
+        self._sender.hand_back()
 
     def _close(self) -> None:
         modem, transport = self._modem, self._transport
@@ -315,7 +398,7 @@ class ModemWorker:
 
     def _publish(self, **changes: Any) -> None:  # noqa: ANN401 - fields of ModemView, checked by `replace`
         before = self._view
-        self._view = replace(before, **changes)
+        self._view = replace(before, recovery=self._healer.view(), **changes)
         turned = _lanes(before) != _lanes(self._view)
         if turned:
             self._others.planned()  # others step in, or step back

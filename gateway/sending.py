@@ -49,6 +49,10 @@ class Others(Protocol):
         """A modem's submit was accepted by the network after so many seconds."""
         ...
 
+    def recovering(self, name: str, step: str) -> None:
+        """A step was taken to bring a modem back."""
+        ...
+
 
 class WithdrawnError(Exception):
     """The message was withdrawn or expired between the claim and the PDU."""
@@ -100,8 +104,10 @@ class Sender:
         self._store, self._others, self._sink, self._clock = store, others, sink, clock
         self._retries, self._view, self.allowance = retries, view, allowance
         self.counts = Counts()
-        self.recoveries = 0
-        """How often in a row the modem needed help before it could send; see `needs_help`."""
+        self.without_result = 0
+        """Submits in a row that got no result at all: no prompt, or nothing after the PDU."""
+        self.took = False
+        """Whether the network took the last part that was sent."""
         self.needs_help = False
         """Whether the last refusal asks for the modem to be set up again."""
         self.paused = False
@@ -183,24 +189,28 @@ class Sender:
         """
         hooks = _Hooks(self, attempt)
         outcome = _Outcome(attempt, handed_back=True)
-        self.needs_help = False
+        self.needs_help = self.took = False
         begun = self._clock.boot()
         try:
             reference = modem.submit(submit_pdu(attempt, begun), hooks)
             self.counts.took(self._clock.boot() - begun)
             outcome = _Outcome(attempt, reference)
+            self.took, self.without_result = True, 0
             self._others.submitted(self._view().name, self._clock.boot() - begun)
         except WithdrawnError:
             pass
         except PduError as error:
             outcome = _Outcome(attempt, refusal=Refusal("permanent", f"no PDU can be made: {error}"))
         except CommandRejected as error:
+            self.without_result = 0
             refusal = refusal_of(error, modem.classify(error))
             uncertain = refusal.result if hooks.begun and refusal.error_class == "uncertain" else None
             outcome = _Outcome(attempt, refusal=refusal, uncertain=uncertain)
         except SubmitUncertain as error:
+            self.without_result += 1
             outcome = _Outcome(attempt, uncertain=error.reason)
         except CommandTimeout as error:
+            self.without_result += 1
             outcome = _Outcome(attempt, refusal=Refusal("recover", str(error)))
             raise
         finally:
@@ -214,7 +224,6 @@ class Sender:
         elif outcome.refusal is not None:
             self.store_outcome()  # it may say that this SIM must rest
             self.needs_help = outcome.refusal.error_class == "recover"
-        self.recoveries = self.recoveries + 1 if self.needs_help else 0
 
     def _settle(self, modem: Modem, attempt: ClaimedAttempt) -> None:
         """After an unknown outcome: store it, then see what the modem still has to say about it."""

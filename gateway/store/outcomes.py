@@ -21,6 +21,11 @@ _ACCEPTED_CLASS = "accepted"  # an error by name only: the network took the mess
 LATE = "late"  # in the timeline: the modem's answer came after the submit had been given up
 AVOIDED_FOR = 10.0  # seconds for which the modem that refused leaves a part to another one
 
+_IN_HAND = (
+    "SELECT id, modem FROM attempts WHERE state = 'claimed'",
+    "SELECT id, modem FROM attempts WHERE state = 'submitting'",
+)
+
 
 class Outcomes(Matching):
     """What came of a submit."""
@@ -65,16 +70,19 @@ class Outcomes(Matching):
             else:
                 self._refuse_late(case, attempt_id, refusal, now)
 
-    def recover(self, now: Instant) -> tuple[int, int]:
-        """After a start: claimed parts are ready again, begun ones are of unknown outcome. Returns how many of each."""
+    def recover(self, now: Instant, modem: str | None = None) -> tuple[int, int]:
+        """After a start: claimed parts are ready again, begun ones are of unknown outcome. Returns how many of each.
+
+        With `modem` only those of that modem, whose worker was given up.
+        """
+        why = f"modem {modem} was given up" if modem else "the gateway ended"
         with self._database.mark() as cx:
             # Not in order of id: that would walk the whole table rather than the few that are in hand.
-            claimed = cx.execute("SELECT id FROM attempts WHERE state = 'claimed'").fetchall()
-            begun = cx.execute("SELECT id FROM attempts WHERE state = 'submitting'").fetchall()
+            claimed, begun = (
+                [row for row in cx.execute(rows).fetchall() if modem in (None, row["modem"])] for rows in _IN_HAND
+            )
             for row in begun:
-                self._lost_sight(
-                    self._case(cx, row["id"]), row["id"], now, "the gateway ended before the modem answered"
-                )
+                self._lost_sight(self._case(cx, row["id"]), row["id"], now, f"{why} before the modem answered")
             for row in claimed:
                 case = self._case(cx, row["id"])
                 if case.attempt(row["id"])["state"] == AttemptState.CLAIMED:

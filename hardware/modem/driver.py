@@ -33,6 +33,7 @@ from hardware.ussd import UssdAnswer
 _LADDERS = 3  # a modem that restarts while it is set up is set up again, that often
 _POLL_PAUSE = 2.0  # seconds between looks at the registration
 _SWEEP_PAUSE = 10.0  # seconds between sweeps where the modem announces nothing
+_CALLED_OUT = 3.0  # seconds that a modem which does not answer has for a command
 _NO_CENTRE, _NO_NETWORK = 330, 331
 _CARD_GONE = (310, 311, 312, 313, 315, 316)
 _CARD_GONE_CME = (10, 11, 12, 13, 15)
@@ -254,17 +255,41 @@ class Modem:
         self._incoming.ussd.clear()
         return said
 
+    @property
+    def can_reset(self) -> bool:
+        """Whether its family has a reset that does more good than harm."""
+        return self._ladder.profile.reset_command is not None
+
     def restart(self, level: RestartLevel = RestartLevel.RADIO) -> None:
-        """Restart the radio or the whole modem; the state is CONFIGURING then, or the port is gone (ConnectionLost)."""
+        """Restart the radio or the whole modem; the state is CONFIGURING then, or the port is gone (ConnectionLost).
+
+        Also one that answers nothing is told to: it may hear. What is asked of a modem between its OK to a reset and
+        the moment at which it goes is lost, so this returns after the boot news or the family's `reset_settle`.
+        """
         with self._condition.port():
             self._condition.fall("restarted on demand")
             self._card.was_reset()
             reset = self._ladder.profile.reset_command
             if level is RestartLevel.DEVICE and reset is not None:
-                self._link.attempt(reset, timeout=15)
+                self._order(reset, 15)
+                self._await_boot()
                 return
-            self._link.attempt("AT+CFUN=0", timeout=15)
-            self._link.attempt("AT+CFUN=1", timeout=30)
+            self._order("AT+CFUN=0", 15)
+            self._order("AT+CFUN=1", 30)
+
+    def _order(self, command: str, timeout: float) -> None:
+        if self._channel.dirty:
+            self._channel.call_out(command)
+            self._link.pause(_CALLED_OUT)
+        else:
+            self._link.attempt(command, timeout=timeout)
+
+    def _await_boot(self) -> None:
+        """Wait for the port to go (ConnectionLost) or for news of the start, at most for `reset_settle`."""
+        until = self._link.deadline(self._ladder.profile.reset_settle)
+        while (left := until - self._clock.boot()) > 0 and self._incoming.restart is None:
+            self._channel.listen(left)
+            self._incoming.take_news()
 
     def classify(self, error: CommandRejected) -> ErrorClass:
         """What a refused submit calls for, with this family's own codes."""
