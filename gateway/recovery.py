@@ -13,6 +13,8 @@ from enum import StrEnum
 
 REOPEN_WAITS = (0.25, 0.5, 1.0, 2.0, 5.0)
 """Seconds before a port that is not there is looked for again; the last one repeats."""
+SHORTEST_REOPEN = 0.05
+"""Seconds that every such wait takes at least, however much a simulated modem hurries."""
 QUARANTINE_WAITS = (300.0, 900.0, 3600.0)
 """Seconds between looks at a modem that nothing has helped; the last one repeats."""
 LASTING = 300.0
@@ -208,7 +210,7 @@ class Recovery:
     def _reopen_wait(self) -> float:
         wait = REOPEN_WAITS[min(self._reopened, len(REOPEN_WAITS) - 1)]
         self._reopened += 1
-        return wait
+        return max(SHORTEST_REOPEN, wait * self._scale)
 
     def _next(self, trouble: Trouble, now: float) -> Step:
         for step in _RUNGS[max(self._rung + 1, _RUNGS.index(_FIRST[trouble])) :]:
