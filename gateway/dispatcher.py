@@ -11,12 +11,14 @@ from dataclasses import replace
 from typing import Any, TypeVar
 
 from gateway.allowance import Allowance
+from gateway.announcing import Announcer
 from gateway.directory import PAUSED, READY, ModemView, takes
 from gateway.healing import Healer, NoSwitch, PowerSwitch
 from gateway.incoming import ModemInbox
 from gateway.messages import ClaimedAttempt, Lane
+from gateway.modem_port import ModemPort
 from gateway.port_watch import GivenUp, PortWatch
-from gateway.recovery import SILENT_SUBMITS, Recovery, Step, Trouble
+from gateway.recovery import SILENT_SUBMITS, Recovery, Trouble
 from gateway.retry import RetryPolicy
 from gateway.sending import Others, Sender
 from gateway.store import Store, StoreError
@@ -32,7 +34,6 @@ IDLE_WAIT = 30.0  # seconds between looks at registration and signal while nothi
 SWEEP_EVERY = 60.0  # seconds between sweeps of the storages: indications get lost
 NOT_READY_WAIT = 5.0  # seconds between looks at a modem that waits for its SIM, the network or a person
 SHORTEST_PART = 0.01  # seconds: a simulated modem may take no time at all
-ON_THE_WAY = ("opening", "configuring")  # states that lead to another one at once
 TROUBLE_WAIT = 5.0  # seconds to wait where something other than the modem failed
 
 
@@ -61,19 +62,15 @@ class ModemWorker:
     ) -> None:
         self.name = view.name
         self._made_of = (open_port, make_modem, store, others, clock, retries, allowance, wait)
-        self._healer = Healer(view.name, Recovery(scale), switch or NoSwitch(), clock, others.recovering)
-        self._watch = PortWatch(clock)
-        self._wait = wait
         self._view, self._store = view, store
-        self._told: str | None = None  # the state that event streams and webhooks heard of last
-        self._open_port, self._make_modem, self._clock, self._others = open_port, make_modem, clock, others
+        self._announcer = Announcer(store, clock)
+        self._make_modem, self._clock, self._others = make_modem, clock, others
         self._sink = ModemInbox(view.name, store, clock, others.planned)
         self._sender = Sender(store, others, self._sink, clock, retries, lambda: self._view, allowance)
-        self._transport: Transport | None = None
-        self._modem: Modem | None = None
+        healer = Healer(view.name, Recovery(scale), switch or NoSwitch(), clock, others.recovering)
+        self._port = ModemPort(open_port, self._adopt, healer, PortWatch(clock), wait)
         self._requests: queue.SimpleQueue[tuple[Callable[[Modem], Any], Future[Any]]] = queue.SimpleQueue()
-        self._stopping = threading.Event()
-        self._woken = threading.Event()
+        self._stopping = self._port.stopping
         self._forgiven = self._orphaned = False
         self._next_sweep = self._next_refresh = 0.0
         self._backlog = False
@@ -93,9 +90,7 @@ class ModemWorker:
     def wake(self, lane: Lane = Lane.BULK) -> None:
         """There may be work; `lane` tells how urgent the most urgent of it is."""
         self._sender.hint(lane)
-        self._woken.set()
-        if (modem := self._modem) is not None:
-            modem.wake()
+        self._port.wake()
 
     def request(self, action: Callable[[Modem], T]) -> Future[T]:
         """Run `action` on the worker's thread between two submits; the future carries its result or HardwareError."""
@@ -124,7 +119,7 @@ class ModemWorker:
 
     def overdue(self) -> float | None:
         """For how many seconds a call on the port should have returned; None where none is late."""
-        return self._watch.overdue()
+        return self._port.watch.overdue()
 
     def give_up(self, late: float, *, goes_on: bool) -> ModemWorker | None:
         """Another worker for the same modem, in place of this one, whose thread hangs in a call on its port.
@@ -138,19 +133,27 @@ class ModemWorker:
             return None
         self._publish(state="failed", reason=what, advice="it goes on by itself", last_error=what)
         self._stopping.set()
-        self._watch.give_up()
+        self._port.watch.give_up()
         heir = ModemWorker(self._view, *self._made_of)
         heir._inherit(self, what)
         return heir
 
+    @property
+    def _modem(self) -> Modem | None:
+        return self._port.modem
+
+    @property
+    def _healer(self) -> Healer:
+        return self._port.healer
+
     def _inherit(self, predecessor: ModemWorker, what: str) -> None:
-        self._requests, self._told = predecessor._requests, predecessor._told
+        self._requests, self._announcer = predecessor._requests, predecessor._announcer
         self._sender.paused, self._sender.counts = predecessor._sender.paused, predecessor._sender.counts
         self._sink.received, self._sink.last_report_boot = (
             predecessor._sink.received,
             predecessor._sink.last_report_boot,
         )
-        self._healer = predecessor._healer
+        self._port.healer = predecessor._healer
         self._healer.trouble(Trouble.STUCK, what)
         self._orphaned = True
 
@@ -180,7 +183,7 @@ class ModemWorker:
         log.error("modem %s: %s", self.name, what)
         self._close()
         self._publish(state="failed", reason=what, advice="it goes on by itself; see the log", last_error=what)
-        self._rest(TROUBLE_WAIT)
+        self._port.rest(TROUBLE_WAIT)
 
     def turn(self, idle: float) -> None:
         """One round: open, bring up, send what there is, else listen for at most `idle` seconds.
@@ -192,9 +195,12 @@ class ModemWorker:
             if self._orphaned:
                 self._store.outbox.recover(self._clock.now(), self.name)
                 self._orphaned = False
-            if not self._due(idle):
+            if self._forgiven or (self._healer.quarantined and not self._requests.empty()):
+                self._forgiven = False
+                self._healer.forgive()
+            if not self._port.due(idle):
                 return
-            modem = self._take_step() or self._connect()
+            modem = self._port.take_step() or self._port.connect()
             if modem.status.state is ModemState.READY:
                 setting_up = False
                 self._work(modem, idle)
@@ -208,49 +214,9 @@ class ModemWorker:
         except HardwareError as error:
             self._lost(error, setting_up=setting_up)
 
-    def _due(self, idle: float) -> bool:
-        """Whether there is something to do; waits at most `idle` seconds for a modem in trouble."""
-        if self._forgiven or (self._healer.quarantined and not self._requests.empty()):
-            self._forgiven = False
-            self._healer.forgive()
-        if wait := self._healer.wait():
-            self._rest(min(idle, wait))
-        return not self._healer.wait()
-
-    def _rest(self, seconds: float) -> None:
-        """Wait, until `wake`. One that is left alone is listened to: who unplugs it wants it looked at again."""
-        self._woken.clear()
-        if self._stopping.is_set():
-            return
-        if self._transport is None or not self._healer.quarantined:
-            self._wait(self._woken, seconds)
-        elif self._modem is not None and self._modem.status.state is ModemState.READY:
-            self._modem.service(seconds)  # it may still receive
-        else:
-            self._transport.read(seconds, wakeable=True)
-
-    def _take_step(self) -> Modem | None:
-        """Do what is planned about a modem in trouble; the modem, None where its port is to be opened."""
-        step = self._healer.take()
-        if step in (Step.REOPEN, Step.QUARANTINE, Step.POWER):
-            self._close()
-            if step is Step.POWER:
-                self._healer.cycle_power()
-            return None
-        if step is None:
-            return self._modem
-        modem = self._modem or self._connect()
-        if step is Step.RESYNCHRONISE:
-            modem.bring_up()
-        else:
-            self._healer.restart(modem, step)
-        return modem
-
-    def _connect(self) -> Modem:
-        self._transport = transport = self._watch.open(self._open_port)
-        self._healer.switch.seen(transport.name)
+    def _adopt(self, transport: Transport) -> Modem:
         self._publish(state="opening", reason=None, advice=None)
-        modem = self._modem = self._sink.modem = self._make_modem(transport, self._sink)
+        modem = self._sink.modem = self._make_modem(transport, self._sink)
         self._publish(port=transport.name)
         return modem
 
@@ -357,13 +323,8 @@ class ModemWorker:
         self._sender.hand_back()
 
     def _close(self) -> None:
-        modem, transport = self._modem, self._transport
-        self._modem = self._transport = None
         self._backlog = False
-        if modem is not None:
-            modem.close()
-        elif transport is not None:
-            transport.close()
+        self._port.close()
 
     def _publish_status(self, modem: Modem) -> None:
         status, identity, counts = modem.status, modem.status.identity, self._sender.counts
@@ -405,27 +366,8 @@ class ModemWorker:
         if turned or before.state != self._view.state:
             why = f": {self._view.reason}" if self._view.reason else ""
             log.info("modem %s is %s%s", self.name, self._view.state, why)
-        self._tell()
-
-    def _tell(self) -> None:
-        """Event streams and webhooks hear of a state that is new and meant to last; not of a pause while stopping."""
-        view = self.view
-        if view.state in (self._told, *ON_THE_WAY) or self._stopping.is_set():
-            return
-        body = {
-            "name": view.name,
-            "state": view.state,
-            "reason": view.reason,
-            "advice": view.advice,
-            "operator": view.operator,
-            "signal_dbm": view.signal_dbm,
-        }
-        try:
-            with self._store.database.mark(synced=False) as cx:
-                self._store.events.emit(cx, f"modem.{view.state}", None, self.name, body, self._clock.now())
-            self._told = view.state
-        except StoreError as error:  # told with the next snapshot
-            log.warning("modem %s: that it is %s could not be told yet: %s", self.name, view.state, error)
+        if not self._stopping.is_set():  # a gateway that stops pauses nothing
+            self._announcer.tell(self.view)
 
 
 def _lanes(view: ModemView) -> tuple[bool, ...]:

@@ -66,9 +66,10 @@ class Healer:
 
     def view(self) -> RecoveryView | None:
         """What people see of it; None while there is no trouble."""
-        now, recovery = self._clock.now(), self._recovery
-        if recovery.settled(now.boot):
+        recovery = self._recovery
+        if not recovery.troubled:
             return None
+        now = self._clock.now()
         plan, tried = recovery.plan, tuple(step.value for step in recovery.tried)
         if plan is None:
             return RecoveryView(None, tried, None)
@@ -101,16 +102,16 @@ class Healer:
 
     def ready(self) -> None:
         """The modem is set up and registered."""
-        now = self._clock.boot()
-        if self._recovery.settled(now):
+        if not self._recovery.troubled:
             return
+        now = self._clock.boot()
         self._recovery.ready(now)
         if self._recovery.settled(now):
             self._over("it has been ready for long")
 
     def accepted(self) -> None:
         """The network accepted a part."""
-        if not self._recovery.settled(self._clock.boot()):
+        if self._recovery.troubled:
             self._recovery.accepted()
             self._over("the network accepted a part")
 

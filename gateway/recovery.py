@@ -171,6 +171,11 @@ class Recovery:
     # -- what people see ----------------------------------------------------------------------------------------------
 
     @property
+    def troubled(self) -> bool:
+        """Whether it stands on the ladder, or waits to."""
+        return self._rung >= 0 or self.plan is not None
+
+    @property
     def quarantined(self) -> bool:
         """Whether the modem is left alone for now."""
         return self.plan is not None and self.plan.step is Step.QUARANTINE
@@ -186,7 +191,7 @@ class Recovery:
         lasting = (FRUITLESS_LASTING if self._last is Trouble.FRUITLESS else LASTING) * self._scale
         if self._ready_since is not None and now - self._ready_since >= lasting:
             self._begin_anew()
-        return self._rung < 0 and self.plan is None
+        return not self.troubled
 
     def _note(self, step: Step) -> None:
         if step not in self.tried:

@@ -37,7 +37,16 @@ TO_MODEMS = frozenset(
     }
 )
 MODEM_SIDE = frozenset(
-    {"gateway.dispatcher", "gateway.fleet", "gateway.incoming", "gateway.sending", "gateway.service"}
+    {
+        "gateway.dispatcher",
+        "gateway.fleet",
+        "gateway.healing",
+        "gateway.incoming",
+        "gateway.modem_port",
+        "gateway.port_watch",
+        "gateway.sending",
+        "gateway.service",
+    }
 )
 
 ALLOWED: dict[str, frozenset[str]] = {
@@ -87,7 +96,12 @@ ALLOWED: dict[str, frozenset[str]] = {
     "gateway.recovery": frozenset(),
     "gateway.port_watch": frozenset({"hardware.clock", "hardware.transport"}),
     "gateway.healing": VALUES | TO_MODEMS | {"gateway.directory", "gateway.recovery", "hardware.power_switch"},
-    "gateway.metrics": VALUES | {"gateway.directory", "gateway.recovery", "gateway.release", "gateway.store", "hardware.clock"},
+    "gateway.modem_port": frozenset(
+        {"gateway.healing", "gateway.port_watch", "gateway.recovery", "hardware.modem", "hardware.transport"}
+    ),
+    "gateway.announcing": frozenset({"gateway.directory", "gateway.store", "hardware.clock"}),
+    "gateway.metrics": VALUES
+    | {"gateway.directory", "gateway.recovery", "gateway.release", "gateway.store", "hardware.clock"},
     "gateway.templates": frozenset(),
     "gateway.quiet": frozenset(),
     "gateway.quota": VALUES | {"gateway.quiet", "hardware.clock"},
@@ -231,9 +245,11 @@ ALLOWED: dict[str, frozenset[str]] = {
     | TO_MODEMS
     | {
         "gateway.allowance",
+        "gateway.announcing",
         "gateway.directory",
         "gateway.healing",
         "gateway.incoming",
+        "gateway.modem_port",
         "gateway.port_watch",
         "gateway.recovery",
         "gateway.retry",
@@ -275,7 +291,15 @@ OWNERS: dict[str, frozenset[str]] = {
     "selectors": frozenset({"hardware.serial_port", "hardware.simulator"}),
     "serial": frozenset({"hardware.serial_port", "hardware.discovery"}),
     "socket": frozenset(
-        {"hardware.power_switch", "hardware.serial_port", "hardware.usb_power", "gateway.service", "gateway.tls", "gateway.webhooks"}),
+        {
+            "hardware.power_switch",
+            "hardware.serial_port",
+            "hardware.usb_power",
+            "gateway.service",
+            "gateway.tls",
+            "gateway.webhooks",
+        }
+    ),
     "sqlite_utils": frozenset({"gateway.store.database", "gateway.store.migrations"}),
     "ssl": frozenset(
         {

@@ -62,8 +62,8 @@ class Config(Section):
         lacking = [modem.name for modem in self.modem if modem.usb_port is not None]
         if lacking and self.gateway.usb_power_socket is None:
             raise ValueError(
-                f"modem {lacking[0]} has a usb_port, and [gateway] usb_power_socket does not say who switches its power; "
-                "see docs/recovery.md"
+                f"modem {lacking[0]} has a usb_port, and [gateway] usb_power_socket does not say "
+                "who switches its power; see docs/recovery.md"
             )
         return self
 

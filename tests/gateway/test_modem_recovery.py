@@ -336,7 +336,7 @@ def test_a_worker_that_hangs_in_a_write_is_given_up_and_another_one_goes_on(rig:
     old._close()
     port = Blocking(gateway.modems["sim1"].transport())
     ports: list[Transport] = [port]
-    old._open_port = lambda: ports.pop(0)
+    old._port._open_port = lambda: ports.pop(0)
     gateway.ready()
     message = gateway.send()
     port.blocks.set()

@@ -76,7 +76,21 @@ def test_the_power_comes_back_whatever_happens(sysfs: Path) -> None:
     assert disable_file("1-1.4", sysfs).read_text() == "0"
 
 
-BAD = ["", "1", "usb1", "1-0", "0-1", "1-1.", "1-1..4", "../1-1.4", "1-1.4/../../x", "1-1.4\0", "1-1.4 ;x", "١-١", "1-1:1.0"]
+BAD = [
+    "",
+    "1",
+    "usb1",
+    "1-0",
+    "0-1",
+    "1-1.",
+    "1-1..4",
+    "../1-1.4",
+    "1-1.4/../../x",
+    "1-1.4\0",
+    "1-1.4 ;x",
+    "١-١",
+    "1-1:1.0",
+]
 
 
 @pytest.mark.parametrize("port", BAD)
@@ -251,7 +265,8 @@ def test_a_command_is_run_with_its_words(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "told"), [("echo no hub >&2; exit 3", r"status 3: no hub"), ("exec sleep 60", r"did not end within 0\.2 s")]
+    ("text", "told"),
+    [("echo no hub >&2; exit 3", r"status 3: no hub"), ("exec sleep 60", r"did not end within 0\.2 s")],
 )
 def test_a_command_that_fails_is_told(tmp_path: Path, text: str, told: str) -> None:
     with pytest.raises(PowerError, match=told):
