@@ -87,11 +87,11 @@ class Service:
         self.intake = Intake(self.store, config, self.clock, admission, self.fleet.wake)
         self.store.inbox.listeners.append(OptOut(self.store, config).heard)
         self.verify = Verify(self.store, self.intake, config, self.clock)
-        self.metrics = Metrics(self.store, self.clock, self.fleet.views)
-        self.fleet.on_submitted, self.fleet.on_recovery = self.metrics.submitted, self.metrics.recovering
         links = self._simulate([modem for modem in config.modem if modem.port == "simulator"])
         for modem in config.modem:
             self.fleet.add(self._worker(modem, links.get(modem.name)))
+        self.metrics = Metrics(self.store, self.clock, self.fleet.views)
+        self.fleet.on_submitted, self.fleet.on_recovery = self.metrics.submitted, self.metrics.recovering
         self._socket = _listen(config.api.host, config.api.port)
         app = create_app(self)
         self._end_waits = app.extensions["simwire.waiting"].close
