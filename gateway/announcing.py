@@ -1,10 +1,12 @@
-"""What event streams and webhooks hear of a modem: each state that is new and meant to last."""
+"""A modem's newest snapshot, and who hears of it: other modems, the log, and with a state that lasts event streams."""
 
 from __future__ import annotations
 
 import logging
 
-from gateway.directory import ModemView
+from gateway.directory import ModemView, takes
+from gateway.messages import Lane
+from gateway.sending import Others
 from gateway.store import Store, StoreError
 from hardware.clock import Clock
 
@@ -14,11 +16,21 @@ ON_THE_WAY = ("opening", "configuring")  # states that lead to another one at on
 
 
 class Announcer:
-    """Tells of one modem; used by whoever publishes its snapshots."""
+    """The newest snapshot of one modem, and whoever is to hear of it."""
 
-    def __init__(self, store: Store, clock: Clock) -> None:
-        self._store, self._clock = store, clock
+    def __init__(self, view: ModemView, store: Store, others: Others, clock: Clock) -> None:
+        self.view = view
+        self._store, self._others, self._clock = store, others, clock
         self._told: str | None = None
+
+    def change(self, view: ModemView) -> None:
+        """Take a new snapshot; the other modems hear of it where it changes what is left to them."""
+        before, self.view = self.view, view
+        turned = _lanes(before) != _lanes(view)
+        if turned:
+            self._others.planned()  # others step in, or step back
+        if turned or before.state != view.state:
+            log.info("modem %s is %s%s", view.name, view.state, f": {view.reason}" if view.reason else "")
 
     def tell(self, view: ModemView) -> None:
         """Store an event, unless the state was told already or leads to another one at once."""
@@ -38,3 +50,8 @@ class Announcer:
             self._told = view.state
         except StoreError as error:  # told with the next snapshot
             log.warning("modem %s: that it is %s could not be told yet: %s", view.name, view.state, error)
+
+
+def _lanes(view: ModemView) -> tuple[bool, ...]:
+    """What the other modems leave to this one."""
+    return tuple(view.usable and takes(view, lane) for lane in (Lane.OTP, Lane.NORMAL))

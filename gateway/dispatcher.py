@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import queue
 import threading
 from collections.abc import Callable
 from concurrent.futures import Future
@@ -12,7 +11,8 @@ from typing import Any, TypeVar
 
 from gateway.allowance import Allowance
 from gateway.announcing import Announcer
-from gateway.directory import PAUSED, READY, ModemView, takes
+from gateway.directory import PAUSED, READY, ModemView
+from gateway.errands import Errands
 from gateway.healing import Healer, NoSwitch, PowerSwitch
 from gateway.incoming import ModemInbox
 from gateway.messages import ClaimedAttempt, Lane
@@ -62,14 +62,14 @@ class ModemWorker:
     ) -> None:
         self.name = view.name
         self._made_of = (open_port, make_modem, store, others, clock, retries, allowance, wait)
-        self._view, self._store = view, store
-        self._announcer = Announcer(store, clock)
+        self._store = store
+        self._announcer = Announcer(view, store, others, clock)
         self._make_modem, self._clock, self._others = make_modem, clock, others
         self._sink = ModemInbox(view.name, store, clock, others.planned)
         self._sender = Sender(store, others, self._sink, clock, retries, lambda: self._view, allowance)
         healer = Healer(view.name, Recovery(scale), switch or NoSwitch(), clock, others.recovering)
         self._port = ModemPort(open_port, self._adopt, healer, PortWatch(clock), wait)
-        self._requests: queue.SimpleQueue[tuple[Callable[[Modem], Any], Future[Any]]] = queue.SimpleQueue()
+        self._errands = Errands()
         self._stopping = self._port.stopping
         self._forgiven = self._orphaned = False
         self._next_sweep = self._next_refresh = 0.0
@@ -94,8 +94,7 @@ class ModemWorker:
 
     def request(self, action: Callable[[Modem], T]) -> Future[T]:
         """Run `action` on the worker's thread between two submits; the future carries its result or HardwareError."""
-        future: Future[T] = Future()
-        self._requests.put((action, future))
+        future = self._errands.ask(action)
         self.wake()
         return future
 
@@ -108,6 +107,10 @@ class ModemWorker:
         """Undo `pause`, and forget why the SIM was set aside, or the modem left alone."""
         self._sender.paused = False
         self._sender.forgive()
+        self.forgive()
+
+    def forgive(self) -> None:
+        """Begin anew with a modem that is in trouble, or left alone."""
         self._forgiven = True
         self.wake()
 
@@ -139,6 +142,10 @@ class ModemWorker:
         return heir
 
     @property
+    def _view(self) -> ModemView:
+        return self._announcer.view
+
+    @property
     def _modem(self) -> Modem | None:
         return self._port.modem
 
@@ -147,7 +154,7 @@ class ModemWorker:
         return self._port.healer
 
     def _inherit(self, predecessor: ModemWorker, what: str) -> None:
-        self._requests, self._announcer = predecessor._requests, predecessor._announcer
+        self._errands, self._announcer = predecessor._errands, predecessor._announcer
         self._sender.paused, self._sender.counts = predecessor._sender.paused, predecessor._sender.counts
         self._sink.received, self._sink.last_report_boot = (
             predecessor._sink.received,
@@ -195,9 +202,11 @@ class ModemWorker:
             if self._orphaned:
                 self._store.outbox.recover(self._clock.now(), self.name)
                 self._orphaned = False
-            if self._forgiven or (self._healer.quarantined and not self._requests.empty()):
+            if self._forgiven:
                 self._forgiven = False
                 self._healer.forgive()
+            if self._healer.quarantined:
+                self._errands.refuse(NotReady(ModemState.FAILED, self._view.reason, self._view.advice))
             if not self._port.due(idle):
                 return
             modem = self._port.take_step() or self._port.connect()
@@ -268,7 +277,7 @@ class ModemWorker:
         self._sender.send(modem, attempt)
         if self._sender.took:
             self._healer.accepted()
-        elif self._sender.needs_help or self._sender.without_result >= SILENT_SUBMITS:
+        elif self._sender.needs_help:
             self._healer.trouble(Trouble.FRUITLESS, self._sender.counts.last_error or "its submits come to nothing")
             self._show_trouble("configuring", self._sender.counts.last_error)
             return
@@ -288,21 +297,7 @@ class ModemWorker:
             modem.sweep()
 
     def _run_requests(self, modem: Modem) -> None:
-        while True:
-            try:
-                action, future = self._requests.get_nowait()
-            except queue.Empty:
-                return
-            if not future.set_running_or_notify_cancel():
-                continue
-            self._sender.hand_back()
-            try:
-                result = action(modem)
-            except Exception as error:  # noqa: BLE001 - it belongs to whoever asked
-                future.set_exception(error)
-            else:
-                self._publish_status(modem)  # first: whoever asked looks at once
-                future.set_result(result)
+        self._errands.run(modem, self._sender.hand_back, lambda: self._publish_status(modem))
 
     # -- ends ---------------------------------------------------------------------------------------------------------
 
@@ -358,18 +353,6 @@ class ModemWorker:
         )
 
     def _publish(self, **changes: Any) -> None:  # noqa: ANN401 - fields of ModemView, checked by `replace`
-        before = self._view
-        self._view = replace(before, recovery=self._healer.view(), **changes)
-        turned = _lanes(before) != _lanes(self._view)
-        if turned:
-            self._others.planned()  # others step in, or step back
-        if turned or before.state != self._view.state:
-            why = f": {self._view.reason}" if self._view.reason else ""
-            log.info("modem %s is %s%s", self.name, self._view.state, why)
+        self._announcer.change(replace(self._view, recovery=self._healer.view(), **changes))
         if not self._stopping.is_set():  # a gateway that stops pauses nothing
             self._announcer.tell(self.view)
-
-
-def _lanes(view: ModemView) -> tuple[bool, ...]:
-    """What the other modems leave to this one."""
-    return tuple(view.usable and takes(view, lane) for lane in (Lane.OTP, Lane.NORMAL))

@@ -148,6 +148,10 @@ class Fleet:
         """See `ModemWorker.resume`."""
         self._workers[name].resume()
 
+    def forgive(self, name: str) -> None:
+        """See `ModemWorker.forgive`."""
+        self._workers[name].forgive()
+
     def _takes(self, worker: ModemWorker, queue: str, lane: Lane, views: list[ModemView]) -> bool:
         kind, _, value = queue.partition(":")
         if kind == "modem":

@@ -17,6 +17,8 @@ SHORTEST_REOPEN = 0.05
 """Seconds that every such wait takes at least, however much a simulated modem hurries."""
 QUARANTINE_WAITS = (300.0, 900.0, 3600.0)
 """Seconds between looks at a modem that nothing has helped; the last one repeats."""
+FRUITLESS_WAITS = (300.0, 900.0)
+"""The same for one that answers: what ails it may be the network, whose return nobody tells of."""
 LASTING = 300.0
 """Seconds in which a modem must stay ready until its trouble is over."""
 FRUITLESS_LASTING = 3600.0
@@ -129,10 +131,11 @@ class Recovery:
         if came_and_went:
             self.plan = Plan(step, now + self._reopen_wait(), why)
         elif step is Step.QUARANTINE:
-            waits = QUARANTINE_WAITS[min(self._quarantines, len(QUARANTINE_WAITS) - 1)]
+            waits = FRUITLESS_WAITS if trouble is Trouble.FRUITLESS else QUARANTINE_WAITS
+            wait = waits[min(self._quarantines, len(waits) - 1)]
             self._quarantines += 1
             self._note(step)
-            self.plan = Plan(step, now + waits * self._scale, why)
+            self.plan = Plan(step, now + wait * self._scale, why)
         else:
             self.plan = Plan(step, now + _WAITS[step] * self._scale, why)
         self._rung = max(self._rung, _RUNGS.index(self.plan.step))

@@ -16,6 +16,7 @@ from gateway.allowance import Allowance
 from gateway.directory import SECONDS_PER_PART, ModemView, others_usable, routes_for
 from gateway.incoming import ModemInbox
 from gateway.messages import ClaimedAttempt, Lane, Refusal
+from gateway.recovery import SILENT_SUBMITS
 from gateway.retry import RetryPolicy, decide
 from gateway.store import Slot, Store, StoreError
 from gateway.submission import refusal_of, submit_pdu
@@ -109,7 +110,7 @@ class Sender:
         self.took = False
         """Whether the network took the last part that was sent."""
         self.needs_help = False
-        """Whether the last refusal asks for the modem to be set up again."""
+        """Whether the last refusal asks for the modem to be set up again, or too many submits got no result."""
         self.paused = False
         self.aside_until = 0.0
         """Boot-clock seconds until which the network's refusals keep this SIM aside."""
@@ -221,6 +222,7 @@ class Sender:
         """What an outcome asks for at once; a success waits for the next AT+CMGS to be on its way."""
         if outcome.uncertain is not None:
             self._settle(modem, outcome.attempt)
+            self.needs_help = self.without_result >= SILENT_SUBMITS
         elif outcome.refusal is not None:
             self.store_outcome()  # it may say that this SIM must rest
             self.needs_help = outcome.refusal.error_class == "recover"

@@ -163,6 +163,7 @@ class Service:
         elif action == "resume":
             self.fleet.resume(name)
         elif action == "restart":
+            self.fleet.forgive(name)
             self._on_modem(name, lambda modem: modem.restart(RestartLevel.DEVICE), RESTART_WAIT)
         else:
             answer = self._on_modem(name, lambda modem: modem.ussd(code or ""), USSD_WAIT)

@@ -39,6 +39,7 @@ TO_MODEMS = frozenset(
 MODEM_SIDE = frozenset(
     {
         "gateway.dispatcher",
+        "gateway.errands",
         "gateway.fleet",
         "gateway.healing",
         "gateway.incoming",
@@ -99,7 +100,8 @@ ALLOWED: dict[str, frozenset[str]] = {
     "gateway.modem_port": frozenset(
         {"gateway.healing", "gateway.port_watch", "gateway.recovery", "hardware.modem", "hardware.transport"}
     ),
-    "gateway.announcing": frozenset({"gateway.directory", "gateway.store", "hardware.clock"}),
+    "gateway.errands": frozenset({"hardware.modem"}),
+    "gateway.announcing": VALUES | {"gateway.directory", "gateway.sending", "gateway.store", "hardware.clock"},
     "gateway.metrics": VALUES
     | {"gateway.directory", "gateway.recovery", "gateway.release", "gateway.store", "hardware.clock"},
     "gateway.templates": frozenset(),
@@ -237,6 +239,7 @@ ALLOWED: dict[str, frozenset[str]] = {
         "gateway.allowance",
         "gateway.directory",
         "gateway.incoming",
+        "gateway.recovery",
         "gateway.retry",
         "gateway.store",
         "gateway.submission",
@@ -247,6 +250,7 @@ ALLOWED: dict[str, frozenset[str]] = {
         "gateway.allowance",
         "gateway.announcing",
         "gateway.directory",
+        "gateway.errands",
         "gateway.healing",
         "gateway.incoming",
         "gateway.modem_port",

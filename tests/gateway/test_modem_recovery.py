@@ -13,7 +13,7 @@ import pytest
 
 from gateway.api.render import modem as rendered
 from gateway.messages import Lane
-from hardware.modem import RestartLevel
+from hardware.modem import NotReady, RestartLevel
 from hardware.power_switch import PowerError
 from hardware.simulator import (
     EC25,
@@ -161,6 +161,21 @@ def test_an_operator_who_resumes_it_has_it_looked_at_at_once(rig: Make) -> None:
     begun = gateway.clock.boot()
     until(gateway, lambda: worker.view.usable)
     assert gateway.clock.boot() - begun < 60
+
+
+def test_who_asks_a_modem_that_is_left_alone_is_told_at_once(rig: Make) -> None:
+    gateway = rig()
+    worker = gateway.workers["sim1"]
+    gateway.modems["sim1"].inject(Fault(Step.TIME, Silence(None)))
+    until(gateway, lambda: worker.view.state == "failed")
+    asked = worker.request(lambda modem: modem.ussd("*100#"))
+    worker.turn(0.2)
+    assert isinstance(asked.exception(0), NotReady)
+    gateway.modems["sim1"].power_cycle()
+    gateway.fleet.forgive("sim1")  # what an operator's restart begins with
+    asked = worker.request(lambda modem: modem.restart(RestartLevel.RADIO))
+    until(gateway, asked.done, limit=60)
+    assert asked.exception(0) is None
 
 
 def test_a_modem_that_is_plugged_in_anew_is_looked_at_at_once(rig: Make) -> None:

@@ -44,6 +44,11 @@ def test_the_whole_ladder_once_and_then_a_look_now_and_then() -> None:
     assert recovery.tried == tuple(WHOLE)
 
 
+def test_one_that_answers_is_looked_at_more_often() -> None:
+    looks = [at for at, step in climb(Recovery(), Trouble.FRUITLESS, 0.0, 9) if step is Step.QUARANTINE]
+    assert [after - before for before, after in pairwise(looks)] == [900.0, 900.0, 900.0, 900.0]
+
+
 @pytest.mark.parametrize(("reset", "power"), [(False, False), (True, False), (False, True)])
 def test_rungs_that_there_are_not_are_left_out(reset: bool, power: bool) -> None:
     recovery = Recovery()
