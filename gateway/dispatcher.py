@@ -156,10 +156,7 @@ class ModemWorker:
     def _inherit(self, predecessor: ModemWorker, what: str) -> None:
         self._errands, self._announcer = predecessor._errands, predecessor._announcer
         self._sender.paused, self._sender.counts = predecessor._sender.paused, predecessor._sender.counts
-        self._sink.received, self._sink.last_report_boot = (
-            predecessor._sink.received,
-            predecessor._sink.last_report_boot,
-        )
+        self._sink.carry_on(predecessor._sink)
         self._port.healer = predecessor._healer
         self._healer.trouble(Trouble.STUCK, what)
         self._orphaned = True
@@ -171,16 +168,16 @@ class ModemWorker:
         while not self._stopping.is_set():
             try:
                 self.turn(IDLE_WAIT)
-            except GivenUp:  # its successor has settled what was in hand
-                self._close()
-                return
+            except GivenUp:
+                break
             except StoreError as error:
                 self.recover_from(str(error))
             except Exception as error:
                 log.exception("modem %s: a defect of the program", self.name)
                 self.recover_from(f"a defect of the program: {type(error).__name__}")
         try:
-            self._sender.hand_back()
+            if not self._port.watch.given_up:  # else its successor has settled what was in hand
+                self._sender.hand_back()
         except StoreError as error:
             log.warning("modem %s: %s; what it was sending is settled at the next start", self.name, error)
         self._close()

@@ -31,7 +31,8 @@ class PortWatch:
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
         self._until: float | None = None
-        self._given_up = False
+        self.given_up = False
+        """Whether somebody else goes on with the modem."""
 
     def overdue(self) -> float | None:
         """For how many seconds a call that is under way should have returned; None where none is late."""
@@ -41,7 +42,7 @@ class PortWatch:
 
     def give_up(self) -> None:
         """Let the call that is under way be the last: it raises GivenUp when it returns."""
-        self._given_up = True
+        self.given_up = True
 
     def open(self, opener: Callable[[], Transport]) -> Transport:
         """Open a port and watch it; raises what `opener` does, GivenUp."""
@@ -72,7 +73,7 @@ class PortWatch:
         self._until = None
 
     def _stop_here(self) -> None:
-        if self._given_up:
+        if self.given_up:
             raise GivenUp
 
 
