@@ -41,8 +41,8 @@ class ModemWorker:
     """Owns one modem: opens its port, brings it up, sends what it may, takes what comes in.
 
     `turn` does one round and returns; `run` repeats it until `stop`. `wait` waits for an event while there is no port,
-    so that a fake clock can stand in for time. Only `wake`, `request`, `pause`, `resume`, `stop`,
-    `view` and `idle` may be used from other threads.
+    so that a fake clock can stand in for time. Only `wake`, `request`, `pause`, `resume`, `forgive`, `stop`,
+    `overdue`, `give_up`, `view` and `idle` may be used from other threads.
     """
 
     def __init__(

@@ -34,6 +34,7 @@ class Fleet:
         self.on_recovery: Callable[[str, str], None] = lambda _modem, _step: None
         """Called with the modem and the step that is taken to bring it back."""
         self._stopping = threading.Event()
+        self._watcher = threading.Thread(target=self._watch, name="fleet-watch", daemon=True)
         self._given_up: list[tuple[str, threading.Thread]] = []
 
     def add(self, worker: ModemWorker) -> None:
@@ -44,7 +45,7 @@ class Fleet:
         """One thread per modem, and one that watches that they get on."""
         for worker in self._workers.values():
             self._start(worker)
-        threading.Thread(target=self._watch, name="fleet-watch", daemon=True).start()
+        self._watcher.start()
 
     def _start(self, worker: ModemWorker) -> None:
         thread = threading.Thread(target=worker.run, name=f"modem-{worker.name}", daemon=True)
@@ -64,6 +65,8 @@ class Fleet:
             while thread.is_alive() and not deadline.is_set():
                 thread.join(0.05)
         timer.cancel()
+        if self._watcher.is_alive():
+            self._watcher.join(1.0)
         return not any(thread.is_alive() for thread in self._threads.values())
 
     # -- the watch ----------------------------------------------------------------------------------------------------
