@@ -5,17 +5,16 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Callable
-from concurrent.futures import Future
 from dataclasses import replace
-from typing import Any, TypeVar
+from typing import Any
 
 from gateway.allowance import Allowance
 from gateway.announcing import Announcer
-from gateway.directory import PAUSED, READY, ModemView
-from gateway.errands import Errands
+from gateway.directory import READY, ModemView
+from gateway.doors import Doors
 from gateway.healing import Healer, NoSwitch, PowerSwitch
 from gateway.incoming import ModemInbox
-from gateway.messages import ClaimedAttempt, Lane
+from gateway.messages import ClaimedAttempt
 from gateway.modem_port import ModemPort
 from gateway.port_watch import GivenUp, PortWatch
 from gateway.recovery import SILENT_SUBMITS, Recovery, Trouble
@@ -28,7 +27,6 @@ from hardware.modem import Modem, ModemState, NotReady
 from hardware.transport import Transport
 
 log = logging.getLogger("simwire.dispatcher")
-T = TypeVar("T")
 
 IDLE_WAIT = 30.0  # seconds between looks at registration and signal while nothing happens
 SWEEP_EVERY = 60.0  # seconds between sweeps of the storages: indications get lost
@@ -37,12 +35,11 @@ SHORTEST_PART = 0.01  # seconds: a simulated modem may take no time at all
 TROUBLE_WAIT = 5.0  # seconds to wait where something other than the modem failed
 
 
-class ModemWorker:
+class ModemWorker(Doors):
     """Owns one modem: opens its port, brings it up, sends what it may, takes what comes in.
 
     `turn` does one round and returns; `run` repeats it until `stop`. `wait` waits for an event while there is no port,
-    so that a fake clock can stand in for time. Only `wake`, `request`, `pause`, `resume`, `forgive`, `stop`,
-    `overdue`, `give_up`, `view` and `idle` may be used from other threads.
+    so that a fake clock can stand in for time. Other threads may use `Doors` and `give_up` only.
     """
 
     def __init__(
@@ -60,69 +57,19 @@ class ModemWorker:
         scale: float = 1.0,
         switch: PowerSwitch | None = None,
     ) -> None:
-        self.name = view.name
         self._made_of = (open_port, make_modem, store, others, clock, retries, allowance, wait)
         self._store = store
-        self._announcer = Announcer(view, store, others, clock)
-        self._make_modem, self._clock, self._others = make_modem, clock, others
+        self._make_modem, self._clock = make_modem, clock
         self._sink = ModemInbox(view.name, store, clock, others.planned)
         self._sender = Sender(store, others, self._sink, clock, retries, lambda: self._view, allowance)
         healer = Healer(view.name, Recovery(scale), switch or NoSwitch(), clock, others.recovering)
-        self._port = ModemPort(open_port, self._adopt, healer, PortWatch(clock), wait)
-        self._errands = Errands()
-        self._stopping = self._port.stopping
-        self._forgiven = self._orphaned = False
+        port = ModemPort(open_port, self._adopt, healer, PortWatch(clock), wait)
+        super().__init__(Announcer(view, store, others, clock), self._sender, port)
+        self._orphaned = False
         self._next_sweep = self._next_refresh = 0.0
         self._backlog = False
-        self.idle = False
-        """Whether the worker waits for work, or is about to look for it once more before it waits."""
 
-    # -- from other threads -------------------------------------------------------------------------------------------
-
-    @property
-    def view(self) -> ModemView:
-        """The newest snapshot."""
-        view = self._view
-        if view.state == READY and self._sender.paused:
-            return replace(view, state=PAUSED, reason="paused by an operator", advice="resume it to let it send again")
-        return view
-
-    def wake(self, lane: Lane = Lane.BULK) -> None:
-        """There may be work; `lane` tells how urgent the most urgent of it is."""
-        self._sender.hint(lane)
-        self._port.wake()
-
-    def request(self, action: Callable[[Modem], T]) -> Future[T]:
-        """Run `action` on the worker's thread between two submits; the future carries its result or HardwareError."""
-        future = self._errands.ask(action)
-        self.wake()
-        return future
-
-    def pause(self) -> None:
-        """Send nothing more until `resume`; incoming messages and reports are still taken."""
-        self._sender.paused = True
-        self.wake()
-
-    def resume(self) -> None:
-        """Undo `pause`, and forget why the SIM was set aside, or the modem left alone."""
-        self._sender.paused = False
-        self._sender.forgive()
-        self.forgive()
-
-    def forgive(self) -> None:
-        """Begin anew with a modem that is in trouble, or left alone."""
-        self._forgiven = True
-        self.wake()
-
-    def stop(self) -> None:
-        """Finish the submit on the air, hand back what is only claimed, and end `run`."""
-        self._stopping.set()
-        self._sender.paused = True
-        self.wake()
-
-    def overdue(self) -> float | None:
-        """For how many seconds a call on the port should have returned; None where none is late."""
-        return self._port.watch.overdue()
+    # -- from the watch -----------------------------------------------------------------------------------------------
 
     def give_up(self, late: float, *, goes_on: bool) -> ModemWorker | None:
         """Another worker for the same modem, in place of this one, whose thread hangs in a call on its port.
@@ -140,18 +87,6 @@ class ModemWorker:
         heir = ModemWorker(self._view, *self._made_of)
         heir._inherit(self, what)
         return heir
-
-    @property
-    def _view(self) -> ModemView:
-        return self._announcer.view
-
-    @property
-    def _modem(self) -> Modem | None:
-        return self._port.modem
-
-    @property
-    def _healer(self) -> Healer:
-        return self._port.healer
 
     def _inherit(self, predecessor: ModemWorker, what: str) -> None:
         self._errands, self._announcer = predecessor._errands, predecessor._announcer

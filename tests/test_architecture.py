@@ -39,6 +39,7 @@ TO_MODEMS = frozenset(
 MODEM_SIDE = frozenset(
     {
         "gateway.dispatcher",
+        "gateway.doors",
         "gateway.errands",
         "gateway.fleet",
         "gateway.healing",
@@ -101,6 +102,16 @@ ALLOWED: dict[str, frozenset[str]] = {
         {"gateway.healing", "gateway.port_watch", "gateway.recovery", "hardware.modem", "hardware.transport"}
     ),
     "gateway.errands": frozenset({"hardware.modem"}),
+    "gateway.doors": VALUES
+    | {
+        "gateway.announcing",
+        "gateway.directory",
+        "gateway.errands",
+        "gateway.healing",
+        "gateway.modem_port",
+        "gateway.sending",
+        "hardware.modem",
+    },
     "gateway.announcing": VALUES | {"gateway.directory", "gateway.sending", "gateway.store", "hardware.clock"},
     "gateway.metrics": VALUES
     | {"gateway.directory", "gateway.recovery", "gateway.release", "gateway.store", "hardware.clock"},
@@ -250,7 +261,7 @@ ALLOWED: dict[str, frozenset[str]] = {
         "gateway.allowance",
         "gateway.announcing",
         "gateway.directory",
-        "gateway.errands",
+        "gateway.doors",
         "gateway.healing",
         "gateway.incoming",
         "gateway.modem_port",
