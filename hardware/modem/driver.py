@@ -12,6 +12,7 @@ from hardware.modem.incoming import Incoming, Watch
 from hardware.modem.ladder import Ladder
 from hardware.modem.link import Link
 from hardware.modem.network import Network
+from hardware.modem.restarting import reset, restart_radio
 from hardware.modem.routing import Routing
 from hardware.modem.status import (
     CONFIGURED,
@@ -33,7 +34,6 @@ from hardware.ussd import UssdAnswer
 _LADDERS = 3  # a modem that restarts while it is set up is set up again, that often
 _POLL_PAUSE = 2.0  # seconds between looks at the registration
 _SWEEP_PAUSE = 10.0  # seconds between sweeps where the modem announces nothing
-_CALLED_OUT = 3.0  # seconds that a modem which does not answer has for a command
 _NO_CENTRE, _NO_NETWORK = 330, 331
 _CARD_GONE = (310, 311, 312, 313, 315, 316)
 _CARD_GONE_CME = (10, 11, 12, 13, 15)
@@ -263,33 +263,14 @@ class Modem:
     def restart(self, level: RestartLevel = RestartLevel.RADIO) -> None:
         """Restart the radio or the whole modem; the state is CONFIGURING then, or the port is gone (ConnectionLost).
 
-        Also one that answers nothing is told to: it may hear. What is asked of a modem between its OK to a reset and
-        the moment at which it goes is lost, so this returns after the boot news or the family's `reset_settle`.
+        One that answers nothing is told to as well: it may hear. Returns when the restart has begun.
         """
         with self._condition.port():
             self._condition.fall("restarted on demand")
             self._card.was_reset()
-            reset = self._ladder.profile.reset_command
-            if level is RestartLevel.DEVICE and reset is not None:
-                self._order(reset, 15)
-                self._await_boot()
-                return
-            self._order("AT+CFUN=0", 15)
-            self._order("AT+CFUN=1", 30)
-
-    def _order(self, command: str, timeout: float) -> None:
-        if self._channel.dirty:
-            self._channel.call_out(command)
-            self._link.pause(_CALLED_OUT)
-        else:
-            self._link.attempt(command, timeout=timeout)
-
-    def _await_boot(self) -> None:
-        """Wait for the port to go (ConnectionLost) or for news of the start, at most for `reset_settle`."""
-        until = self._link.deadline(self._ladder.profile.reset_settle)
-        while (left := until - self._clock.boot()) > 0 and self._incoming.restart is None:
-            self._channel.listen(left)
-            self._incoming.take_news()
+            wanted = level is RestartLevel.DEVICE
+            if not (wanted and reset(self._link, self._ladder.profile, self._incoming)):
+                restart_radio(self._link)
 
     def classify(self, error: CommandRejected) -> ErrorClass:
         """What a refused submit calls for, with this family's own codes."""
