@@ -16,6 +16,17 @@ SECONDS_PER_PART = 4.0
 
 
 @dataclass(frozen=True, slots=True)
+class RecoveryView:
+    """How far a modem in trouble has come on its way back."""
+
+    step: str | None
+    """What is done next; None while it is seen whether the last step helped."""
+    tried: tuple[str, ...]
+    next_at: float | None
+    """Wall-clock seconds of `step`."""
+
+
+@dataclass(frozen=True, slots=True)
 class ModemView:
     """One modem as clients and other workers see it; a snapshot."""
 
@@ -48,6 +59,8 @@ class ModemView:
     """How long it takes to hand over a part, lately."""
     quota: tuple[QuotaUse, ...] = ()
     """Use of each quota that is set for its SIM."""
+    recovery: RecoveryView | None = None
+    """None while it has no trouble."""
 
     @property
     def usable(self) -> bool:

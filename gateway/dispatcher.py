@@ -3,43 +3,43 @@
 from __future__ import annotations
 
 import logging
-import queue
 import threading
 from collections.abc import Callable
-from concurrent.futures import Future
 from dataclasses import replace
-from typing import Any, TypeVar
+from typing import Any
 
 from gateway.allowance import Allowance
-from gateway.directory import PAUSED, READY, ModemView, takes
+from gateway.announcing import Announcer
+from gateway.directory import READY, ModemView
+from gateway.doors import Doors
+from gateway.healing import Healer, NoSwitch, PowerSwitch
 from gateway.incoming import ModemInbox
-from gateway.messages import ClaimedAttempt, Lane
+from gateway.messages import ClaimedAttempt
+from gateway.modem_port import ModemPort
+from gateway.port_watch import GivenUp, PortWatch
+from gateway.recovery import SILENT_SUBMITS, Recovery, Trouble
 from gateway.retry import RetryPolicy
 from gateway.sending import Others, Sender
 from gateway.store import Store, StoreError
 from hardware.clock import Clock
-from hardware.errors import CommandRejected, HardwareError
-from hardware.modem import Modem, ModemState, NotReady, RestartLevel
+from hardware.errors import CommandRejected, ConnectionLost, HardwareError
+from hardware.modem import Modem, ModemState, NotReady
 from hardware.transport import Transport
 
 log = logging.getLogger("simwire.dispatcher")
-T = TypeVar("T")
 
 IDLE_WAIT = 30.0  # seconds between looks at registration and signal while nothing happens
 SWEEP_EVERY = 60.0  # seconds between sweeps of the storages: indications get lost
 NOT_READY_WAIT = 5.0  # seconds between looks at a modem that waits for its SIM, the network or a person
-RECOVERIES_BEFORE_RADIO, RECOVERIES_BEFORE_RESET = 3, 6  # in a row, before the radio and then the modem are restarted
 SHORTEST_PART = 0.01  # seconds: a simulated modem may take no time at all
-ON_THE_WAY = ("opening", "configuring")  # states that lead to another one at once
-REOPEN_WAITS = (0.25, 0.5, 1.0, 2.0, 5.0)  # seconds before the port is opened again; the last one repeats
+TROUBLE_WAIT = 5.0  # seconds to wait where something other than the modem failed
 
 
-class ModemWorker:
+class ModemWorker(Doors):
     """Owns one modem: opens its port, brings it up, sends what it may, takes what comes in.
 
     `turn` does one round and returns; `run` repeats it until `stop`. `wait` waits for an event while there is no port,
-    so that a fake clock can stand in for time. Only `wake`, `request`, `pause`, `resume`, `stop`,
-    `view` and `idle` may be used from other threads.
+    so that a fake clock can stand in for time. Other threads may use `Doors` and `give_up` only.
     """
 
     def __init__(
@@ -53,65 +53,48 @@ class ModemWorker:
         retries: RetryPolicy,
         allowance: Allowance,
         wait: Callable[[threading.Event, float], object] = threading.Event.wait,
+        *,
+        scale: float = 1.0,
+        switch: PowerSwitch | None = None,
     ) -> None:
-        self.name = view.name
-        self._wait = wait
-        self._view, self._store = view, store
-        self._told: str | None = None  # the state that event streams and webhooks heard of last
-        self._open_port, self._make_modem, self._clock, self._others = open_port, make_modem, clock, others
+        self._made_of = (open_port, make_modem, store, others, clock, retries, allowance, wait)
+        self._store = store
+        self._make_modem, self._clock = make_modem, clock
         self._sink = ModemInbox(view.name, store, clock, others.planned)
         self._sender = Sender(store, others, self._sink, clock, retries, lambda: self._view, allowance)
-        self._transport: Transport | None = None
-        self._modem: Modem | None = None
-        self._requests: queue.SimpleQueue[tuple[Callable[[Modem], Any], Future[Any]]] = queue.SimpleQueue()
-        self._stopping = threading.Event()
-        self._woken = threading.Event()
-        self._failures = 0
+        healer = Healer(view.name, Recovery(scale), switch or NoSwitch(), clock, others.recovering)
+        port = ModemPort(open_port, self._adopt, healer, PortWatch(clock), wait)
+        super().__init__(Announcer(view, store, others, clock), self._sender, port)
+        self._orphaned = False
         self._next_sweep = self._next_refresh = 0.0
         self._backlog = False
-        self.idle = False
-        """Whether the worker waits for work, or is about to look for it once more before it waits."""
 
-    # -- from other threads -------------------------------------------------------------------------------------------
+    # -- from the watch -----------------------------------------------------------------------------------------------
 
-    @property
-    def view(self) -> ModemView:
-        """The newest snapshot."""
-        view = self._view
-        if view.state == READY and self._sender.paused:
-            return replace(view, state=PAUSED, reason="paused by an operator", advice="resume it to let it send again")
-        return view
+    def give_up(self, late: float, *, goes_on: bool) -> ModemWorker | None:
+        """Another worker for the same modem, in place of this one, whose thread hangs in a call on its port.
 
-    def wake(self, lane: Lane = Lane.BULK) -> None:
-        """There may be work; `lane` tells how urgent the most urgent of it is."""
-        self._sender.hint(lane)
-        self._woken.set()
-        if (modem := self._modem) is not None:
-            modem.wake()
-
-    def request(self, action: Callable[[Modem], T]) -> Future[T]:
-        """Run `action` on the worker's thread between two submits; the future carries its result or HardwareError."""
-        future: Future[T] = Future()
-        self._requests.put((action, future))
-        self.wake()
-        return future
-
-    def pause(self) -> None:
-        """Send nothing more until `resume`; incoming messages and reports are still taken."""
-        self._sender.paused = True
-        self.wake()
-
-    def resume(self) -> None:
-        """Undo `pause`, and forget why the SIM was set aside."""
-        self._sender.paused = False
-        self._sender.forgive()
-        self.wake()
-
-    def stop(self) -> None:
-        """Finish the submit on the air, hand back what is only claimed, and end `run`."""
+        That thread does nothing more once the call returns. None where nothing `goes_on`: it is only shown then.
+        """
+        what = f"a call on its port should have returned {late:.0f} s ago"
+        if not goes_on:
+            advice = "unplug the modem; if that does not help, restart the gateway"
+            self._publish(state="failed", reason=f"{what}; so did those before it", advice=advice, last_error=what)
+            return None
+        self._publish(state="failed", reason=what, advice="it goes on by itself", last_error=what)
         self._stopping.set()
-        self._sender.paused = True
-        self.wake()
+        self._port.watch.give_up()
+        heir = ModemWorker(self._view, *self._made_of)
+        heir._inherit(self, what)
+        return heir
+
+    def _inherit(self, predecessor: ModemWorker, what: str) -> None:
+        self._errands, self._announcer = predecessor._errands, predecessor._announcer
+        self._sender.paused, self._sender.counts = predecessor._sender.paused, predecessor._sender.counts
+        self._sink.carry_on(predecessor._sink)
+        self._port.healer = predecessor._healer
+        self._healer.trouble(Trouble.STUCK, what)
+        self._orphaned = True
 
     # -- the thread ---------------------------------------------------------------------------------------------------
 
@@ -120,13 +103,16 @@ class ModemWorker:
         while not self._stopping.is_set():
             try:
                 self.turn(IDLE_WAIT)
+            except GivenUp:
+                break
             except StoreError as error:
                 self.recover_from(str(error))
             except Exception as error:
                 log.exception("modem %s: a defect of the program", self.name)
                 self.recover_from(f"a defect of the program: {type(error).__name__}")
         try:
-            self._sender.hand_back()
+            if not self._port.watch.given_up:  # else its successor has settled what was in hand
+                self._sender.hand_back()
         except StoreError as error:
             log.warning("modem %s: %s; what it was sending is settled at the next start", self.name, error)
         self._close()
@@ -136,16 +122,28 @@ class ModemWorker:
         log.error("modem %s: %s", self.name, what)
         self._close()
         self._publish(state="failed", reason=what, advice="it goes on by itself; see the log", last_error=what)
-        self._pause_for(REOPEN_WAITS[-1])
+        self._port.rest(TROUBLE_WAIT)
 
     def turn(self, idle: float) -> None:
         """One round: open, bring up, send what there is, else listen for at most `idle` seconds.
 
         Raises StoreError where the outbox cannot be read or written.
         """
+        setting_up = True
         try:
-            modem = self._modem or self._connect()
+            if self._orphaned:
+                self._store.outbox.recover(self._clock.now(), self.name)
+                self._orphaned = False
+            if self._forgiven:
+                self._forgiven = False
+                self._healer.forgive()
+            if self._healer.quarantined:
+                self._errands.refuse(NotReady(ModemState.FAILED, self._view.reason, self._view.advice))
+            if not self._port.due(idle):
+                return
+            modem = self._port.take_step() or self._port.connect()
             if modem.status.state is ModemState.READY:
+                setting_up = False
                 self._work(modem, idle)
             else:
                 self._bring_up(modem, idle)
@@ -155,12 +153,11 @@ class ModemWorker:
             if self._modem is not None:
                 self._publish_status(self._modem)
         except HardwareError as error:
-            self._lost(error, idle)
+            self._lost(error, setting_up=setting_up)
 
-    def _connect(self) -> Modem:
-        self._transport = transport = self._open_port()
+    def _adopt(self, transport: Transport) -> Modem:
         self._publish(state="opening", reason=None, advice=None)
-        modem = self._modem = self._sink.modem = self._make_modem(transport, self._sink)
+        modem = self._sink.modem = self._make_modem(transport, self._sink)
         self._publish(port=transport.name)
         return modem
 
@@ -174,7 +171,7 @@ class ModemWorker:
         self._next_refresh = self._clock.boot() + IDLE_WAIT
         self._next_sweep = self._clock.boot() + SWEEP_EVERY
         if modem.status.state is ModemState.READY:
-            self._failures = 0
+            self._healer.ready()
             return
         self._run_requests(modem)
         modem.service(min(idle, NOT_READY_WAIT))
@@ -184,6 +181,7 @@ class ModemWorker:
         self._run_requests(modem)
         if modem.status.state is not ModemState.READY:
             return  # an operator restarted it: the next turn brings it up
+        self._healer.ready()
         self._housekeeping(modem)
         attempt = self._sender.take()
         if attempt is not None:
@@ -209,25 +207,16 @@ class ModemWorker:
 
     def _send(self, modem: Modem, attempt: ClaimedAttempt) -> None:
         self._sender.send(modem, attempt)
-        if self._sender.needs_help:
-            self._help(modem)
+        if self._sender.took:
+            self._healer.accepted()
+        elif self._sender.needs_help:
+            self._healer.trouble(Trouble.FRUITLESS, self._sender.counts.last_error or "its submits come to nothing")
+            self._show_trouble("configuring", self._sender.counts.last_error)
             return
         if self._sender.has_more and not self._backlog:
             self._sender.store_outcome()
             self._backlog = True
             modem.backlog(True)
-        self._publish_status(modem)
-
-    def _help(self, modem: Modem) -> None:
-        """The modem cannot send as it is: the ladder again, which also empties its storage; in the end a restart."""
-        self._sender.hand_back()
-        self._publish(state="configuring", reason=self._sender.counts.last_error)
-        if self._sender.recoveries >= RECOVERIES_BEFORE_RESET:
-            self._sender.recoveries = 0
-            modem.restart(RestartLevel.DEVICE)
-        elif self._sender.recoveries >= RECOVERIES_BEFORE_RADIO:
-            modem.restart(RestartLevel.RADIO)
-        modem.bring_up()
         self._publish_status(modem)
 
     def _housekeeping(self, modem: Modem) -> None:
@@ -240,47 +229,29 @@ class ModemWorker:
             modem.sweep()
 
     def _run_requests(self, modem: Modem) -> None:
-        while True:
-            try:
-                action, future = self._requests.get_nowait()
-            except queue.Empty:
-                return
-            if not future.set_running_or_notify_cancel():
-                continue
-            self._sender.hand_back()
-            try:
-                result = action(modem)
-            except Exception as error:  # noqa: BLE001 - it belongs to whoever asked
-                future.set_exception(error)
-            else:
-                self._publish_status(modem)  # first: whoever asked looks at once
-                future.set_result(result)
+        self._errands.run(modem, self._sender.hand_back, lambda: self._publish_status(modem))
 
     # -- ends ---------------------------------------------------------------------------------------------------------
 
-    def _lost(self, error: HardwareError, idle: float) -> None:
-        self._close()
-        wait = min(idle, REOPEN_WAITS[min(self._failures, len(REOPEN_WAITS) - 1)])
-        self._failures += 1
-        if self._view.last_error != str(error) or self._view.state != "absent":
-            log.warning("modem %s: %s; its port is opened again until it answers", self.name, error)
-        self._publish(state="absent", reason=type(error).__name__, advice=str(error), last_error=str(error))
-        self._sender.hand_back()
-        self._pause_for(wait)
+    def _lost(self, error: HardwareError, *, setting_up: bool) -> None:
+        fruitless = self._sender.without_result >= SILENT_SUBMITS
+        self._healer.failed(error, self._modem, setting_up=setting_up, fruitless=fruitless)
+        if isinstance(error, ConnectionLost):
+            self._close()
+        self._show_trouble("absent", type(error).__name__, str(error))
 
-    def _pause_for(self, seconds: float) -> None:
-        self._woken.clear()
-        if not self._stopping.is_set():
-            self._wait(self._woken, seconds)
+    def _show_trouble(self, state: str, reason: str | None = None, advice: str | None = None) -> None:
+        """Show what is wrong, and leave to the other modems what they can take."""
+        error = advice or self._sender.counts.last_error
+        if self._healer.quarantined:
+            state, reason = "failed", f"{error or 'it does not work'}; nothing helped of: {self._healer.tried}"
+            advice = "check its power, cable and SIM; it is looked at again by itself, or at once when it is resumed"
+        self._publish(state=state, reason=reason, advice=advice, last_error=error)
+        self._sender.hand_back()
 
     def _close(self) -> None:
-        modem, transport = self._modem, self._transport
-        self._modem = self._transport = None
         self._backlog = False
-        if modem is not None:
-            modem.close()
-        elif transport is not None:
-            transport.close()
+        self._port.close()
 
     def _publish_status(self, modem: Modem) -> None:
         status, identity, counts = modem.status, modem.status.identity, self._sender.counts
@@ -314,37 +285,6 @@ class ModemWorker:
         )
 
     def _publish(self, **changes: Any) -> None:  # noqa: ANN401 - fields of ModemView, checked by `replace`
-        before = self._view
-        self._view = replace(before, **changes)
-        turned = _lanes(before) != _lanes(self._view)
-        if turned:
-            self._others.planned()  # others step in, or step back
-        if turned or before.state != self._view.state:
-            why = f": {self._view.reason}" if self._view.reason else ""
-            log.info("modem %s is %s%s", self.name, self._view.state, why)
-        self._tell()
-
-    def _tell(self) -> None:
-        """Event streams and webhooks hear of a state that is new and meant to last; not of a pause while stopping."""
-        view = self.view
-        if view.state in (self._told, *ON_THE_WAY) or self._stopping.is_set():
-            return
-        body = {
-            "name": view.name,
-            "state": view.state,
-            "reason": view.reason,
-            "advice": view.advice,
-            "operator": view.operator,
-            "signal_dbm": view.signal_dbm,
-        }
-        try:
-            with self._store.database.mark(synced=False) as cx:
-                self._store.events.emit(cx, f"modem.{view.state}", None, self.name, body, self._clock.now())
-            self._told = view.state
-        except StoreError as error:  # told with the next snapshot
-            log.warning("modem %s: that it is %s could not be told yet: %s", self.name, view.state, error)
-
-
-def _lanes(view: ModemView) -> tuple[bool, ...]:
-    """What the other modems leave to this one."""
-    return tuple(view.usable and takes(view, lane) for lane in (Lane.OTP, Lane.NORMAL))
+        self._announcer.change(replace(self._view, recovery=self._healer.view(), **changes))
+        if not self._stopping.is_set():  # a gateway that stops pauses nothing
+            self._announcer.tell(self.view)

@@ -14,6 +14,9 @@ from hardware.modem import Modem
 
 T = TypeVar("T")
 
+WATCH_EVERY = 5.0  # seconds between looks whether the workers get on
+STUCK_THREADS = 3  # of one modem that may hang in a call; after that it is only reported
+
 
 class Fleet:
     """The workers, by name. `wake` and `planned` are safe from any thread."""
@@ -21,38 +24,75 @@ class Fleet:
     def __init__(self, prefixes: Iterable[str]) -> None:
         self._prefixes = tuple(sorted({prefix for prefix in prefixes if prefix}))
         self._workers: dict[str, ModemWorker] = {}
-        self._threads: list[threading.Thread] = []
+        self._threads: dict[str, threading.Thread] = {}
         self.on_planned: Callable[[], None] = lambda: None
         """Called when attempts were planned: the scheduler arms itself by it."""
         self.on_stored: Callable[[], None] = lambda: None
         """Called when a message was stored."""
         self.on_submitted: Callable[[str, float], None] = lambda _modem, _seconds: None
         """Called with the modem and the seconds that a submit took which the network accepted."""
+        self.on_recovery: Callable[[str, str], None] = lambda _modem, _step: None
+        """Called with the modem and the step that is taken to bring it back."""
+        self._stopping = threading.Event()
+        self._watcher = threading.Thread(target=self._watch, name="fleet-watch", daemon=True)
+        self._given_up: list[tuple[str, threading.Thread]] = []
 
     def add(self, worker: ModemWorker) -> None:
         """Take a worker in, before `start`."""
         self._workers[worker.name] = worker
 
     def start(self) -> None:
-        """One thread per modem."""
+        """One thread per modem, and one that watches that they get on."""
         for worker in self._workers.values():
-            thread = threading.Thread(target=worker.run, name=f"modem-{worker.name}", daemon=True)
-            self._threads.append(thread)
-            thread.start()
+            self._start(worker)
+        self._watcher.start()
+
+    def _start(self, worker: ModemWorker) -> None:
+        thread = threading.Thread(target=worker.run, name=f"modem-{worker.name}", daemon=True)
+        self._threads[worker.name] = thread
+        thread.start()
 
     def stop(self, grace: float) -> bool:
         """Let each worker finish what is on the air, at most `grace` seconds for all; False where one did not."""
+        self._stopping.set()
         for worker in self._workers.values():
             worker.stop()
         deadline = threading.Event()
         timer = threading.Timer(grace, deadline.set)
         timer.daemon = True
         timer.start()
-        for thread in self._threads:
+        for thread in self._threads.values():
             while thread.is_alive() and not deadline.is_set():
                 thread.join(0.05)
         timer.cancel()
-        return not any(thread.is_alive() for thread in self._threads)
+        if self._watcher.is_alive():
+            self._watcher.join(1.0)
+        return not any(thread.is_alive() for thread in self._threads.values())
+
+    # -- the watch ----------------------------------------------------------------------------------------------------
+
+    def _watch(self) -> None:
+        while not self._stopping.wait(WATCH_EVERY):
+            self.look()
+
+    def look(self) -> None:
+        """Give up each worker whose call on its port does not return, and go on with another one on a new thread."""
+        for name, worker in list(self._workers.items()):
+            late = worker.overdue()
+            if late is None or self._stopping.is_set():
+                continue
+            self._given_up = [(whose, thread) for whose, thread in self._given_up if thread.is_alive()]
+            may_go_on = sum(whose == name for whose, _ in self._given_up) < STUCK_THREADS
+            successor = worker.give_up(late, goes_on=may_go_on)
+            if successor is None:
+                continue
+            if name in self._threads:
+                self._given_up.append((name, self._threads[name]))
+            self._workers[name] = successor
+            self._start(successor)
+            if self._stopping.is_set():  # since this look began
+                successor.stop()
+            self.planned()
 
     def views(self) -> list[ModemView]:
         """A snapshot of every modem, in the order of the configuration."""
@@ -89,6 +129,10 @@ class Fleet:
         """A modem's submit was accepted by the network after so many seconds."""
         self.on_submitted(name, seconds)
 
+    def recovering(self, name: str, step: str) -> None:
+        """A step was taken to bring a modem back."""
+        self.on_recovery(name, step)
+
     def wake_idle(self) -> None:
         """Every idle worker looks at the outbox; busy ones do so by themselves."""
         for worker in self._workers.values():
@@ -106,6 +150,10 @@ class Fleet:
     def resume(self, name: str) -> None:
         """See `ModemWorker.resume`."""
         self._workers[name].resume()
+
+    def forgive(self, name: str) -> None:
+        """See `ModemWorker.forgive`."""
+        self._workers[name].forgive()
 
     def _takes(self, worker: ModemWorker, queue: str, lane: Lane, views: list[ModemView]) -> bool:
         kind, _, value = queue.partition(":")

@@ -27,6 +27,10 @@ class ModemInbox:
         self.last_report_boot: float | None = None
         """Boot-clock seconds of the newest status report."""
 
+    def carry_on(self, other: ModemInbox) -> None:
+        """Count on from where the sink of another worker of the same modem was."""
+        self.received, self.last_report_boot = other.received, other.last_report_boot
+
     @property
     def imsi(self) -> str:
         """Identity of the SIM that the modem holds now: IMSI, else ICCID, else the modem's name."""

@@ -25,6 +25,7 @@ from prometheus_client.registry import Collector
 from gateway import release
 from gateway.directory import MODEM_STATES, ModemView
 from gateway.messages import Json, Lane, MessageState
+from gateway.recovery import Step
 from gateway.store import CheckResult, Store, StoreError
 from hardware.clock import Clock
 
@@ -60,10 +61,16 @@ class Metrics:
             buckets=_SUBMIT_BUCKETS,
             registry=registry,
         )
+        self._recoveries = Counter(
+            "simwire_modem_recoveries",
+            "Steps that were taken to bring a modem back",
+            ("modem", "step"),
+            registry=registry,
+        )
         registry.register(_Now(store, clock, modems))
         ProcessCollector(registry=registry)
         PlatformCollector(registry=registry)
-        self._begin_at_zero()
+        self._begin_at_zero([view.name for view in modems()])
         store.events.listeners.append(self._happened)
         store.outbox.on_accepted = lambda lane: self._accepted.labels(_lane(lane)).inc()
 
@@ -87,12 +94,16 @@ class Metrics:
         """A modem handed over one part, and the network accepted it."""
         self._submits.labels(modem).observe(seconds)
 
+    def recovering(self, modem: str, step: str) -> None:
+        """A step was taken to bring a modem back."""
+        self._recoveries.labels(modem, step).inc()
+
     def _happened(self, kind: str, body: Json) -> None:
         group, _, state = kind.partition(".")
         if group == "message":
             self._moves.labels(state, body["priority"]).inc()
 
-    def _begin_at_zero(self) -> None:
+    def _begin_at_zero(self, modems: list[str]) -> None:
         """A counter that appears only with its first event hides that event from `rate()`."""
         for lane in Lane:
             self._accepted.labels(_lane(lane))
@@ -100,6 +111,9 @@ class Metrics:
                 self._moves.labels(state.value, _lane(lane))
         for result in CheckResult:
             self._checks.labels(result.value)
+        for modem in modems:
+            for step in Step:
+                self._recoveries.labels(modem, step.value)
 
 
 class _Now(Collector):

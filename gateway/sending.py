@@ -16,6 +16,7 @@ from gateway.allowance import Allowance
 from gateway.directory import SECONDS_PER_PART, ModemView, others_usable, routes_for
 from gateway.incoming import ModemInbox
 from gateway.messages import ClaimedAttempt, Lane, Refusal
+from gateway.recovery import SILENT_SUBMITS
 from gateway.retry import RetryPolicy, decide
 from gateway.store import Slot, Store, StoreError
 from gateway.submission import refusal_of, submit_pdu
@@ -47,6 +48,10 @@ class Others(Protocol):
 
     def submitted(self, name: str, seconds: float) -> None:
         """A modem's submit was accepted by the network after so many seconds."""
+        ...
+
+    def recovering(self, name: str, step: str) -> None:
+        """A step was taken to bring a modem back."""
         ...
 
 
@@ -100,10 +105,12 @@ class Sender:
         self._store, self._others, self._sink, self._clock = store, others, sink, clock
         self._retries, self._view, self.allowance = retries, view, allowance
         self.counts = Counts()
-        self.recoveries = 0
-        """How often in a row the modem needed help before it could send; see `needs_help`."""
+        self.without_result = 0
+        """Submits in a row that got no result at all: no prompt, or nothing after the PDU."""
+        self.took = False
+        """Whether the network took the last part that was sent."""
         self.needs_help = False
-        """Whether the last refusal asks for the modem to be set up again."""
+        """Whether the last refusal asks for the modem to be set up again, or too many submits got no result."""
         self.paused = False
         self.aside_until = 0.0
         """Boot-clock seconds until which the network's refusals keep this SIM aside."""
@@ -183,24 +190,28 @@ class Sender:
         """
         hooks = _Hooks(self, attempt)
         outcome = _Outcome(attempt, handed_back=True)
-        self.needs_help = False
+        self.needs_help = self.took = False
         begun = self._clock.boot()
         try:
             reference = modem.submit(submit_pdu(attempt, begun), hooks)
             self.counts.took(self._clock.boot() - begun)
             outcome = _Outcome(attempt, reference)
+            self.took, self.without_result = True, 0
             self._others.submitted(self._view().name, self._clock.boot() - begun)
         except WithdrawnError:
             pass
         except PduError as error:
             outcome = _Outcome(attempt, refusal=Refusal("permanent", f"no PDU can be made: {error}"))
         except CommandRejected as error:
+            self.without_result = 0
             refusal = refusal_of(error, modem.classify(error))
             uncertain = refusal.result if hooks.begun and refusal.error_class == "uncertain" else None
             outcome = _Outcome(attempt, refusal=refusal, uncertain=uncertain)
         except SubmitUncertain as error:
+            self.without_result += 1
             outcome = _Outcome(attempt, uncertain=error.reason)
         except CommandTimeout as error:
+            self.without_result += 1
             outcome = _Outcome(attempt, refusal=Refusal("recover", str(error)))
             raise
         finally:
@@ -211,10 +222,10 @@ class Sender:
         """What an outcome asks for at once; a success waits for the next AT+CMGS to be on its way."""
         if outcome.uncertain is not None:
             self._settle(modem, outcome.attempt)
+            self.needs_help = self.without_result >= SILENT_SUBMITS
         elif outcome.refusal is not None:
             self.store_outcome()  # it may say that this SIM must rest
             self.needs_help = outcome.refusal.error_class == "recover"
-        self.recoveries = self.recoveries + 1 if self.needs_help else 0
 
     def _settle(self, modem: Modem, attempt: ClaimedAttempt) -> None:
         """After an unknown outcome: store it, then see what the modem still has to say about it."""

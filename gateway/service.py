@@ -23,6 +23,7 @@ from gateway.config import Config, ModemConfig
 from gateway.directory import ModemView
 from gateway.dispatcher import ModemWorker
 from gateway.fleet import Fleet
+from gateway.healing import PowerSwitch
 from gateway.incoming import ModemInbox
 from gateway.intake import Intake
 from gateway.metrics import Metrics
@@ -38,6 +39,7 @@ from hardware.clock import Clock
 from hardware.discovery import open_port
 from hardware.errors import HardwareError
 from hardware.modem import Modem, ModemSettings, RestartLevel, Secret
+from hardware.power_switch import CommandSwitch, HelperSwitch
 from hardware.simulator import SimCard, SimulatedModem, SimulatedNetwork, SimulatorServer
 from hardware.transport import Transport
 
@@ -87,11 +89,11 @@ class Service:
         self.intake = Intake(self.store, config, self.clock, admission, self.fleet.wake)
         self.store.inbox.listeners.append(OptOut(self.store, config).heard)
         self.verify = Verify(self.store, self.intake, config, self.clock)
-        self.metrics = Metrics(self.store, self.clock, self.fleet.views)
-        self.fleet.on_submitted = self.metrics.submitted
         links = self._simulate([modem for modem in config.modem if modem.port == "simulator"])
         for modem in config.modem:
             self.fleet.add(self._worker(modem, links.get(modem.name)))
+        self.metrics = Metrics(self.store, self.clock, self.fleet.views)
+        self.fleet.on_submitted, self.fleet.on_recovery = self.metrics.submitted, self.metrics.recovering
         self._socket = _listen(config.api.host, config.api.port)
         app = create_app(self)
         self._end_waits = app.extensions["simwire.waiting"].close
@@ -167,6 +169,7 @@ class Service:
         elif action == "resume":
             self.fleet.resume(name)
         elif action == "restart":
+            self.fleet.forgive(name)
             self._on_modem(name, lambda modem: modem.restart(RestartLevel.DEVICE), RESTART_WAIT)
         else:
             answer = self._on_modem(name, lambda modem: modem.ussd(code or ""), USSD_WAIT)
@@ -210,7 +213,24 @@ class Service:
         retries = RetryPolicy(self.config.retries.schedule, self.config.retries.max_attempts)
         quiet, zone = self.config.messages.quiet_hours, zone_of(self.config.gateway.timezone)
         allowance = Allowance(modem.quotas, quiet, zone, self.store.sim_usage, self.clock)
-        return ModemWorker(view, opener, make, self.store, self.fleet, self.clock, retries, allowance)
+        return ModemWorker(
+            view,
+            opener,
+            make,
+            self.store,
+            self.fleet,
+            self.clock,
+            retries,
+            allowance,
+            scale=modem.time_scale,
+            switch=self._switch(modem),
+        )
+
+    def _switch(self, modem: ModemConfig) -> PowerSwitch | None:
+        if modem.power_command:
+            return CommandSwitch(modem.power_command)
+        helper = self.config.gateway.usb_power_socket
+        return HelperSwitch(helper, modem.usb_port) if helper is not None else None
 
     def _simulate(self, modems: list[ModemConfig]) -> dict[str, Path]:
         """Virtual modems for `port = "simulator"`: real pseudo-terminals, nobody's phone."""

@@ -145,11 +145,12 @@ def open_by_identity(
         return opener(path)
     first = [] if path == AUTO else [path]
     others = candidates(serial_ports() if ports is None else ports, probe_all=probe_all)
-    looked, hidden = 0, None
+    looked, held, hidden = 0, False, None
     for device in dict.fromkeys((*first, *(port.device for port in others))):
         try:
             transport = opener(device)
-        except PortUnavailable:
+        except PortUnavailable as closed:
+            held |= closed.held and device == path
             continue
         looked += 1
         identity = identify(transport, clock)
@@ -163,7 +164,7 @@ def open_by_identity(
         transport.close()
     if hidden is not None:
         return hidden
-    raise PortUnavailable(path, _missed(imei, iccid, looked))
+    raise PortUnavailable(path, _missed(imei, iccid, looked), held=held)
 
 
 def open_port(

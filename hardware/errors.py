@@ -38,11 +38,11 @@ class TransportError(HardwareError):
 
 
 class PortUnavailable(TransportError, OSError):
-    """The port cannot be opened."""
+    """The port cannot be opened. `held`: it is there, and another program has it or permissions forbid it."""
 
-    def __init__(self, port: str, reason: str) -> None:
+    def __init__(self, port: str, reason: str, *, held: bool = False) -> None:
         super().__init__(f"port {port} cannot be opened: {reason}")
-        self.port, self.reason = port, reason
+        self.port, self.reason, self.held = port, reason, held
 
 
 class ConnectionLost(TransportError, ConnectionError):

@@ -101,6 +101,8 @@ class Profile:
     ussd: UssdMode = UssdMode.TEXT
     reset_command: str | None = "AT+CFUN=1,1"
     """None: a reset is worse than the illness."""
+    reset_settle: float = 5.0
+    """How long after its OK a modem may still answer as if there had been no reset."""
     cms_classes: Mapping[int, ErrorClass] = field(default_factory=dict)
     """Meanings of vendor codes of +CMS ERROR."""
     ports: tuple[UsbPort, ...] = ()

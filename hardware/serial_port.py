@@ -34,6 +34,7 @@ _POLL = 0.05  # seconds between looks at a port without a file descriptor
 _CONNECT_TIMEOUT = 5.0
 _LONGEST_WAIT = 86_400.0  # poll(2) takes milliseconds in an int
 _TIOCGEXCL = 0x80045440  # <asm-generic/ioctls.h>; not in termios before Python 3.13
+_HELD = (errno.EAGAIN, errno.EBUSY, errno.EACCES, errno.EPERM)
 _PTY_MAJORS = range(136, 144)  # Unix98 pseudo-terminals, slave side
 
 
@@ -230,12 +231,13 @@ def _open_device(path: str, baudrate: int, rtscts: bool, wake: int) -> _Port:
     except PortUnavailable:
         raise
     except (OSError, ValueError, termios.error) as error:
-        raise PortUnavailable(path, _hindrance(error, path)) from error
+        held = isinstance(error, OSError) and error.errno in _HELD
+        raise PortUnavailable(path, _hindrance(error, path), held=held) from error
     # A pseudo-terminal keeps TIOCEXCL until its other side is closed: after a crash it could not be opened again.
     terminal = os.major(node.st_rdev) not in _PTY_MAJORS
     if terminal and not _make_exclusive(opened.fileno()):
         opened.close()
-        raise PortUnavailable(path, _hindrance(OSError(errno.EBUSY, ""), path))
+        raise PortUnavailable(path, _hindrance(OSError(errno.EBUSY, ""), path), held=True)
     return _Device(opened, wake, terminal=terminal)
 
 

@@ -37,7 +37,18 @@ TO_MODEMS = frozenset(
     }
 )
 MODEM_SIDE = frozenset(
-    {"gateway.dispatcher", "gateway.fleet", "gateway.incoming", "gateway.sending", "gateway.service"}
+    {
+        "gateway.dispatcher",
+        "gateway.doors",
+        "gateway.errands",
+        "gateway.fleet",
+        "gateway.healing",
+        "gateway.incoming",
+        "gateway.modem_port",
+        "gateway.port_watch",
+        "gateway.sending",
+        "gateway.service",
+    }
 )
 
 ALLOWED: dict[str, frozenset[str]] = {
@@ -46,6 +57,9 @@ ALLOWED: dict[str, frozenset[str]] = {
     "hardware.transport": frozenset({"hardware.errors"}),
     "hardware.tracing": frozenset({"hardware.errors", "hardware.clock", "hardware.transport"}),
     "hardware.serial_port": frozenset({"hardware.errors", "hardware.clock", "hardware.transport", "hardware.tracing"}),
+    "hardware.power_switch": frozenset(),
+    # Runs as root, and imports nothing that would have to be read before it may.
+    "hardware.usb_power": frozenset(),
     "hardware.pdu": frozenset({"hardware.errors"}),
     "hardware.at": frozenset({"hardware.errors", "hardware.clock", "hardware.transport"}),
     "hardware.profiles": frozenset({"hardware.at.results"}),
@@ -81,7 +95,26 @@ ALLOWED: dict[str, frozenset[str]] = {
     "gateway.refusals": frozenset(),
     "gateway.scopes": frozenset(),
     "gateway.release": frozenset(),
-    "gateway.metrics": VALUES | {"gateway.directory", "gateway.release", "gateway.store", "hardware.clock"},
+    "gateway.recovery": frozenset(),
+    "gateway.port_watch": frozenset({"hardware.clock", "hardware.transport"}),
+    "gateway.healing": VALUES | TO_MODEMS | {"gateway.directory", "gateway.recovery", "hardware.power_switch"},
+    "gateway.modem_port": frozenset(
+        {"gateway.healing", "gateway.port_watch", "gateway.recovery", "hardware.modem", "hardware.transport"}
+    ),
+    "gateway.errands": frozenset({"hardware.modem"}),
+    "gateway.doors": VALUES
+    | {
+        "gateway.announcing",
+        "gateway.directory",
+        "gateway.errands",
+        "gateway.healing",
+        "gateway.modem_port",
+        "gateway.sending",
+        "hardware.modem",
+    },
+    "gateway.announcing": VALUES | {"gateway.directory", "gateway.sending", "gateway.store", "hardware.clock"},
+    "gateway.metrics": VALUES
+    | {"gateway.directory", "gateway.recovery", "gateway.release", "gateway.store", "hardware.clock"},
     "gateway.templates": frozenset(),
     "gateway.quiet": frozenset(),
     "gateway.quota": VALUES | {"gateway.quiet", "hardware.clock"},
@@ -217,6 +250,7 @@ ALLOWED: dict[str, frozenset[str]] = {
         "gateway.allowance",
         "gateway.directory",
         "gateway.incoming",
+        "gateway.recovery",
         "gateway.retry",
         "gateway.store",
         "gateway.submission",
@@ -225,8 +259,14 @@ ALLOWED: dict[str, frozenset[str]] = {
     | TO_MODEMS
     | {
         "gateway.allowance",
+        "gateway.announcing",
         "gateway.directory",
+        "gateway.doors",
+        "gateway.healing",
         "gateway.incoming",
+        "gateway.modem_port",
+        "gateway.port_watch",
+        "gateway.recovery",
         "gateway.retry",
         "gateway.sending",
         "gateway.store",
@@ -265,7 +305,16 @@ OWNERS: dict[str, frozenset[str]] = {
     "rich": frozenset({"gateway.cli"}),
     "selectors": frozenset({"hardware.serial_port", "hardware.simulator"}),
     "serial": frozenset({"hardware.serial_port", "hardware.discovery"}),
-    "socket": frozenset({"hardware.serial_port", "gateway.service", "gateway.tls", "gateway.webhooks"}),
+    "socket": frozenset(
+        {
+            "hardware.power_switch",
+            "hardware.serial_port",
+            "hardware.usb_power",
+            "gateway.service",
+            "gateway.tls",
+            "gateway.webhooks",
+        }
+    ),
     "sqlite_utils": frozenset({"gateway.store.database", "gateway.store.migrations"}),
     "ssl": frozenset(
         {
@@ -276,7 +325,7 @@ OWNERS: dict[str, frozenset[str]] = {
             "gateway.webhooks.client",
         }
     ),
-    "subprocess": frozenset(),
+    "subprocess": frozenset({"hardware.power_switch"}),
     "termios": frozenset({"hardware.serial_port", "hardware.simulator"}),
     "urllib.request": frozenset(),
     "waitress": frozenset({"gateway.service", "gateway.tls"}),

@@ -129,6 +129,13 @@ def modem(view: ModemView) -> Json:
             }
             for use in view.quota
         ],
+        "recovery": None
+        if view.recovery is None
+        else {
+            "step": view.recovery.step,
+            "tried": list(view.recovery.tried),
+            "next_at": None if view.recovery.next_at is None else moment(round(view.recovery.next_at * 1000)),
+        },
     }
 
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from contextlib import closing
+from typing import Any
 
 import click
 
@@ -62,7 +64,22 @@ def info(gateway: Gateway, name: str, as_json: bool) -> None:
         output.document(found)
     else:
         quota = [f"{one['rule']} {one['used']} of {one['limit']}" for one in found["quota"]]
-        output.fields({**found, "state": output.state(found["state"]), "quota": quota})
+        shown = {
+            **found,
+            "state": output.state(found["state"]),
+            "quota": quota,
+            "recovery": _way_back(found["recovery"]),
+        }
+        output.fields(shown)
+
+
+def _way_back(recovery: Mapping[str, Any] | None) -> str | None:
+    """What is done about a modem in trouble, on one line."""
+    if recovery is None:
+        return None
+    tried = f"tried: {', '.join(recovery['tried'])}" if recovery["tried"] else None
+    following = f"{recovery['step']} at {recovery['next_at']}" if recovery["step"] else "it is seen whether that helped"
+    return "; ".join(text for text in (tried, following) if text)
 
 
 @modems.command("ussd")

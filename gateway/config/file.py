@@ -5,9 +5,9 @@ from __future__ import annotations
 import difflib
 import tomllib
 from pathlib import Path
-from typing import Annotated, get_args
+from typing import Annotated, Self, get_args
 
-from pydantic import AfterValidator, BaseModel, Field, ValidationError, field_validator
+from pydantic import AfterValidator, BaseModel, Field, ValidationError, field_validator, model_validator
 from pydantic_core import ErrorDetails
 
 from gateway.config.fields import Section, Tuple
@@ -48,14 +48,24 @@ class Config(Section):
             modem if modem.name else modem.model_copy(update={"name": f"sim{place}"})
             for place, modem in enumerate(modems, 1)
         )
-        for what in ("name", "port"):
+        for what in ("name", "port", "usb_port"):
             seen: set[str] = set()
             for modem in named:
                 value = getattr(modem, what)
-                if value in seen and value not in {"auto", "simulator"}:
+                if value in seen and value not in {"auto", "simulator", None}:
                     raise ValueError(f"two modems with the {what} {value}")
                 seen.add(value)
         return named
+
+    @model_validator(mode="after")
+    def _helper_for_usb_ports(self) -> Self:
+        lacking = [modem.name for modem in self.modem if modem.usb_port is not None]
+        if lacking and self.gateway.usb_power_socket is None:
+            raise ValueError(
+                f"modem {lacking[0]} has a usb_port, and [gateway] usb_power_socket does not say "
+                "who switches its power; see docs/recovery.md"
+            )
+        return self
 
     @property
     def allowed_countries(self) -> tuple[str, ...]:

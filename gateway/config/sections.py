@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 from typing import Annotated, Literal, Self
 
@@ -43,6 +44,7 @@ class GatewayConfig(Section):
     key_file: FilePath = Field(default="simwire.key")  # type: ignore[assignment]
     timezone: Annotated[str, AfterValidator(check_zone)] | None = None
     log_format: Literal["text", "json"] = "text"
+    usb_power_socket: FilePath | None = None
 
 
 class ApiConfig(Section):
@@ -106,6 +108,8 @@ class ModemConfig(Section):
     month_starts: int = Field(default=1, ge=1, le=31)
     otp_share: float = Field(default=0.2, ge=0, le=1)
     every: Annotated[Duration, AfterValidator(between(0.0, DAY))] = 0.0
+    usb_port: Annotated[str, pattern(r"\d+-\d+(\.\d+)*", "a USB port like 1-1.4")] | None = None
+    power_command: Annotated[tuple[Annotated[str, pattern(r"[^\x00]+", "words, none of them empty")], ...], Tuple] = ()
     time_scale: float = Field(default=1.0, ge=0.001, le=1.0)
 
     @property
@@ -127,6 +131,19 @@ class ModemConfig(Section):
         if path is not None:
             read_pin(path)
         return path
+
+    @field_validator("power_command", mode="after")
+    @classmethod
+    def _program_there(cls, command: tuple[str, ...]) -> tuple[str, ...]:
+        if command and shutil.which(command[0]) is None:
+            raise ValueError(f"there is no program {command[0]!r} that may be run; install it, or write its whole path")
+        return command
+
+    @model_validator(mode="after")
+    def _one_switch(self) -> Self:
+        if self.usb_port is not None and self.power_command:
+            raise ValueError("usb_port and power_command are two ways to do the same; leave one out")
+        return self
 
     def read_pin(self) -> Secret | None:
         """The SIM's PIN from `pin_file`; None where none is configured. Raises ValueError where it cannot be read."""

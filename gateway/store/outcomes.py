@@ -25,6 +25,11 @@ LATE = "late"  # in the timeline: the modem's answer came after the submit had b
 DAMAGED = "its stored row is damaged"
 AVOIDED_FOR = 10.0  # seconds for which the modem that refused leaves a part to another one
 
+_IN_HAND = (
+    "SELECT id, message, modem FROM attempts WHERE state = 'claimed'",
+    "SELECT id, message, modem FROM attempts WHERE state = 'submitting'",
+)
+
 
 class Outcomes(Matching):
     """What came of a submit."""
@@ -69,19 +74,22 @@ class Outcomes(Matching):
             else:
                 self._refuse_late(case, attempt_id, refusal, now)
 
-    def recover(self, now: Instant) -> tuple[int, int]:
+    def recover(self, now: Instant, modem: str | None = None) -> tuple[int, int]:
         """After a start: claimed parts are ready again, begun ones are of unknown outcome. Returns how many of each.
 
-        A message that cannot be dealt with is ended, and keeps neither the others nor the start waiting.
+        With `modem` only those of that modem, whose worker was given up. A message that cannot be dealt with is ended,
+        and keeps neither the others nor the start waiting.
         """
+        why = f"modem {modem} was given up" if modem else "the gateway ended"
         with self._database.mark() as cx:
             # Not in order of id: that would walk the whole table rather than the few that are in hand.
-            claimed = cx.execute("SELECT id, message FROM attempts WHERE state = 'claimed'").fetchall()
-            begun = cx.execute("SELECT id, message FROM attempts WHERE state = 'submitting'").fetchall()
+            claimed, begun = (
+                [row for row in cx.execute(rows).fetchall() if modem in (None, row["modem"])] for rows in _IN_HAND
+            )
             for row in (*begun, *claimed):
                 try:
                     with self._database.alone():
-                        self._recover(cx, row["id"], now)
+                        self._recover(cx, row["id"], now, f"{why} before the modem answered")
                 except Exception as error:
                     if not cx.in_transaction:
                         raise  # a full disk, say: there is nothing left to go on with
@@ -90,11 +98,11 @@ class Outcomes(Matching):
 
     # -- inside -------------------------------------------------------------------------------------------------------
 
-    def _recover(self, cx: sqlite3.Connection, attempt_id: int, now: Instant) -> None:
+    def _recover(self, cx: sqlite3.Connection, attempt_id: int, now: Instant, why: str) -> None:
         case = self._case(cx, attempt_id)
         state = case.attempt(attempt_id)["state"]
         if state == AttemptState.SUBMITTING:
-            self._lost_sight(case, attempt_id, now, "the gateway ended before the modem answered")
+            self._lost_sight(case, attempt_id, now, why)
         elif state == AttemptState.CLAIMED:  # else what was begun has withdrawn it
             self._hand_back(case, attempt_id, now)
 

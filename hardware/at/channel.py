@@ -121,6 +121,16 @@ class AtChannel:
                     return lines
                 raise CommandTimeout(pending.name, round(self._clock.boot() - started, 1))
 
+    def call_out(self, text: str) -> None:
+        """Write a command to a modem that answers nothing, and wait for nothing; the channel is dirty then.
+
+        Some hear and cannot speak. Raises ConnectionLost.
+        """
+        self.dirty = True
+        self._exchange.escape()
+        self._exchange.begin(Pending(text, None))
+        self._exchange.end()
+
     def submit(
         self,
         tpdu_length: int,

@@ -12,6 +12,7 @@ from hardware.modem.incoming import Incoming, Watch
 from hardware.modem.ladder import Ladder
 from hardware.modem.link import Link
 from hardware.modem.network import Network
+from hardware.modem.restarting import reset, restart_radio
 from hardware.modem.routing import Routing
 from hardware.modem.status import (
     CONFIGURED,
@@ -254,17 +255,22 @@ class Modem:
         self._incoming.ussd.clear()
         return said
 
+    @property
+    def can_reset(self) -> bool:
+        """Whether its family has a reset that does more good than harm."""
+        return self._ladder.profile.reset_command is not None
+
     def restart(self, level: RestartLevel = RestartLevel.RADIO) -> None:
-        """Restart the radio or the whole modem; the state is CONFIGURING then, or the port is gone (ConnectionLost)."""
+        """Restart the radio or the whole modem; the state is CONFIGURING then, or the port is gone (ConnectionLost).
+
+        One that answers nothing is told to as well: it may hear. Returns when the restart has begun.
+        """
         with self._condition.port():
             self._condition.fall("restarted on demand")
             self._card.was_reset()
-            reset = self._ladder.profile.reset_command
-            if level is RestartLevel.DEVICE and reset is not None:
-                self._link.attempt(reset, timeout=15)
-                return
-            self._link.attempt("AT+CFUN=0", timeout=15)
-            self._link.attempt("AT+CFUN=1", timeout=30)
+            wanted = level is RestartLevel.DEVICE
+            if not (wanted and reset(self._link, self._ladder.profile, self._incoming)):
+                restart_radio(self._link)
 
     def classify(self, error: CommandRejected) -> ErrorClass:
         """What a refused submit calls for, with this family's own codes."""

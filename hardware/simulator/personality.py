@@ -37,6 +37,8 @@ class Personality:
     error: str = "ERROR"
     """Answer to an unknown command, and to refusals while +CMEE=0."""
     boot: Boot = field(default_factory=Boot)
+    reset_delay: float = 0.2
+    """Seconds from the OK to AT+CFUN=1,1 until it goes down; it answers as ever meanwhile."""
     resets_drop_port: bool = False
     """USB: the port vanishes at a reset and comes back when the modem has booted."""
 

@@ -60,7 +60,7 @@ class Rig:
         self.scheduler = Scheduler(self.store, self.clock, Timing(15.0, 45.0), self.fleet)
 
     def _worker(self, name: str, view: dict[str, Any]) -> ModemWorker:
-        quotas = view.pop("quotas", self._quotas)
+        quotas, switch = view.pop("quotas", self._quotas), view.pop("switch", None)
         worker = ModemWorker(
             ModemView(name, "absent", **view),
             lambda: self.modems[name].transport(),
@@ -71,6 +71,7 @@ class Rig:
             RetryPolicy(),
             Allowance(quotas, self._quiet, self._zone, self.store.sim_usage, self.clock),
             self._pass_time,
+            switch=switch,
         )
         self.fleet.add(worker)
         return worker

@@ -46,6 +46,35 @@ def test_the_example_loads_and_shows_every_key_with_its_default(tmp_path: Path) 
             assert key in section or f"\n# {key} = " in text, f"{name}.{key} is not in the example"
 
 
+SWITCHED = LEAST.replace("[[modem]]", 'usb_power_socket = "/run/power.sock"\n[[modem]]')
+
+
+def test_the_power_of_a_modems_usb_port(tmp_path: Path) -> None:
+    (modem,) = read(tmp_path, SWITCHED + 'usb_port = "1-1.4"\n').modem
+    assert modem.usb_port == "1-1.4"
+    (modem,) = read(tmp_path, LEAST + 'power_command = ["sh", "-c", "true"]\n').modem
+    assert modem.power_command == ("sh", "-c", "true")
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        (SWITCHED + 'usb_port = "../1-1"\n', "a USB port like 1-1.4"),
+        (LEAST + 'usb_port = "1-1.4"\n', "sim1 has a usb_port, and [gateway] usb_power_socket does not say"),
+        (SWITCHED + 'usb_port = "1-1.4"\npower_command = ["sh"]\n', "two ways to do the same"),
+        (LEAST + 'power_command = ["/nowhere/hub"]\n', "there is no program '/nowhere/hub'"),
+        (LEAST + 'power_command = [""]\n', "words, none of them empty"),
+        (
+            SWITCHED + 'usb_port = "1-1"\n[[modem]]\nport = "/dev/ttyUSB1"\nusb_port = "1-1"\n',
+            "two modems with the usb_port 1-1",
+        ),
+    ],
+)
+def test_a_switch_that_cannot_be_meant_is_told(tmp_path: Path, text: str, told: str) -> None:
+    (problem,) = problems(tmp_path, text)
+    assert told in problem
+
+
 def test_the_least_configuration(tmp_path: Path) -> None:
     config = read(tmp_path, LEAST)
     assert config.allowed_countries == ("GB",)

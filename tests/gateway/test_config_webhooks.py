@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from gateway.announcing import ON_THE_WAY
 from gateway.config import KINDS
-from gateway.dispatcher import ON_THE_WAY
 from gateway.messages import MessageState
 from gateway.store import ChallengeState
 

@@ -9,9 +9,10 @@ from typing import get_args
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from gateway.api.shapes.modems import ModemShape
+from gateway.api.shapes.modems import ModemShape, RecoveryShape
 from gateway.directory import MODEM_STATES
 from gateway.metrics import Metrics
+from gateway.recovery import Step
 from tests.gateway.rig import Rig
 from tests.gateway.test_api_stats import send_one
 from tests.gateway.world import NUMBER, World
@@ -118,6 +119,15 @@ def test_modems(world: World) -> None:
     assert value(world, "simwire_modem_signal_dbm", modem="sim1") == -71
     assert value(world, "simwire_modem_signal_dbm", modem="sim2") is None
     assert get_args(ModemShape.model_fields["state"].annotation) == MODEM_STATES
+
+
+def test_steps_to_bring_a_modem_back(world: World) -> None:
+    assert value(world, "simwire_modem_recoveries_total", modem="sim1", step="reset") == 0
+    world.metrics.recovering("sim1", "reset")
+    assert value(world, "simwire_modem_recoveries_total", modem="sim1", step="reset") == 1
+    assert value(world, "simwire_modem_recoveries_total", modem="sim2", step="quarantine") == 0
+    steps = get_args(get_args(RecoveryShape.model_fields["step"].annotation)[0])
+    assert list(steps) == [step.value for step in Step]
 
 
 def test_how_long_submits_take(tmp_path: Path) -> None:

@@ -22,6 +22,17 @@ class QuotaShape(Shape):
     """When more may be sent than now; null while nothing is used."""
 
 
+class RecoveryShape(Shape):
+    """How far a modem in trouble has come on its way back."""
+
+    step: Literal["resynchronise", "reopen", "radio", "reset", "power", "quarantine"] | None
+    """What is done next; null while it is seen whether the last step helped."""
+    tried: list[str]
+    """The steps that were taken since it was well."""
+    next_at: AwareDatetime | None
+    """When `step` is due; for a quarantine, when the modem is looked at again."""
+
+
 class ModemShape(Shape):
     """A modem as it is now."""
 
@@ -47,6 +58,8 @@ class ModemShape(Shape):
     reserve_for_otp: bool
     quota: list[QuotaShape]
     """Empty where no quota is set."""
+    recovery: RecoveryShape | None
+    """null while it has no trouble."""
 
 
 class ModemList(Shape):

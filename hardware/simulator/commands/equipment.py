@@ -93,7 +93,7 @@ def _functionality(modem: SimulatedModem, call: Call) -> bool:
 
 def _restart(modem: SimulatedModem) -> None:
     modem.execution.finish()
-    modem.network.after(0.2, modem.reboot)
+    modem.network.after(modem.personality.reset_delay, modem.reboot)
 
 
 def _radio_on(modem: SimulatedModem) -> None:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import socket
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from gateway.cli.options import url_of
 from gateway.config import ApiConfig
+from gateway.directory import RecoveryView
 from tests.gateway.cli.conftest import Shell
 from tests.gateway.world import BASE, World
 
@@ -20,6 +22,15 @@ def test_modems_are_listed(shell: Shell) -> None:
     assert [line.split()[:2] for line in found.stdout.splitlines()[1:3]] == [["sim1", "ready"], ["sim2", "absent"]]
     assert shell.json("modems", "info", "sim1")["model"] == "E1750"
     assert "E1750" in shell.run("modems", "info", "sim1").stdout
+
+
+def test_what_is_done_about_a_modem_is_shown(shell: Shell, world: World) -> None:
+    trouble = RecoveryView("quarantine", ("reopen", "radio"), world.clock.now().wall + 60)
+    world.views[0] = replace(world.views[0], state="failed", recovery=trouble)
+    assert shell.json("modems", "info", "sim1")["recovery"]["tried"] == ["reopen", "radio"]
+    assert "tried: reopen, radio; quarantine at 20" in shell.run("modems", "info", "sim1").stdout
+    world.views[0] = replace(world.views[0], recovery=RecoveryView(None, ("radio",), None))
+    assert "tried: radio; it is seen whether that helped" in shell.run("modems", "info", "sim1").stdout
 
 
 def test_ussd_prints_the_answer(shell: Shell) -> None:

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from hardware.errors import EncodeError
-from hardware.modem import ModemSettings, ModemState, Secret
+from hardware.errors import CommandTimeout, EncodeError
+from hardware.modem import ModemSettings, ModemState, RestartLevel, Secret
 from hardware.simulator import Fault, LoseRegistration, Refuse, Silence, Step
 from tests.contract.bench import QUICK_BOOT, Bench
 
@@ -133,3 +133,29 @@ def test_a_ussd_code_with_a_control_character_is_not_written(bench: Bench, code:
     with pytest.raises(EncodeError, match="control character"):
         modem.ussd(code)
     assert not any("CUSD" in text for text in bench.written[commands:])
+
+
+@pytest.mark.parametrize("level", RestartLevel)
+def test_a_modem_that_hears_and_does_not_speak_is_restarted(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch, level: RestartLevel
+) -> None:
+    modem = bench.ready()
+    simulated, says = bench.simulated, bench.simulated.say
+    monkeypatch.setattr(simulated, "say", lambda octets: None)
+    for name in ("forget", "radio.start"):  # what a boot and AT+CFUN=1 come to
+        owner, attribute = (simulated, name) if "." not in name else (simulated.radio, "start")
+        monkeypatch.setattr(owner, attribute, _then(getattr(owner, attribute), lambda: setattr(simulated, "say", says)))
+    with pytest.raises(CommandTimeout):
+        modem.refresh()
+    modem.restart(level)
+    bench.wait(10)
+    modem.bring_up()
+    assert modem.status.state is ModemState.READY
+
+
+def _then(first: Callable[..., None], second: Callable[[], None]) -> Callable[..., None]:
+    def both(*values: object, **options: object) -> None:
+        first(*values, **options)
+        second()
+
+    return both

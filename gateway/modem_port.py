@@ -1,0 +1,96 @@
+"""The port of a worker's modem: opened, closed, waited for, and what the ladder of a modem in trouble does with it."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+
+from gateway.healing import Healer
+from gateway.port_watch import PortWatch
+from gateway.recovery import Step
+from hardware.modem import Modem, ModemState
+from hardware.transport import Transport
+
+
+class ModemPort:
+    """Belongs to the worker's thread; only `wake`, `watch` and `stopping` are for other ones.
+
+    `make_modem` makes the driver of what `open_port` opened. `wait` waits for an event while there is no port.
+    """
+
+    def __init__(
+        self,
+        open_port: Callable[[], Transport],
+        make_modem: Callable[[Transport], Modem],
+        healer: Healer,
+        watch: PortWatch,
+        wait: Callable[[threading.Event, float], object],
+    ) -> None:
+        self._open_port, self._make_modem, self._wait = open_port, make_modem, wait
+        self.healer, self.watch = healer, watch
+        self.stopping = threading.Event()
+        """Nothing is waited for any more."""
+        self._woken = threading.Event()
+        self._transport: Transport | None = None
+        self.modem: Modem | None = None
+        """The driver in use, None while the port is closed."""
+
+    def wake(self) -> None:
+        """End a wait, now or the next one."""
+        self._woken.set()
+        if (modem := self.modem) is not None:
+            modem.wake()
+
+    def connect(self) -> Modem:
+        """Open the port; raises PortUnavailable."""
+        self._transport = transport = self.watch.open(self._open_port)
+        self.healer.switch.seen(transport.name)
+        self.modem = self._make_modem(transport)
+        return self.modem
+
+    def close(self) -> None:
+        """Give the port up; idempotent."""
+        modem, transport = self.modem, self._transport
+        self.modem = self._transport = None
+        if modem is not None:
+            modem.close()
+        elif transport is not None:
+            transport.close()
+
+    def due(self, idle: float) -> bool:
+        """Whether there is something to do; waits at most `idle` seconds for a modem in trouble."""
+        if wait := self.healer.wait():
+            self.rest(min(idle, wait))
+        return not self.healer.wait()
+
+    def rest(self, seconds: float) -> None:
+        """Wait, until `wake`. One that is left alone is listened to: who unplugs it wants it looked at again."""
+        self._woken.clear()
+        if self.stopping.is_set():
+            return
+        if self._transport is None or not self.healer.quarantined:
+            self._wait(self._woken, seconds)
+        elif self.modem is not None and self.modem.status.state is ModemState.READY:
+            self.modem.service(seconds)  # it may still receive
+        else:
+            self._transport.read(seconds, wakeable=True)
+
+    def take_step(self) -> Modem | None:
+        """Do what is planned about a modem in trouble; the modem, None where its port is to be opened.
+
+        Raises what the step comes to, above all ConnectionLost where a reset takes the port away.
+        """
+        step = self.healer.take()
+        if step in (Step.REOPEN, Step.QUARANTINE, Step.POWER):
+            self.close()
+            if step is Step.POWER:
+                self.healer.cycle_power()
+            return None
+        if step is None:
+            return self.modem
+        modem = self.modem or self.connect()
+        if step is Step.RESYNCHRONISE:
+            modem.bring_up()
+        else:
+            self.healer.restart(modem, step)
+        return modem

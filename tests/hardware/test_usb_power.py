@@ -1,0 +1,334 @@
+"""The power of USB ports, on a made-up /sys: the helper that root runs, and the gateway that asks it."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import socket
+import stat
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from hardware.power_switch import CommandSwitch, HelperSwitch, PowerError, usb_port_of
+from hardware.usb_power import ALLOWED, RefusedError, answer, cycle, disable_file, main, serve
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+@pytest.fixture
+def sysfs(tmp_path: Path) -> Path:
+    """Ports 1-1.1 to 1-1.4 of a hub at 1-1, and ports 1 and 2 of the root hub."""
+    devices = tmp_path / "sys" / "bus" / "usb" / "devices"
+    for hub, interface, count in (("1-1", "1-1:1.0", 4), ("usb1", "1-0:1.0", 2)):
+        for number in range(1, count + 1):
+            port = devices / interface / f"{hub}-port{number}"
+            port.mkdir(parents=True)
+            (port / "disable").write_text("0\n")
+    return tmp_path / "sys"
+
+
+@pytest.fixture
+def listing(tmp_path: Path) -> Path:
+    path = tmp_path / "usb-power"
+    path.write_text("# sticks\n1-1.4  # sim1\n1-2\n1-1.3\n9-9\n")
+    path.chmod(0o644)
+    return path
+
+
+class Watched:
+    """Notes what the port's file says while the power is away."""
+
+    def __init__(self, file: Path) -> None:
+        self.file, self.seen = file, list[tuple[float, str]]()
+
+    def __call__(self, seconds: float) -> None:
+        self.seen.append((seconds, self.file.read_text()))
+
+
+@pytest.mark.parametrize(("port", "path"), [("1-1.4", "1-1:1.0/1-1-port4"), ("1-2", "1-0:1.0/usb1-port2")])
+def test_a_port_is_without_power_for_a_while(sysfs: Path, port: str, path: str) -> None:
+    file = sysfs / "bus" / "usb" / "devices" / path / "disable"
+    assert disable_file(port, sysfs) == file
+    watched = Watched(file)
+    cycle(port, sysfs, 5.0, watched)
+    assert watched.seen == [(5.0, "1")]
+    assert file.read_text() == "0"
+
+
+def test_a_port_deep_in_the_tree_is_the_one_of_the_hub_before_it(sysfs: Path) -> None:
+    assert disable_file("3-1.2.7.4", sysfs).parts[-3:] == ("3-1.2.7:1.0", "3-1.2.7-port4", "disable")
+
+
+def test_the_power_comes_back_whatever_happens(sysfs: Path) -> None:
+    def interrupted(_: float) -> None:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        cycle("1-1.4", sysfs, 5.0, interrupted)
+    assert disable_file("1-1.4", sysfs).read_text() == "0"
+
+
+BAD = [
+    "",
+    "1",
+    "usb1",
+    "1-0",
+    "0-1",
+    "1-1.",
+    "1-1..4",
+    "../1-1.4",
+    "1-1.4/../../x",
+    "1-1.4\0",
+    "1-1.4 ;x",
+    "١-١",
+    "1-1:1.0",
+]
+
+
+@pytest.mark.parametrize("port", BAD)
+def test_what_is_no_port_is_refused(sysfs: Path, listing: Path, port: str) -> None:
+    listing.write_text(f"{port}\n")  # not even where it is listed
+    if port.strip() == port:
+        with pytest.raises(RefusedError, match="no USB port"):
+            disable_file(port, sysfs)
+    said = answer(port.encode(), listing, sysfs, 0.0)
+    assert said.startswith("error: ")
+    assert {file.read_text() for file in sysfs.rglob("disable")} == {"0\n"}
+
+
+@given(st.text(max_size=40))
+def test_no_text_leads_out_of_the_tree_of_usb_devices(text: str) -> None:
+    root = Path("/sys-of-a-test")
+    try:
+        path = disable_file(text, root)
+    except RefusedError:
+        return
+    assert re.fullmatch(r"[\d.:/a-z-]+", str(path)) and ".." not in path.parts
+    assert path.parts[:5] == ("/", "sys-of-a-test", "bus", "usb", "devices") and len(path.parts) == 8
+
+
+@pytest.mark.parametrize("port", ["1-1.1", "1-1", "1-1.40"])
+def test_a_port_that_is_not_listed_is_left_alone(sysfs: Path, listing: Path, port: str) -> None:
+    said = answer(port.encode(), listing, sysfs, 0.0)
+    assert said == f"error: USB port {port} is not in {listing}; root may add it there"
+    assert {file.read_text() for file in sysfs.rglob("disable")} == {"0\n"}
+
+
+def test_a_list_that_others_may_write_to_is_not_used(sysfs: Path, listing: Path) -> None:
+    listing.chmod(0o664)
+    assert "may be written by others" in answer(b"1-1.4", listing, sysfs, 0.0)
+    listing.unlink()
+    assert "cannot be read: No such file" in answer(b"1-1.4", listing, sysfs, 0.0)
+
+
+def test_an_old_kernel_is_named_with_the_other_way(sysfs: Path, listing: Path) -> None:
+    disable_file("1-1.3", sysfs).unlink()
+    said = answer(b"1-1.3", listing, sysfs, 0.0)
+    assert "Linux 6.0" in said and "power_command" in said
+    assert answer(b"9-9", listing, sysfs, 0.0).startswith("error: this machine has no USB port 9-9")
+
+
+def test_a_port_that_cannot_be_written_says_so(sysfs: Path) -> None:
+    file = disable_file("1-1.4", sysfs)
+
+    def gone(_: float) -> None:
+        file.unlink()
+        file.parent.rmdir()  # the hub went with it
+
+    with pytest.raises(RefusedError, match="No such file"):
+        cycle("1-1.4", sysfs, 0.0, gone)
+
+
+Helper = Callable[[], Path]
+
+
+@pytest.fixture
+def helper(tmp_path: Path, sysfs: Path, listing: Path) -> Iterator[Path]:
+    """A socket behind which each connection is answered as systemd would have it done."""
+    path = tmp_path / "helper.sock"
+    listener = socket.socket(socket.AF_UNIX)
+    listener.bind(str(path))
+    listener.listen()
+
+    def answer_all() -> None:
+        while True:
+            try:
+                connection, _ = listener.accept()
+            except OSError:
+                return
+            with connection:
+                serve(connection, listing, sysfs, 0.0)
+
+    thread = threading.Thread(target=answer_all, daemon=True)
+    thread.start()
+    yield path
+    listener.shutdown(socket.SHUT_RDWR)
+    listener.close()
+    thread.join(10)
+
+
+def test_the_gateway_asks_for_its_port(helper: Path, sysfs: Path) -> None:
+    HelperSwitch(helper, "1-1.4").cycle()
+    assert disable_file("1-1.4", sysfs).read_text() == "0"
+    assert disable_file("1-1.3", sysfs).read_text() == "0\n"
+
+
+def test_the_gateway_says_why_it_was_refused(helper: Path) -> None:
+    with pytest.raises(PowerError, match=r"^USB port 1-1\.1 is not in .*; root may add it there$"):
+        HelperSwitch(helper, "1-1.1").cycle()
+
+
+def test_a_helper_that_does_not_run_is_named(tmp_path: Path) -> None:
+    with pytest.raises(PowerError, match=r"No such file.*simwire-usb-power\.socket"):
+        HelperSwitch(tmp_path / "nobody.sock", "1-1.4").cycle()
+
+
+def test_a_helper_that_says_nothing_is_given_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("hardware.power_switch.TIMEOUT", 0.05)
+    path = tmp_path / "mute.sock"
+    with socket.socket(socket.AF_UNIX) as listener:
+        listener.bind(str(path))
+        listener.listen()
+        with pytest.raises(PowerError, match=r"did not answer within 0\.05 s"):
+            HelperSwitch(path, "1-1.4").cycle()
+
+
+@pytest.mark.parametrize("sent", [b"", b"1-1.4", b"x" * 4096, b"\xff\xfe\n", b"\n"])
+def test_whatever_is_asked_the_helper_answers_and_ends(sysfs: Path, listing: Path, sent: bytes) -> None:
+    ours, theirs = socket.socketpair()
+    with ours, theirs:
+        ours.sendall(sent)
+        ours.shutdown(socket.SHUT_WR)
+        assert not serve(theirs, listing, sysfs, 0.0)
+        assert ours.recv(1000).startswith(b"error: ")
+    assert {file.read_text() for file in sysfs.rglob("disable")} == {"0\n"}
+
+
+def test_who_asks_and_says_nothing_is_not_waited_for(
+    sysfs: Path, listing: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("hardware.usb_power._TIMEOUT", 0.05)
+    ours, theirs = socket.socketpair()
+    with ours, theirs:
+        assert not serve(theirs, listing, sysfs, 0.0)
+
+
+def test_it_runs_as_a_program_on_a_socket_and_gives_power_back_when_it_is_ended(sysfs: Path, listing: Path) -> None:
+    command = [sys.executable, "-m", "hardware.usb_power", "--allowed", str(listing), "--sysfs", str(sysfs)]
+    file = disable_file("1-1.4", sysfs)
+    ours, theirs = socket.socketpair()
+    with ours, theirs:
+        ours.settimeout(30)
+        with subprocess.Popen([*command, "--seconds", "0"], stdin=theirs, stdout=theirs, cwd=ROOT) as process:
+            ours.sendall(b"1-1.4\n")
+            assert ours.recv(1000) == b"ok\n"
+            assert process.wait(30) == 0
+        with subprocess.Popen([*command, "--seconds", "600"], stdin=theirs, stdout=theirs, cwd=ROOT) as process:
+            ours.sendall(b"1-1.4\n")
+            while file.read_text() != "1" and process.poll() is None:
+                pass
+            process.send_signal(signal.SIGTERM)
+            assert process.wait(30) == 1
+    assert file.read_text() == "0"
+
+
+def test_root_may_switch_a_port_by_hand(
+    sysfs: Path, listing: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(signal, "signal", lambda *_: None)
+    options = ["--allowed", str(listing), "--sysfs", str(sysfs), "--seconds", "0"]
+    assert main(["1-1.4", *options]) == 0
+    assert main(["1-1.1", *options]) == 1
+    assert "is not in" in capsys.readouterr().err
+
+
+# -- a command in place of the helper ---------------------------------------------------------------------------------
+
+
+def script(path: Path, text: str) -> Path:
+    path.write_text(f"#!/bin/sh\n{text}\n")
+    path.chmod(path.stat().st_mode | stat.S_IXUSR)
+    return path
+
+
+def test_a_command_is_run_with_its_words(tmp_path: Path) -> None:
+    CommandSwitch([str(script(tmp_path / "hub", f'echo "$1|$2" > {tmp_path}/ran')), "-p 4", "$HOME"]).cycle()
+    assert (tmp_path / "ran").read_text() == "-p 4|$HOME\n"
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [("echo no hub >&2; exit 3", r"status 3: no hub"), ("exec sleep 60", r"did not end within 0\.2 s")],
+)
+def test_a_command_that_fails_is_told(tmp_path: Path, text: str, told: str) -> None:
+    with pytest.raises(PowerError, match=told):
+        CommandSwitch([str(script(tmp_path / "hub", text))], timeout=0.2).cycle()
+
+
+def test_a_command_that_is_not_there_is_told(tmp_path: Path) -> None:
+    with pytest.raises(PowerError, match="cannot be run: No such file"):
+        CommandSwitch([str(tmp_path / "nothing")]).cycle()
+
+
+# -- which port a stick is plugged into -------------------------------------------------------------------------------
+
+
+def plug(sysfs: Path, tty: str, place: str) -> None:
+    device = sysfs / "devices" / "pci0000:00" / "usb1" / place / tty
+    device.mkdir(parents=True)
+    entry = sysfs / "class" / "tty" / tty
+    entry.mkdir(parents=True)
+    (entry / "device").symlink_to(os.path.relpath(device, entry))
+
+
+def test_the_usb_port_of_a_stick_is_found_while_it_is_there(tmp_path: Path, helper: Path, sysfs: Path) -> None:
+    plug(sysfs, "ttyUSB0", "1-1/1-1.4/1-1.4:1.0")
+    plug(sysfs, "ttyACM0", "1-2/1-2:1.1")
+    plug(sysfs, "ttyS0", "platform/serial8250")
+    assert usb_port_of("/dev/ttyUSB0", sysfs) == "1-1.4"
+    assert usb_port_of("/dev/ttyACM0", sysfs) == "1-2"
+    assert usb_port_of("/dev/ttyS0", sysfs) is None
+    assert usb_port_of("socket://host:1", sysfs) is None
+    by_id = tmp_path / "usb-HUAWEI-if00-port0"
+    by_id.symlink_to("/dev/ttyUSB0")
+    switch = HelperSwitch(helper, None, sysfs)
+    assert not switch.usable
+    with pytest.raises(PowerError, match="usb_port"):
+        switch.cycle()
+    switch.seen(str(by_id))
+    assert switch.usable
+    (sysfs / "class" / "tty" / "ttyUSB0" / "device").unlink()
+    switch.seen("/dev/ttyUSB0")  # gone: it is remembered where it was
+    switch.cycle()
+    assert disable_file("1-1.4", sysfs).read_text() == "0"
+    given = HelperSwitch(helper, "1-1.3", sysfs)
+    given.seen("/dev/ttyACM0")
+    given.cycle()
+    assert disable_file("1-1.3", sysfs).read_text() == "0"
+    assert disable_file("1-2", sysfs).read_text() == "0\n"
+
+
+# -- the units --------------------------------------------------------------------------------------------------------
+
+
+def test_the_units_belong_together_and_are_closed() -> None:
+    listener = (ROOT / "systemd" / "simwire-usb-power.socket").read_text()
+    service = (ROOT / "systemd" / "simwire-usb-power@.service").read_text()
+    assert "Accept=yes" in listener and "StandardInput=socket" in service
+    assert re.search(r"^SocketMode=0660$", listener, re.MULTILINE)
+    assert re.search(r"^ListenStream=(/run/simwire-usb-power\.sock)$", listener, re.MULTILINE)
+    assert "/run/simwire-usb-power.sock" in (ROOT / "config.example.toml").read_text()
+    (started,) = re.findall(r"^ExecStart=(.+)$", service, re.MULTILINE)
+    assert started == "/opt/simwire/bin/simwire-usb-power"
+    assert 'simwire-usb-power = "hardware.usb_power:main"' in (ROOT / "pyproject.toml").read_text()
+    for line in ("NoNewPrivileges=yes", "CapabilityBoundingSet=", "ProtectSystem=strict", "PrivateNetwork=yes"):
+        assert re.search(f"^{line}$", service, re.MULTILINE), line
+    assert str(ALLOWED) in (ROOT / "docs" / "recovery.md").read_text()
