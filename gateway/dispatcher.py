@@ -11,6 +11,9 @@ from dataclasses import replace
 from typing import Any, TypeVar
 
 from gateway.allowance import Allowance
+from gateway.balance import BalanceRule
+from gateway.care import Care
+from gateway.conditions import GATEWAY_ERROR, lost
 from gateway.directory import PAUSED, READY, ModemView, takes
 from gateway.incoming import ModemInbox
 from gateway.messages import ClaimedAttempt, Lane
@@ -18,8 +21,8 @@ from gateway.retry import RetryPolicy
 from gateway.sending import Others, Sender
 from gateway.store import Store, StoreError
 from hardware.clock import Clock
-from hardware.errors import CommandRejected, HardwareError
-from hardware.modem import Modem, ModemState, NotReady, RestartLevel
+from hardware.errors import CommandRejected, HardwareError, PortUnavailable
+from hardware.modem import Modem, ModemState, NotReady, RestartLevel, Trouble
 from hardware.transport import Transport
 
 log = logging.getLogger("simwire.dispatcher")
@@ -31,6 +34,7 @@ NOT_READY_WAIT = 5.0  # seconds between looks at a modem that waits for its SIM,
 RECOVERIES_BEFORE_RADIO, RECOVERIES_BEFORE_RESET = 3, 6  # in a row, before the radio and then the modem are restarted
 SHORTEST_PART = 0.01  # seconds: a simulated modem may take no time at all
 ON_THE_WAY = ("opening", "configuring")  # states that lead to another one at once
+ELSEWHERE = (Trouble.SIM_WRONG, Trouble.MODEM_WRONG)  # not who is meant: looked for at other ports
 REOPEN_WAITS = (0.25, 0.5, 1.0, 2.0, 5.0)  # seconds before the port is opened again; the last one repeats
 
 
@@ -53,14 +57,16 @@ class ModemWorker:
         retries: RetryPolicy,
         allowance: Allowance,
         wait: Callable[[threading.Event, float], object] = threading.Event.wait,
+        balance: BalanceRule | None = None,
     ) -> None:
         self.name = view.name
         self._wait = wait
         self._view, self._store = view, store
-        self._told: str | None = None  # the state that event streams and webhooks heard of last
+        self._told: tuple[str | None, str | None] = (None, None)  # state and condition that were told of last
         self._open_port, self._make_modem, self._clock, self._others = open_port, make_modem, clock, others
         self._sink = ModemInbox(view.name, store, clock, others.planned)
-        self._sender = Sender(store, others, self._sink, clock, retries, lambda: self._view, allowance)
+        self._care = Care(view.name, balance, store, clock)
+        self._sender = Sender(store, others, self._sink, clock, retries, lambda: self._view, allowance, self._care)
         self._transport: Transport | None = None
         self._modem: Modem | None = None
         self._requests: queue.SimpleQueue[tuple[Callable[[Modem], Any], Future[Any]]] = queue.SimpleQueue()
@@ -79,7 +85,8 @@ class ModemWorker:
         """The newest snapshot."""
         view = self._view
         if view.state == READY and self._sender.paused:
-            return replace(view, state=PAUSED, reason="paused by an operator", advice="resume it to let it send again")
+            advice = "resume it to let it send again"
+            return replace(view, state=PAUSED, reason="paused by an operator", advice=advice, condition=None)
         return view
 
     def wake(self, lane: Lane = Lane.BULK) -> None:
@@ -135,7 +142,8 @@ class ModemWorker:
         """Something other than the modem failed: show it, close the port, and wait a while before the next `turn`."""
         log.error("modem %s: %s", self.name, what)
         self._close()
-        self._publish(state="failed", reason=what, advice="it goes on by itself; see the log", last_error=what)
+        advice = "it goes on by itself; see the log"
+        self._publish(state="failed", reason=what, advice=advice, condition=GATEWAY_ERROR, last_error=what)
         self._pause_for(REOPEN_WAITS[-1])
 
     def turn(self, idle: float) -> None:
@@ -170,12 +178,15 @@ class ModemWorker:
         self._publish_status(modem)
         modem.bring_up()
         self._sender.allowance.load(self._sink.imsi)
+        self._care.opened(modem.status.identity)
         self._publish_status(modem)
         self._next_refresh = self._clock.boot() + IDLE_WAIT
         self._next_sweep = self._clock.boot() + SWEEP_EVERY
         if modem.status.state is ModemState.READY:
             self._failures = 0
             return
+        if modem.status.trouble in ELSEWHERE:  # whoever is meant may be at another port, and this one another's
+            raise PortUnavailable(self._view.port or "", modem.status.reason or "", str(modem.status.trouble))
         self._run_requests(modem)
         modem.service(min(idle, NOT_READY_WAIT))
         self._publish_status(modem)
@@ -185,6 +196,7 @@ class ModemWorker:
         if modem.status.state is not ModemState.READY:
             return  # an operator restarted it: the next turn brings it up
         self._housekeeping(modem)
+        self._care.attend(modem, self._sender.codes_wait)
         attempt = self._sender.take()
         if attempt is not None:
             self._send(modem, attempt)
@@ -264,7 +276,11 @@ class ModemWorker:
         self._failures += 1
         if self._view.last_error != str(error) or self._view.state != "absent":
             log.warning("modem %s: %s; its port is opened again until it answers", self.name, error)
-        self._publish(state="absent", reason=type(error).__name__, advice=str(error), last_error=str(error))
+        found = lost(error)
+        state = "failed" if found.condition in ELSEWHERE else "absent"
+        self._publish(
+            state=state, reason=found.reason, advice=found.advice, condition=found.condition, last_error=str(error)
+        )
         self._sender.hand_back()
         self._pause_for(wait)
 
@@ -284,17 +300,14 @@ class ModemWorker:
 
     def _publish_status(self, modem: Modem) -> None:
         status, identity, counts = modem.status, modem.status.identity, self._sender.counts
-        state, reason, advice = status.state.value, status.reason, status.advice
-        quota = self._sender.allowance.uses() if state == READY else ()
-        if state == READY and self._sender.aside:
-            state, reason = "denied", "the network refused this SIM three times in a row"
-            advice = "check the SIM's credit and plan; it is tried again by itself"
-        elif (held_back := self._sender.allowance.explained(quota)) is not None:
-            reason, advice = held_back
+        ready, aside = status.state is ModemState.READY, self._sender.aside
+        quota = self._sender.allowance.uses() if ready else ()
+        found = self._care.judge(status, aside=aside, held_back=self._sender.allowance.explained(quota))
         self._publish(
-            state=state,
-            reason=reason,
-            advice=advice,
+            state="denied" if ready and aside else status.state.value,
+            reason=found.reason,
+            advice=found.advice,
+            condition=found.condition,
             profile=status.profile,
             model=identity.model,
             imei=identity.imei,
@@ -303,6 +316,7 @@ class ModemWorker:
             operator=status.operator,
             registration=status.registration.meaning if status.registration else None,
             signal_dbm=status.signal_dbm,
+            service_centre=status.service_centre,
             reports=status.reports_promised,
             sent=counts.sent,
             failed=counts.failed,
@@ -311,10 +325,13 @@ class ModemWorker:
             last_report_boot=self._sink.last_report_boot,
             seconds_per_part=max(SHORTEST_PART, counts.seconds_per_part),
             quota=quota,
+            balance=self._care.balance,
         )
 
     def _publish(self, **changes: Any) -> None:  # noqa: ANN401 - fields of ModemView, checked by `replace`
         before = self._view
+        if "state" in changes:
+            changes.setdefault("condition", None)
         self._view = replace(before, **changes)
         turned = _lanes(before) != _lanes(self._view)
         if turned:
@@ -322,27 +339,38 @@ class ModemWorker:
         if turned or before.state != self._view.state:
             why = f": {self._view.reason}" if self._view.reason else ""
             log.info("modem %s is %s%s", self.name, self._view.state, why)
+        if self._view.condition not in (None, before.condition):
+            log.warning("modem %s: %s: %s; %s", self.name, *_told_of(self._view))
         self._tell()
 
     def _tell(self) -> None:
-        """Event streams and webhooks hear of a state that is new and meant to last; not of a pause while stopping."""
+        """Event streams and webhooks hear of a state that is new and meant to last, and of what is the matter in it.
+
+        Not of a pause while stopping.
+        """
         view = self.view
-        if view.state in (self._told, *ON_THE_WAY) or self._stopping.is_set():
+        if (view.state, view.condition) == self._told or view.state in ON_THE_WAY or self._stopping.is_set():
             return
+        kind = "modem.condition" if view.state == self._told[0] else f"modem.{view.state}"
         body = {
             "name": view.name,
             "state": view.state,
             "reason": view.reason,
             "advice": view.advice,
+            "condition": view.condition,
             "operator": view.operator,
             "signal_dbm": view.signal_dbm,
         }
         try:
             with self._store.database.mark(synced=False) as cx:
-                self._store.events.emit(cx, f"modem.{view.state}", None, self.name, body, self._clock.now())
-            self._told = view.state
+                self._store.events.emit(cx, kind, None, self.name, body, self._clock.now())
+            self._told = (view.state, view.condition)
         except StoreError as error:  # told with the next snapshot
             log.warning("modem %s: that it is %s could not be told yet: %s", self.name, view.state, error)
+
+
+def _told_of(view: ModemView) -> tuple[str | None, str | None, str | None]:
+    return view.condition, view.reason, view.advice
 
 
 def _lanes(view: ModemView) -> tuple[bool, ...]:

@@ -112,13 +112,23 @@ class _Now(Collector):
         yield from self._queue()
         states = GaugeMetricFamily("simwire_modem_state", "1 for the state it is in", labels=("modem", "state"))
         signals = GaugeMetricFamily("simwire_modem_signal_dbm", "Strength of the signal", labels=("modem",))
+        conditions = GaugeMetricFamily(
+            "simwire_modem_condition", "1 for what is the matter with it", labels=("modem", "condition")
+        )
+        balances = GaugeMetricFamily("simwire_modem_balance", "Credit of its SIM", labels=("modem",))
         for view in self._modems():
+            if view.condition is not None:
+                conditions.add_metric((view.name, view.condition), 1.0)
+            if view.balance is not None and view.balance.amount is not None:
+                balances.add_metric((view.name,), float(view.balance.amount))
             for state in MODEM_STATES:
                 states.add_metric((view.name, state), float(view.state == state))
             if view.signal_dbm is not None:
                 signals.add_metric((view.name,), view.signal_dbm)
         yield states
         yield signals
+        yield conditions
+        yield balances
 
     def _queue(self) -> Iterator[GaugeMetricFamily]:
         depths = GaugeMetricFamily(

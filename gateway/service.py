@@ -34,8 +34,8 @@ from gateway.store import Keep, Settings, Store
 from gateway.texts import zone_of
 from gateway.verify import Verify
 from gateway.webhooks import Webhooks
-from hardware.clock import Clock
-from hardware.discovery import open_port
+from hardware.clock import Clock, SystemClock
+from hardware.discovery import PortSearch, opener_with
 from hardware.errors import HardwareError
 from hardware.modem import Modem, ModemSettings, RestartLevel, Secret
 from hardware.simulator import SimCard, SimulatedModem, SimulatedNetwork, SimulatorServer
@@ -87,6 +87,7 @@ class Service:
         self.verify = Verify(self.store, self.intake, config, self.clock)
         self.metrics = Metrics(self.store, self.clock, self.fleet.views)
         self.fleet.on_submitted = self.metrics.submitted
+        self._ports = PortSearch(SystemClock())
         links = self._simulate([modem for modem in config.modem if modem.port == "simulator"])
         for modem in config.modem:
             self.fleet.add(self._worker(modem, links.get(modem.name)))
@@ -191,12 +192,15 @@ class Service:
         )
 
         def make(transport: Transport, inbox: ModemInbox) -> Modem:
-            return Modem(transport, settings, inbox, self.store.pins, self.clock)
+            return Modem(transport, settings, inbox, self.store.pins, self.clock, known_centre=self.store.centres.known)
 
         port = str(link) if link else modem.port
 
+        opened = opener_with(modem.baudrate, rtscts=modem.rtscts)
+        others = [other.port for other in self.config.modem if other is not modem]
+
         def opener() -> Transport:
-            return open_port(port, baudrate=modem.baudrate, rtscts=modem.rtscts, imei=modem.imei, iccid=modem.iccid)
+            return self._ports.open(port, opened, imei=modem.imei, iccid=modem.iccid, skip=others)
 
         view = ModemView(
             modem.name, "absent", port=modem.port, prefixes=modem.prefixes, reserve_for_otp=modem.reserve_for_otp
@@ -204,7 +208,8 @@ class Service:
         retries = RetryPolicy(self.config.retries.schedule, self.config.retries.max_attempts)
         quiet, zone = self.config.messages.quiet_hours, zone_of(self.config.gateway.timezone)
         allowance = Allowance(modem.quotas, quiet, zone, self.store.sim_usage, self.clock)
-        return ModemWorker(view, opener, make, self.store, self.fleet, self.clock, retries, allowance)
+        balance = modem.balance.rule if modem.balance is not None else None
+        return ModemWorker(view, opener, make, self.store, self.fleet, self.clock, retries, allowance, balance=balance)
 
     def _simulate(self, modems: list[ModemConfig]) -> dict[str, Path]:
         """Virtual modems for `port = "simulator"`: real pseudo-terminals, nobody's phone."""

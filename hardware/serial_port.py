@@ -230,12 +230,12 @@ def _open_device(path: str, baudrate: int, rtscts: bool, wake: int) -> _Port:
     except PortUnavailable:
         raise
     except (OSError, ValueError, termios.error) as error:
-        raise PortUnavailable(path, _hindrance(error, path)) from error
+        raise PortUnavailable(path, _hindrance(error, path), _kind(error)) from error
     # A pseudo-terminal keeps TIOCEXCL until its other side is closed: after a crash it could not be opened again.
     terminal = os.major(node.st_rdev) not in _PTY_MAJORS
     if terminal and not _make_exclusive(opened.fileno()):
         opened.close()
-        raise PortUnavailable(path, _hindrance(OSError(errno.EBUSY, ""), path))
+        raise PortUnavailable(path, _hindrance(OSError(errno.EBUSY, ""), path), "held")
     return _Device(opened, wake, terminal=terminal)
 
 
@@ -267,6 +267,14 @@ def _open_socket(url: str, wake: int) -> _Port:
     for option, seconds in ((socket.TCP_KEEPIDLE, 30), (socket.TCP_KEEPINTVL, 10), (socket.TCP_KEEPCNT, 3)):
         connection.setsockopt(socket.IPPROTO_TCP, option, seconds)
     return _Socket(connection, wake)
+
+
+def _kind(error: Exception) -> str:
+    """As in PortUnavailable."""
+    number = error.errno if isinstance(error, OSError) else None
+    if number in (errno.EAGAIN, errno.EBUSY):
+        return "held"
+    return "forbidden" if number in (errno.EACCES, errno.EPERM) else "missing"
 
 
 def _hindrance(error: Exception, path: str) -> str:

@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from hardware.clock import FakeClock
-from hardware.discovery import AUTO, SerialPort, candidates, find_modems, open_by_identity
+from hardware.discovery import AUTO, PortSearch, SerialPort, candidates, find_modems
 from hardware.errors import PortUnavailable
 from hardware.simulator import EC25, GENERIC, HUAWEI, SimCard, SimulatedModem, SimulatedNetwork
 from hardware.transport import Transport
@@ -38,9 +38,12 @@ class Machine:
         self.open_now: set[str] = set()
         self.held: set[str] = set()
 
+    def find(self, path: str, imei: str | None = None, iccid: str | None = None) -> Transport:
+        return PortSearch(self.clock, ports=lambda: PORTS).open(path, self.open, imei=imei, iccid=iccid)
+
     def open(self, name: str) -> Transport:
         if name in self.held or name not in self.there:
-            raise PortUnavailable(name, "held by another program")
+            raise PortUnavailable(name, "held by another program", "held" if name in self.held else "missing")
         self.opened.append(name)
         self.open_now.add(name)
         return Named(self, name, self.there[name].transport())
@@ -87,7 +90,7 @@ def test_each_modem_is_found_once_by_its_at_port(machine: Machine) -> None:
 
 
 def test_a_path_without_identity_is_opened_as_it_is(machine: Machine) -> None:
-    assert open_by_identity("/dev/ttyUSB2", machine.open, machine.clock, ports=PORTS).name == "/dev/ttyUSB2"
+    assert machine.find("/dev/ttyUSB2").name == "/dev/ttyUSB2"
     assert machine.opened == ["/dev/ttyUSB2"]
 
 
@@ -98,7 +101,7 @@ def test_a_path_without_identity_is_opened_as_it_is(machine: Machine) -> None:
 def test_identity_decides_wherever_the_path_leads(
     machine: Machine, path: str, imei: str | None, iccid: str | None
 ) -> None:
-    transport = open_by_identity(path, machine.open, machine.clock, imei=imei, iccid=iccid, ports=PORTS)
+    transport = machine.find(path, imei=imei, iccid=iccid)
     assert transport.name == "/dev/ttyUSB1"
     assert machine.open_now == {"/dev/ttyUSB1"}
     assert path == AUTO or path == "/dev/gone" or machine.opened[0] == path
@@ -106,12 +109,12 @@ def test_identity_decides_wherever_the_path_leads(
 
 def test_auto_takes_the_first_modem_that_nobody_holds(machine: Machine) -> None:
     machine.held.add("/dev/ttyUSB3")
-    assert open_by_identity(AUTO, machine.open, machine.clock, ports=PORTS).name == "/dev/ttyUSB1"
+    assert machine.find(AUTO).name == "/dev/ttyUSB1"
 
 
 def test_what_is_not_there_is_said_without_naming_it_in_full(machine: Machine) -> None:
     with pytest.raises(PortUnavailable) as missed:
-        open_by_identity(AUTO, machine.open, machine.clock, imei="111111111111111", ports=PORTS)
+        machine.find(AUTO, imei="111111111111111")
     assert "IMEI …1111" in str(missed.value)
     assert "111111111111111" not in str(missed.value)
     assert not machine.open_now
@@ -119,7 +122,7 @@ def test_what_is_not_there_is_said_without_naming_it_in_full(machine: Machine) -
 
 def test_a_card_in_the_wrong_modem_is_not_taken(machine: Machine) -> None:
     with pytest.raises(PortUnavailable):
-        open_by_identity(AUTO, machine.open, machine.clock, imei=IMEI_A, iccid=ICCID_B, ports=PORTS)
+        machine.find(AUTO, imei=IMEI_A, iccid=ICCID_B)
 
 
 def hide_card(modem: SimulatedModem) -> None:
@@ -128,14 +131,14 @@ def hide_card(modem: SimulatedModem) -> None:
 
 def test_a_card_that_hides_its_number_is_taken_where_the_path_says(machine: Machine) -> None:
     hide_card(machine.huawei)
-    transport = open_by_identity("/dev/ttyUSB1", machine.open, machine.clock, iccid=ICCID_A, ports=PORTS)
+    transport = machine.find("/dev/ttyUSB1", iccid=ICCID_A)
     assert transport.name == "/dev/ttyUSB1"
     assert machine.open_now == {"/dev/ttyUSB1"}
 
 
 def test_a_card_that_tells_its_number_is_preferred_to_one_that_hides_it(machine: Machine) -> None:
     hide_card(machine.quectel)
-    transport = open_by_identity("/dev/ttyUSB3", machine.open, machine.clock, iccid=ICCID_A, ports=PORTS)
+    transport = machine.find("/dev/ttyUSB3", iccid=ICCID_A)
     assert transport.name == "/dev/ttyUSB1"
     assert machine.open_now == {"/dev/ttyUSB1"}
 
@@ -144,5 +147,5 @@ def test_a_card_that_tells_its_number_is_preferred_to_one_that_hides_it(machine:
 def test_a_hidden_number_is_no_leave_to_take_any_modem(machine: Machine, path: str, imei: str | None) -> None:
     hide_card(machine.huawei)
     with pytest.raises(PortUnavailable):
-        open_by_identity(path, machine.open, machine.clock, imei=imei, iccid=ICCID_A, ports=PORTS)
+        machine.find(path, imei=imei, iccid=ICCID_A)
     assert not machine.open_now
