@@ -7,6 +7,7 @@ import socket
 import sys
 import threading
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, TypeVar
@@ -18,6 +19,7 @@ from gateway.admission import Admission
 from gateway.allowance import Allowance
 from gateway.api import create_app
 from gateway.api.view import ModemAction
+from gateway.canary import Canary, Pair
 from gateway.certificates import Certificate
 from gateway.config import Config, ModemConfig
 from gateway.directory import ModemView
@@ -25,6 +27,7 @@ from gateway.dispatcher import ModemWorker
 from gateway.fleet import Fleet
 from gateway.incoming import ModemInbox
 from gateway.intake import Intake
+from gateway.messages import Lane
 from gateway.metrics import Metrics
 from gateway.optout import OptOut
 from gateway.refusals import Unavailable
@@ -85,7 +88,15 @@ class Service:
         self.intake = Intake(self.store, config, self.clock, admission, self.fleet.wake)
         self.store.inbox.listeners.append(OptOut(self.store, config).heard)
         self.verify = Verify(self.store, self.intake, config, self.clock)
-        self.metrics = Metrics(self.store, self.clock, self.fleet.views)
+        pairs = [
+            Pair(sender.name, receiver.name, receiver.number or "", Lane.OTP if sender.reserve_for_otp else Lane.NORMAL)
+            for sender, receiver in config.canary_pairs
+        ]
+        every, within = config.canary.every, config.canary.within
+        self.canary = Canary(pairs, every, within, self.store, self.clock, self.fleet.views, self.fleet.wake)
+        self.store.inbox.takers.append(self.canary.heard)
+        self.scheduler.also.append(self.canary.round)
+        self.metrics = Metrics(self.store, self.clock, self.fleet.views, self.canary.views)
         self.fleet.on_submitted = self.metrics.submitted
         self._ports = PortSearch(SystemClock())
         links = self._simulate([modem for modem in config.modem if modem.port == "simulator"])
@@ -148,8 +159,12 @@ class Service:
     # -- what the API sees --------------------------------------------------------------------------------------------
 
     def modems(self) -> list[ModemView]:
-        """A snapshot of every modem."""
-        return self.fleet.views()
+        """A snapshot of every modem, with what is known of its canaries."""
+        canaries = self.canary.views()
+        return [
+            replace(view, canaries=tuple(one for one in canaries if one.sender == view.name))
+            for view in self.fleet.views()
+        ]
 
     def ready(self) -> bool:
         """Whether messages can be accepted and at least one modem can send."""

@@ -81,6 +81,19 @@ ALLOWED: dict[str, frozenset[str]] = {
     "gateway.refusals": frozenset(),
     "gateway.scopes": frozenset(),
     "gateway.release": frozenset(),
+    "gateway.balance": frozenset(),
+    "gateway.conditions": frozenset({"hardware.errors", "hardware.modem"}),
+    "gateway.care": VALUES
+    | {
+        "gateway.balance",
+        "gateway.conditions",
+        "gateway.directory",
+        "gateway.store",
+        "hardware.clock",
+        "hardware.errors",
+        "hardware.modem",
+    },
+    "gateway.canary": VALUES | PURE | {"gateway.directory", "gateway.store", "hardware.clock"},
     "gateway.metrics": VALUES | {"gateway.directory", "gateway.release", "gateway.store", "hardware.clock"},
     "gateway.templates": frozenset(),
     "gateway.quiet": frozenset(),
@@ -120,6 +133,7 @@ ALLOWED: dict[str, frozenset[str]] = {
     "gateway.text_warnings": VALUES | PURE | {"gateway.config", "gateway.templates", "gateway.texts"},
     "gateway.config": VALUES
     | {
+        "gateway.balance",
         "gateway.certificates",
         "gateway.peers",
         "gateway.quiet",
@@ -215,6 +229,7 @@ ALLOWED: dict[str, frozenset[str]] = {
     | TO_MODEMS
     | {
         "gateway.allowance",
+        "gateway.care",
         "gateway.directory",
         "gateway.incoming",
         "gateway.retry",
@@ -225,6 +240,9 @@ ALLOWED: dict[str, frozenset[str]] = {
     | TO_MODEMS
     | {
         "gateway.allowance",
+        "gateway.balance",
+        "gateway.care",
+        "gateway.conditions",
         "gateway.directory",
         "gateway.incoming",
         "gateway.retry",

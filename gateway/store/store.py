@@ -6,6 +6,7 @@ from pathlib import Path
 
 from gateway.store.audit import Audit
 from gateway.store.blocked import BlockedNumbers
+from gateway.store.canaries import Canaries
 from gateway.store.case import Settings
 from gateway.store.centres import Centres
 from gateway.store.challenges import Challenges
@@ -47,6 +48,7 @@ class Store:
         self.stats = Stats(database)
         self.pins = PinAttempts(database)
         self.centres = Centres(database)
+        self.canaries = Canaries(database)
         self.idempotency = Idempotency(database)
         self.sim_usage = SimUsage(database)
         self.retention = Retention(database)
