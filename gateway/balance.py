@@ -14,6 +14,7 @@ _MARKS = ".,٫٬"  # the last two are Arabic
 _GROUPERS = "'’ \u00a0\u2009\u202f"
 _MINUS = "-−\u2012\u2013"
 _THOUSANDS = 3  # digits in a group
+_GROUPED = re.compile(r"\d+|\d{1,3}([.,])\d{2,3}(?:\1\d{2,3})*")  # also 12,34,567
 _TAIL, _HEAD = re.compile(r"\d[\d.,'’]*\Z"), re.compile(r"(?:\d|[.,'’](?=\d))+")
 
 
@@ -48,15 +49,13 @@ class BalanceRule:
     decimal: DecimalMark = "auto"
 
     def read(self, text: str) -> Decimal | None:
-        """The amount in an answer; None where the pattern does not fit, or what it finds is no amount."""
-        found = re.search(self.pattern, text)
-        if found is None or found[1] is None:
-            return None
-        start, end = _whole(text, *found.span(1))
-        said = amount(text[start:end], self.decimal)
-        if said is None or said < 0:
-            return said
-        return -said if _minus_before(text[:start]) else said
+        """The first amount in an answer that the pattern finds; None where there is none."""
+        for found in re.finditer(self.pattern, text):
+            start, end = _whole(text, *found.span(1))
+            said = amount(text[start:end], self.decimal) if found[1] else None
+            if said is not None:
+                return -said if said > 0 and _minus_before(text[:start]) else said
+        return None
 
 
 def amount(said: str, mark: DecimalMark = "auto") -> Decimal | None:
@@ -77,20 +76,20 @@ def amount(said: str, mark: DecimalMark = "auto") -> Decimal | None:
     if not re.fullmatch(r"\d+(?:[.,]\d+)*", digits):
         return None
     whole, decimals = _split(digits, mark)
-    if not (decimals or "0").isdigit():
+    if not (decimals or "0").isdigit() or _GROUPED.fullmatch(whole) is None:
         return None
-    value = Decimal(f"{whole}.{decimals or 0}")
+    value = Decimal(f"{whole.replace('.', '').replace(',', '')}.{decimals or 0}")
     negative = any(char in _MINUS for char in said[:first]) or said[last + 1 :].strip()[:1] in tuple(_MINUS)
     bracketed = said[:first].rstrip().endswith("(") and said[last + 1 :].lstrip().startswith(")")
     return -value if negative or bracketed else value
 
 
 def _split(digits: str, mark: DecimalMark) -> tuple[str, str]:
-    """Whole and decimal digits."""
+    """Whole digits with the marks that group them, and decimal digits."""
     if mark == "auto":
         mark = _decimal_mark(digits)
     whole, _, decimals = digits.rpartition(mark) if mark != "auto" and mark in digits else (digits, "", "")
-    return whole.replace(".", "").replace(",", ""), decimals
+    return whole, decimals
 
 
 def _decimal_mark(digits: str) -> DecimalMark:

@@ -37,7 +37,7 @@ TO_MODEMS = frozenset(
     }
 )
 MODEM_SIDE = frozenset(
-    {"gateway.dispatcher", "gateway.fleet", "gateway.incoming", "gateway.sending", "gateway.service"}
+    {"gateway.care", "gateway.dispatcher", "gateway.fleet", "gateway.incoming", "gateway.sending", "gateway.service"}
 )
 
 ALLOWED: dict[str, frozenset[str]] = {

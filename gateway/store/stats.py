@@ -23,7 +23,8 @@ _ROWS = (
     "SELECT m.state, m.modem, m.country, c.purpose, c.id, c.state,"
     " m.created_at, m.not_before_at, m.sent_at, m.delivered_at"
     " FROM messages AS m LEFT JOIN challenges AS c ON c.id = m.challenge_id"
-    " WHERE m.delivery < 2 AND m.client <> :canary AND m.seq >= :begin AND m.id >= :low AND m.id < :high{} ORDER BY m.seq DESC LIMIT :most"
+    " WHERE m.delivery < 2 AND m.client <> :canary AND m.seq >= :begin AND m.id >= :low AND m.id < :high{}"
+    " ORDER BY m.seq DESC LIMIT :most"
 )
 _EVERY, _MINE = _ROWS.format(""), _ROWS.format(" AND m.client = :client")
 

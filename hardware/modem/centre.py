@@ -35,6 +35,7 @@ class ServiceCentre:
 
         A modem that does not tell its number is left as it is.
         """
+        before = self.number if imsi == self._imsi else None
         self._imsi, self.in_pdu = imsi, False
         told, found = self._read()
         if self._settings.smsc is None:
@@ -45,7 +46,7 @@ class ServiceCentre:
                 told, found = self._read()
         wanted = self._settings.smsc
         if wanted is None and told and found is None:
-            wanted = self._known(imsi)
+            wanted = self._known(imsi) or before
             if wanted is None:
                 raise NotReady(
                     ModemState.FAILED,
@@ -53,7 +54,7 @@ class ServiceCentre:
                     "ask the operator for its SMSC number and set it as `smsc` of this modem",
                     Trouble.SMSC_MISSING,
                 )
-            log.warning("the SIM has lost its service centre; the one that it sent by before is set again")
+            log.warning("the SIM has lost its service centre; the one that it had before is set again")
         self.number = wanted or found
         if wanted is not None:
             self._put(wanted, found)

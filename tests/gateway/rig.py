@@ -96,13 +96,16 @@ class Rig:
             self.clock.advance(max(0.0, min(end, end if upcoming is None else upcoming) - now))
             self.network.run_due()
 
-    def step(self, seconds: float = 0.0, turns: int = 4) -> None:
-        """So many rounds of every worker and of the clockwork, at least `seconds` of simulated time in all."""
+    def step(self, seconds: float = 0.0, turns: int = 4, idle: float = 0.2) -> None:
+        """So many rounds of every worker and of the clockwork, at least `seconds` of simulated time in all.
+
+        `idle`: seconds that a worker without work waits for some in each of them.
+        """
         end = self.clock.boot() + seconds
         while True:
             for _ in range(turns):
                 for worker in self.workers.values():
-                    worker.turn(0.2)
+                    worker.turn(idle)
             self.scheduler.round(self.clock.now())
             if self.clock.boot() >= end:
                 return
