@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -10,10 +11,13 @@ from typing import Any
 import pytest
 
 from gateway.balance import BalanceRule
+from gateway.conditions import CONDITIONS
+from gateway.directory import BalanceView, CanaryView
 from gateway.messages import Lane, Message
 from hardware.modem import ModemSettings
 from hardware.simulator import Fault, FillStorage, LoseRegistration, Refuse, SimCard, Step, UssdAnswer
 from tests.gateway.rig import Rig
+from tests.gateway.world import World
 
 Make = Callable[..., Rig]
 RULE = BalanceRule("*100#", r"([-\d.,' ]+)", Decimal(5), 3600.0)
@@ -52,6 +56,33 @@ def card(gateway: Rig) -> SimCard:
 
 def lose_centre(gateway: Rig) -> None:
     card(gateway).service_centre = ""
+
+
+PAGE = (Path(__file__).resolve().parents[2] / "docs" / "modems.md").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("word", CONDITIONS)
+def test_every_condition_stands_on_the_page_for_administrators(word: str) -> None:
+    assert f"`{word}`" in PAGE
+
+
+def test_the_api_and_the_metrics_show_condition_balance_and_canaries(world: World) -> None:
+    at = world.clock.now().wall
+    world.views[0] = replace(
+        world.views[0],
+        condition="low_credit",
+        balance=BalanceView(Decimal("4.99"), Decimal(5), at, None),
+        canaries=(CanaryView("sim1", "sim2", "ok", None, at, at, 4.26, 2),),
+    )
+    found = world.get("/v1/modems/sim1").get_json()
+    assert (found["condition"], found["balance"]["amount"], found["balance"]["minimum"]) == ("low_credit", 4.99, 5.0)
+    (one,) = found["canaries"]
+    assert (one["to"], one["state"], one["seconds"], one["missed"]) == ("sim2", "ok", 4.3, 2)
+    assert one["ok_at"] == found["balance"]["asked_at"] is not None
+    assert world.get("/v1/modems/sim2").get_json()["balance"] is None
+    text = world.metrics.exposition().decode()
+    assert 'simwire_modem_condition{condition="low_credit",modem="sim1"} 1.0' in text
+    assert 'simwire_modem_balance{modem="sim1"} 4.99' in text
 
 
 # -- the service centre -----------------------------------------------------------------------------------------------
