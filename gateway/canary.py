@@ -22,6 +22,7 @@ from hardware.pdu import segment
 log = logging.getLogger("simwire.canary")
 
 GRACE = 2.0  # seconds after the lifetime's end: a state that the end brings about is known then
+ON_THE_WAY = ("opening", "configuring")  # states that lead to another one at once
 HEARS = ("ready", "denied", "paused")  # states in which a modem takes what comes
 
 
@@ -111,6 +112,8 @@ class Canary:
             return self._give_up(pair, flight, views, now)
         if sent is not None and now.boot < sent + self._every:
             return False
+        if any(views[name].state in ON_THE_WAY for name in (pair.sender, pair.receiver)):
+            return False  # the next round sees where that leads
         if (away := _away(pair, views)) is not None:
             untested = replace(flight, state="untested", reason=away)
             return untested != flight and self._change(pair, flight, untested, now)

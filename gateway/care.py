@@ -113,20 +113,23 @@ class Care:
 
     # -- between submits ----------------------------------------------------------------------------------------------
 
-    def attend(self, modem: Modem, codes_wait: Callable[[], bool]) -> None:
-        """Do what is due and brief, or what may wait for a network's answer while no codes do.
+    def attend(self, modem: Modem, codes_wait: Callable[[], bool]) -> bool:
+        """Do what is due and brief, or waits for a network's answer and may; whether there is something new to tell.
 
-        Raises what the modem's commands raise: ConnectionLost, and CommandTimeout where it fell silent.
+        `codes_wait`: whether something more urgent does. Raises what the modem's commands raise: ConnectionLost, and
+        CommandTimeout where it fell silent.
         """
         if modem.status.state is not ModemState.READY:
-            return
+            return False
         if self._accepted:
             self._accepted = False
             self._remember(modem.status.service_centre)
         if self._centre_refusals >= MEND_AFTER and not self._mended:
             self._see_to_centre(modem)
-        if self._rule is not None and self._clock.boot() >= self._balance.due and not codes_wait():
-            self._ask(modem, self._rule, codes_wait)
+        if self._rule is None or self._clock.boot() < self._balance.due or codes_wait():
+            return False
+        self._ask(modem, self._rule, codes_wait)
+        return True
 
     def _remember(self, centre: str | None) -> None:
         if centre is None or self._imsi is None or centre == self._proven:

@@ -196,7 +196,8 @@ class ModemWorker:
         if modem.status.state is not ModemState.READY:
             return  # an operator restarted it: the next turn brings it up
         self._housekeeping(modem)
-        self._care.attend(modem, self._sender.codes_wait)
+        if self._care.attend(modem, lambda: self._stopping.is_set() or self._sender.codes_wait()):
+            self._publish_status(modem)  # before a wait for news
         attempt = self._sender.take()
         if attempt is not None:
             self._send(modem, attempt)

@@ -15,7 +15,7 @@ from gateway.conditions import CONDITIONS
 from gateway.directory import BalanceView, CanaryView
 from gateway.messages import Lane, Message
 from hardware.modem import ModemSettings
-from hardware.simulator import Fault, FillStorage, LoseRegistration, Refuse, SimCard, Step, UssdAnswer
+from hardware.simulator import Fault, FillStorage, LoseAnswer, LoseRegistration, Refuse, SimCard, Step, UssdAnswer
 from tests.gateway.rig import Rig
 from tests.gateway.world import World
 
@@ -275,6 +275,31 @@ def test_a_code_that_comes_meanwhile_ends_the_question(rig: Make) -> None:
     assert asked_and_sent(commands)[3:] == ["AT+CUSD=1"]
     assert gateway.workers["sim1"].view.balance is not None
     assert gateway.workers["sim1"].view.balance.amount == 9
+
+
+def test_a_question_that_gets_no_answer_at_all_costs_no_message(rig: Make) -> None:
+    gateway = rig(balance=RULE)
+    gateway.ready()
+    gateway.modems["sim1"].inject(Fault(Step.COMMAND, LoseAnswer(), command="+CUSD"))
+    gateway.step(60)
+    assert condition(gateway) == "balance_unreadable"
+    message = gateway.send()
+    gateway.step(20)
+    assert gateway.state(message) == "delivered"
+    assert gateway.workers["sim1"].view.state == "ready"
+
+
+def test_low_credit_is_told_at_once(rig: Make) -> None:
+    gateway = rig(balance=RULE)
+    answering(gateway, "balance 1.00")
+    gateway.ready()
+    gateway.workers["sim1"].turn(30.0)
+    [(_, asked)] = [
+        (event, event.at) for event in gateway.store.events.after(0, 100) if event.kind == "modem.condition"
+    ]
+    balance = gateway.workers["sim1"].view.balance
+    assert balance is not None
+    assert balance.asked_at == pytest.approx(asked / 1000, abs=1)
 
 
 def test_a_menu_is_left_once_it_has_told_the_balance(rig: Make) -> None:

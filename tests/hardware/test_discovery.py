@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from dataclasses import replace
 
 import pytest
@@ -149,3 +150,56 @@ def test_a_hidden_number_is_no_leave_to_take_any_modem(machine: Machine, path: s
     with pytest.raises(PortUnavailable):
         machine.find(path, imei=imei, iccid=ICCID_A)
     assert not machine.open_now
+
+
+def test_a_search_waits_until_the_others_have_looked_at_their_own_ports(machine: Machine) -> None:
+    """Else two modems that have swapped names hold each other's ports, and neither finds its own."""
+    looking, go_on = threading.Event(), threading.Event()
+    order: list[str] = []
+
+    def slow(name: str) -> Transport:
+        order.append(f"looks at {name}")
+        looking.set()
+        assert go_on.wait(30)
+        order.append("has looked")
+        return machine.open(name)
+
+    def quick(name: str) -> Transport:
+        if name != "/dev/gone":
+            order.append(f"searches {name}")
+        return machine.open(name)
+
+    search = PortSearch(machine.clock, ports=lambda: PORTS)
+    found: dict[str, str] = {}
+
+    def look() -> None:
+        found["one"] = search.open("/dev/ttyUSB1", slow, imei=IMEI_A).name
+
+    def seek() -> None:
+        assert looking.wait(30)
+        found["two"] = search.open("/dev/gone", quick, imei=IMEI_B).name
+
+    threads = [threading.Thread(target=work) for work in (look, seek)]
+    for thread in threads:
+        thread.start()
+    threads[1].join(0.1)  # it has to wait, however long that is
+    go_on.set()
+    for thread in threads:
+        thread.join(30)
+    assert found == {"one": "/dev/ttyUSB1", "two": "/dev/ttyUSB3"}
+    assert order[:2] == ["looks at /dev/ttyUSB1", "has looked"]
+
+
+def test_any_modem_is_none_that_another_one_names(machine: Machine) -> None:
+    search = PortSearch(machine.clock, ports=lambda: PORTS)
+    assert search.open(AUTO, machine.open, skip=["/dev/ttyUSB3"]).name == "/dev/ttyUSB1"
+    assert "/dev/ttyUSB3" not in machine.opened
+
+
+def test_ports_that_others_hold_and_who_answers_in_place_are_named(machine: Machine) -> None:
+    machine.held.add("/dev/ttyUSB1")
+    with pytest.raises(PortUnavailable) as missed:
+        machine.find("/dev/ttyUSB3", iccid=ICCID_A)
+    assert missed.value.kind == "sim_wrong"
+    assert "/dev/ttyUSB1: held by" in str(missed.value)
+    assert f"answers one with ICCID …{ICCID_B[-4:]}" in str(missed.value)
