@@ -38,6 +38,25 @@ CREDIT_REFUSALS = 3  # in a row until the balance is asked for at once
 SHOWN_FOR = 86_400.0  # seconds for which a swapped SIM is shown
 
 
+@dataclass(frozen=True, slots=True)
+class _Card:
+    """Who a card is; what it does not tell is None."""
+
+    imsi: str | None
+    iccid: str | None
+
+    @property
+    def name(self) -> str:
+        """What it goes by for people."""
+        return self.iccid or self.imsi or ""
+
+    def differs(self, other: _Card) -> bool:
+        """Whether it is another card; one that has several IMSIs is the same under each."""
+        if self.iccid is not None and other.iccid is not None:
+            return self.iccid != other.iccid
+        return self.imsi is not None and other.imsi is not None and self.imsi != other.imsi
+
+
 @dataclass(slots=True)
 class _Balance:
     """What is known of the credit of the SIM that is in."""
@@ -54,11 +73,10 @@ class Care:
 
     def __init__(self, name: str, rule: BalanceRule | None, store: Store, clock: Clock) -> None:
         self._name, self._rule, self._store, self._clock = name, rule, store, clock
-        self._imsi: str | None = None
-        self._card: str | None = None
+        self._card: _Card | None = None
         self._swap: tuple[float, Finding] | None = None
         self._balance = _Balance(due=0.0)
-        self._refusals = self._centre_refusals = self._credit_refusals = 0
+        self._centre_refusals = self._credit_refusals = 0
         self._result = ""
         self._centre: str | None = None
         self._proven: str | None = None
@@ -80,20 +98,25 @@ class Care:
 
     # -- what happened ------------------------------------------------------------------------------------------------
 
-    def opened(self, identity: Identity) -> None:
-        """A modem was brought up: its card may be another one than before. Raises StoreError."""
-        card = identity.imsi or identity.iccid
-        if card is None or card == self._card:
-            return
-        if self._card is not None:
-            told = swapped(self._card, card)
+    def opened(self, identity: Identity) -> bool:
+        """A modem was brought up; whether its card is another one than before. Raises StoreError."""
+        imsi, iccid = identity.imsi, identity.iccid
+        if imsi is None and iccid is None:
+            return False
+        before, self._card = self._card, _Card(imsi, iccid)
+        another = before is not None and before.differs(self._card)
+        if before is not None and not another:
+            self._card = _Card(imsi or before.imsi, iccid or before.iccid)
+        if before is not None and another:
+            told = swapped(before.name, self._card.name)
             self._swap = (self._clock.boot() + SHOWN_FOR, told)
             log.warning("modem %s: %s", self._name, told.reason)
-        self._card, self._imsi = card, identity.imsi
-        self._balance = _Balance(due=self._clock.boot())
-        self._proven = self._store.centres.known(identity.imsi)
-        self._centre_refusals = self._credit_refusals = 0
-        self.doubts_centre = self._mended = self._accepted = False
+        if before is None or another:
+            self._balance = _Balance(due=self._clock.boot())
+            self._centre_refusals = self._credit_refusals = 0
+            self.doubts_centre = self._mended = self._accepted = False
+        self._proven = self._store.centres.known(self._card.imsi)
+        return another
 
     def accepted(self) -> None:
         """The network took a part."""
@@ -132,10 +155,11 @@ class Care:
         return True
 
     def _remember(self, centre: str | None) -> None:
-        if centre is None or self._imsi is None or centre == self._proven:
+        imsi = self._card.imsi if self._card is not None else None
+        if centre is None or imsi is None or centre == self._proven:
             return
         try:
-            self._store.centres.worked(self._imsi, centre)
+            self._store.centres.worked(imsi, centre)
             self._proven = centre
         except StoreError as error:  # with the next part that is taken
             log.warning("modem %s: its service centre could not be remembered: %s", self._name, error)

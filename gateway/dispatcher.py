@@ -178,7 +178,8 @@ class ModemWorker:
         self._publish_status(modem)
         modem.bring_up()
         self._sender.allowance.load(self._sink.imsi)
-        self._care.opened(modem.status.identity)
+        if self._care.opened(modem.status.identity):
+            self._sender.card_changed()
         self._publish_status(modem)
         self._next_refresh = self._clock.boot() + IDLE_WAIT
         self._next_sweep = self._clock.boot() + SWEEP_EVERY

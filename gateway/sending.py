@@ -121,8 +121,12 @@ class Sender:
 
     def forgive(self) -> None:
         """Forget why the SIM was set aside."""
-        self.aside_until, self._refusals, self._asides = 0.0, 0, 0
+        self.card_changed()
         self._care.forgive()
+
+    def card_changed(self) -> None:
+        """What the network refused was another SIM's."""
+        self.aside_until, self._refusals, self._asides = 0.0, 0, 0
 
     # -- claiming -----------------------------------------------------------------------------------------------------
 

@@ -239,7 +239,7 @@ class Modem:
             self._incoming.check_due = True
             if self._card.swapped():
                 self._card.was_reset()
-                self._condition.fall("another SIM is in the modem")
+                self._condition.fall("another SIM is in the modem, or it has taken another IMSI")
             self._attend()
             if full and self._condition.configured:
                 self.sweep()

@@ -403,6 +403,29 @@ def test_a_swapped_sim_is_taken_told_and_counted_by_itself(rig: Make) -> None:
     assert condition(gateway) is None
 
 
+def test_what_the_network_refused_was_the_other_sims(rig: Make) -> None:
+    gateway = rig()
+    card(gateway).barred = 50
+    gateway.ready()
+    message = gateway.send(lifetime=3600.0)
+    gateway.step(30)
+    assert condition(gateway) == "sim_refused"
+    gateway.modems["sim1"].insert(SimCard(**OTHER_CARD))
+    gateway.step(40)
+    assert (gateway.workers["sim1"].view.state, condition(gateway)) == ("ready", "sim_swapped")
+    assert gateway.state(message) == "delivered"
+
+
+def test_a_card_with_several_imsis_is_one_card(rig: Make) -> None:
+    gateway = rig()
+    gateway.ready()
+    same = card(gateway)
+    gateway.modems["sim1"].insert(SimCard(imsi="001010000000009", iccid=same.iccid, number="+447700900159"))
+    gateway.step(40)
+    assert gateway.workers["sim1"].view.imsi == "001010000000009"
+    assert condition(gateway) is None
+
+
 def test_a_sim_that_was_swapped_without_a_word_is_noticed(rig: Make) -> None:
     gateway = rig()
     gateway.ready()
