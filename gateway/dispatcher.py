@@ -276,7 +276,7 @@ class ModemWorker:
         self._close()
         wait = min(idle, REOPEN_WAITS[min(self._failures, len(REOPEN_WAITS) - 1)])
         self._failures += 1
-        if self._view.last_error != str(error) or self._view.state != "absent":
+        if self._view.last_error != str(error) or self._view.state not in ("absent", "failed"):
             log.warning("modem %s: %s; its port is opened again until it answers", self.name, error)
         found = lost(error)
         state = "failed" if found.condition in ELSEWHERE else "absent"
