@@ -21,7 +21,7 @@ class Announcer:
     def __init__(self, view: ModemView, store: Store, others: Others, clock: Clock) -> None:
         self.view = view
         self._store, self._others, self._clock = store, others, clock
-        self._told: str | None = None
+        self._told: tuple[str | None, str | None] = (None, None)
 
     def change(self, view: ModemView) -> None:
         """Take a new snapshot; the other modems hear of it where it changes what is left to them."""
@@ -31,23 +31,27 @@ class Announcer:
             self._others.planned()  # others step in, or step back
         if turned or before.state != view.state:
             log.info("modem %s is %s%s", view.name, view.state, f": {view.reason}" if view.reason else "")
+        if view.condition not in (None, before.condition):
+            log.warning("modem %s: %s: %s; %s", view.name, view.condition, view.reason, view.advice)
 
     def tell(self, view: ModemView) -> None:
-        """Store an event, unless the state was told already or leads to another one at once."""
-        if view.state in (self._told, *ON_THE_WAY):
+        """Store an event where state or condition is new, unless the state leads to another one at once."""
+        if (view.state, view.condition) == self._told or view.state in ON_THE_WAY:
             return
+        kind = "modem.condition" if view.state == self._told[0] else f"modem.{view.state}"
         body = {
             "name": view.name,
             "state": view.state,
             "reason": view.reason,
             "advice": view.advice,
+            "condition": view.condition,
             "operator": view.operator,
             "signal_dbm": view.signal_dbm,
         }
         try:
             with self._store.database.mark(synced=False) as cx:
-                self._store.events.emit(cx, f"modem.{view.state}", None, view.name, body, self._clock.now())
-            self._told = view.state
+                self._store.events.emit(cx, kind, None, view.name, body, self._clock.now())
+            self._told = (view.state, view.condition)
         except StoreError as error:  # told with the next snapshot
             log.warning("modem %s: that it is %s could not be told yet: %s", view.name, view.state, error)
 

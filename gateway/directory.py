@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from decimal import Decimal
 
 from gateway.messages import Lane
 from gateway.quota import RECIPIENTS, QuotaUse
@@ -27,6 +28,39 @@ class RecoveryView:
 
 
 @dataclass(frozen=True, slots=True)
+class BalanceView:
+    """The credit of a SIM, as its network told it last."""
+
+    amount: Decimal | None
+    """None while it has not been told."""
+    minimum: Decimal
+    asked_at: float | None
+    """Unix seconds of the answer that told the amount."""
+    problem: str | None
+    """Why the newest question brought nothing."""
+
+
+@dataclass(frozen=True, slots=True)
+class CanaryView:
+    """How the messages fare that go from one SIM to another by themselves."""
+
+    sender: str
+    """Name of the modem that sends."""
+    receiver: str
+    state: str
+    """`waiting` (none was sent yet), `pending`, `ok`, `missed`, or `untested`: a modem is away."""
+    reason: str | None = None
+    sent_at: float | None = None
+    """Unix seconds of the newest one."""
+    ok_at: float | None = None
+    """Unix seconds of the newest one that came in time."""
+    seconds: float | None = None
+    """From acceptance to arrival of that one."""
+    missed: int = 0
+    """How many did not come in time, since the start."""
+
+
+@dataclass(frozen=True, slots=True)
 class ModemView:
     """One modem as clients and other workers see it; a snapshot."""
 
@@ -36,6 +70,8 @@ class ModemView:
     reason: str | None = None
     advice: str | None = None
     """What a person can do about it."""
+    condition: str | None = None
+    """The reason in one stable word, of `gateway.conditions.CONDITIONS`; None while all is well."""
     port: str | None = None
     profile: str | None = None
     model: str | None = None
@@ -45,6 +81,7 @@ class ModemView:
     operator: str | None = None
     registration: str | None = None
     signal_dbm: int | None = None
+    service_centre: str | None = None
     reports: bool = False
     """Whether this modem can give status reports as it is set up."""
     sent: int = 0
@@ -61,6 +98,10 @@ class ModemView:
     """Use of each quota that is set for its SIM."""
     recovery: RecoveryView | None = None
     """None while it has no trouble."""
+    balance: BalanceView | None = None
+    """Credit of its SIM; None where it is not asked for."""
+    canaries: tuple[CanaryView, ...] = ()
+    """Those that this modem sends."""
 
     @property
     def usable(self) -> bool:

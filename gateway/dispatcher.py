@@ -10,7 +10,10 @@ from typing import Any
 
 from gateway.allowance import Allowance
 from gateway.announcing import Announcer
-from gateway.directory import READY, ModemView
+from gateway.balance import BalanceRule
+from gateway.care import Care
+from gateway.conditions import ELSEWHERE, GATEWAY_ERROR, QUARANTINED, STUCK, Finding, lost
+from gateway.directory import ModemView
 from gateway.doors import Doors
 from gateway.healing import Healer, NoSwitch, PowerSwitch
 from gateway.incoming import ModemInbox
@@ -22,7 +25,7 @@ from gateway.retry import RetryPolicy
 from gateway.sending import Others, Sender
 from gateway.store import Store, StoreError
 from hardware.clock import Clock
-from hardware.errors import CommandRejected, ConnectionLost, HardwareError
+from hardware.errors import CommandRejected, ConnectionLost, HardwareError, PortUnavailable
 from hardware.modem import Modem, ModemState, NotReady
 from hardware.transport import Transport
 
@@ -56,12 +59,14 @@ class ModemWorker(Doors):
         *,
         scale: float = 1.0,
         switch: PowerSwitch | None = None,
+        balance: BalanceRule | None = None,
     ) -> None:
         self._made_of = (open_port, make_modem, store, others, clock, retries, allowance, wait)
         self._store = store
         self._make_modem, self._clock = make_modem, clock
         self._sink = ModemInbox(view.name, store, clock, others.planned)
-        self._sender = Sender(store, others, self._sink, clock, retries, lambda: self._view, allowance)
+        self._balance, self._care = balance, Care(view.name, balance, store, clock)
+        self._sender = Sender(store, others, self._sink, clock, retries, lambda: self._view, allowance, self._care)
         healer = Healer(view.name, Recovery(scale), switch or NoSwitch(), clock, others.recovering)
         port = ModemPort(open_port, self._adopt, healer, PortWatch(clock), wait)
         super().__init__(Announcer(view, store, others, clock), self._sender, port)
@@ -79,12 +84,14 @@ class ModemWorker(Doors):
         what = f"a call on its port should have returned {late:.0f} s ago"
         if not goes_on:
             advice = "unplug the modem; if that does not help, restart the gateway"
-            self._publish(state="failed", reason=f"{what}; so did those before it", advice=advice, last_error=what)
+            why = f"{what}; so did those before it"
+            self._publish(state="failed", reason=why, advice=advice, condition=STUCK, last_error=what)
             return None
-        self._publish(state="failed", reason=what, advice="it goes on by itself", last_error=what)
+        advice = "it goes on by itself"
+        self._publish(state="failed", reason=what, advice=advice, condition=STUCK, last_error=what)
         self._stopping.set()
         self._port.watch.give_up()
-        heir = ModemWorker(self._view, *self._made_of)
+        heir = ModemWorker(self._view, *self._made_of, balance=self._balance)
         heir._inherit(self, what)
         return heir
 
@@ -121,7 +128,8 @@ class ModemWorker(Doors):
         """Something other than the modem failed: show it, close the port, and wait a while before the next `turn`."""
         log.error("modem %s: %s", self.name, what)
         self._close()
-        self._publish(state="failed", reason=what, advice="it goes on by itself; see the log", last_error=what)
+        advice = "it goes on by itself; see the log"
+        self._publish(state="failed", reason=what, advice=advice, condition=GATEWAY_ERROR, last_error=what)
         self._port.rest(TROUBLE_WAIT)
 
     def turn(self, idle: float) -> None:
@@ -167,12 +175,16 @@ class ModemWorker(Doors):
         self._publish_status(modem)
         modem.bring_up()
         self._sender.allowance.load(self._sink.imsi)
+        if self._care.opened(modem.status.identity):
+            self._sender.card_changed()
         self._publish_status(modem)
         self._next_refresh = self._clock.boot() + IDLE_WAIT
         self._next_sweep = self._clock.boot() + SWEEP_EVERY
         if modem.status.state is ModemState.READY:
             self._healer.ready()
             return
+        if modem.status.trouble in ELSEWHERE:  # whoever is meant may be at another port, and this one another's
+            raise PortUnavailable(self._view.port or "", modem.status.reason or "", str(modem.status.trouble))
         self._run_requests(modem)
         modem.service(min(idle, NOT_READY_WAIT))
         self._publish_status(modem)
@@ -183,6 +195,8 @@ class ModemWorker(Doors):
             return  # an operator restarted it: the next turn brings it up
         self._healer.ready()
         self._housekeeping(modem)
+        if self._care.attend(modem, lambda: self._stopping.is_set() or self._sender.codes_wait()):
+            self._publish_status(modem)  # before a wait for news
         attempt = self._sender.take()
         if attempt is not None:
             self._send(modem, attempt)
@@ -211,7 +225,8 @@ class ModemWorker(Doors):
             self._healer.accepted()
         elif self._sender.needs_help:
             self._healer.trouble(Trouble.FRUITLESS, self._sender.counts.last_error or "its submits come to nothing")
-            self._show_trouble("configuring", self._sender.counts.last_error)
+            said = self._sender.counts.last_error
+            self._show_trouble("configuring", Finding(said), said)
             return
         if self._sender.has_more and not self._backlog:
             self._sender.store_outcome()
@@ -236,17 +251,20 @@ class ModemWorker(Doors):
     def _lost(self, error: HardwareError, *, setting_up: bool) -> None:
         fruitless = self._sender.without_result >= SILENT_SUBMITS
         self._healer.failed(error, self._modem, setting_up=setting_up, fruitless=fruitless)
-        if isinstance(error, ConnectionLost):
+        if isinstance(error, (ConnectionLost, PortUnavailable)):
             self._close()
-        self._show_trouble("absent", type(error).__name__, str(error))
+        found = lost(error)
+        self._show_trouble("failed" if found.condition in ELSEWHERE else "absent", found, str(error))
 
-    def _show_trouble(self, state: str, reason: str | None = None, advice: str | None = None) -> None:
+    def _show_trouble(self, state: str, found: Finding, error: str | None) -> None:
         """Show what is wrong, and leave to the other modems what they can take."""
-        error = advice or self._sender.counts.last_error
         if self._healer.quarantined:
-            state, reason = "failed", f"{error or 'it does not work'}; nothing helped of: {self._healer.tried}"
             advice = "check its power, cable and SIM; it is looked at again by itself, or at once when it is resumed"
-        self._publish(state=state, reason=reason, advice=advice, last_error=error)
+            why = f"{error or 'it does not work'}; nothing helped of: {self._healer.tried}"
+            state, found = "failed", Finding(why, advice, QUARANTINED)
+        self._publish(
+            state=state, reason=found.reason, advice=found.advice, condition=found.condition, last_error=error
+        )
         self._sender.hand_back()
 
     def _close(self) -> None:
@@ -255,17 +273,14 @@ class ModemWorker(Doors):
 
     def _publish_status(self, modem: Modem) -> None:
         status, identity, counts = modem.status, modem.status.identity, self._sender.counts
-        state, reason, advice = status.state.value, status.reason, status.advice
-        quota = self._sender.allowance.uses() if state == READY else ()
-        if state == READY and self._sender.aside:
-            state, reason = "denied", "the network refused this SIM three times in a row"
-            advice = "check the SIM's credit and plan; it is tried again by itself"
-        elif (held_back := self._sender.allowance.explained(quota)) is not None:
-            reason, advice = held_back
+        ready, aside = status.state is ModemState.READY, self._sender.aside
+        quota = self._sender.allowance.uses() if ready else ()
+        found = self._care.judge(status, aside=aside, held_back=self._sender.allowance.explained(quota))
         self._publish(
-            state=state,
-            reason=reason,
-            advice=advice,
+            state="denied" if ready and aside else status.state.value,
+            reason=found.reason,
+            advice=found.advice,
+            condition=found.condition,
             profile=status.profile,
             model=identity.model,
             imei=identity.imei,
@@ -274,6 +289,7 @@ class ModemWorker(Doors):
             operator=status.operator,
             registration=status.registration.meaning if status.registration else None,
             signal_dbm=status.signal_dbm,
+            service_centre=status.service_centre,
             reports=status.reports_promised,
             sent=counts.sent,
             failed=counts.failed,
@@ -282,9 +298,12 @@ class ModemWorker(Doors):
             last_report_boot=self._sink.last_report_boot,
             seconds_per_part=max(SHORTEST_PART, counts.seconds_per_part),
             quota=quota,
+            balance=self._care.balance,
         )
 
     def _publish(self, **changes: Any) -> None:  # noqa: ANN401 - fields of ModemView, checked by `replace`
+        if "state" in changes:
+            changes.setdefault("condition", None)
         self._announcer.change(replace(self._view, recovery=self._healer.view(), **changes))
         if not self._stopping.is_set():  # a gateway that stops pauses nothing
             self._announcer.tell(self.view)

@@ -36,7 +36,8 @@ class Doors:
         """The newest snapshot."""
         view = self._view
         if view.state == READY and self._sender.paused:
-            return replace(view, state=PAUSED, reason="paused by an operator", advice="resume it to let it send again")
+            advice = "resume it to let it send again"
+            return replace(view, state=PAUSED, reason="paused by an operator", advice=advice, condition=None)
         return view
 
     def wake(self, lane: Lane = Lane.BULK) -> None:

@@ -150,9 +150,12 @@ class Healer:
         modem.restart(RestartLevel.RADIO if step is Step.RADIO else RestartLevel.DEVICE)
 
 
+_AWAY = ("missing", "not_found")  # kinds of PortUnavailable: else something is there, and power is no cure
+
+
 def _trouble(error: HardwareError, *, setting_up: bool, fruitless: bool) -> Trouble:
     if isinstance(error, PortUnavailable):
-        return Trouble.HELD if error.held else Trouble.GONE
+        return Trouble.GONE if error.kind in _AWAY else Trouble.HELD
     if fruitless and not setting_up:
         return Trouble.FRUITLESS
     if isinstance(error, CommandTimeout):

@@ -78,6 +78,10 @@ CATCH = "catch"
 """Home queue of what is caught, and the modem that its timeline names."""
 
 
+CANARY = "simwire\tcanary"
+"""Client of the messages that the gateway sends to itself; a name that no key can have."""
+
+
 class AttemptState(StrEnum):
     """One submit of one part on one SIM, planned or made."""
 

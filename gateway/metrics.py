@@ -6,7 +6,7 @@ No label holds a number, a text or a client's name; each takes values of a small
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 
 from prometheus_client import (
     CollectorRegistry,
@@ -18,12 +18,12 @@ from prometheus_client import (
     disable_created_metrics,
     generate_latest,
 )
-from prometheus_client.core import GaugeMetricFamily
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.exposition import CONTENT_TYPE_LATEST
 from prometheus_client.registry import Collector
 
 from gateway import release
-from gateway.directory import MODEM_STATES, ModemView
+from gateway.directory import MODEM_STATES, CanaryView, ModemView
 from gateway.messages import Json, Lane, MessageState
 from gateway.recovery import Step
 from gateway.store import CheckResult, Store, StoreError
@@ -39,7 +39,13 @@ _SUBMIT_BUCKETS = (0.5, 1.0, 2.0, 3.0, 4.0, 6.0, 10.0, 15.0, 30.0, 60.0, 120.0, 
 class Metrics:
     """A registry of its own, and the doors through which the gateway counts. Safe from any thread."""
 
-    def __init__(self, store: Store, clock: Clock, modems: Callable[[], list[ModemView]]) -> None:
+    def __init__(
+        self,
+        store: Store,
+        clock: Clock,
+        modems: Callable[[], list[ModemView]],
+        canaries: Callable[[], Iterable[CanaryView]] = tuple,
+    ) -> None:
         disable_created_metrics()  # type: ignore[no-untyped-call]  # a second series for each counter, which Prometheus' text format has no use for
         self._registry = registry = CollectorRegistry()
         Info("simwire_build", "The release that runs", registry=registry).info({"version": release.installed()})
@@ -68,6 +74,7 @@ class Metrics:
             registry=registry,
         )
         registry.register(_Now(store, clock, modems))
+        registry.register(_Canaries(canaries))
         ProcessCollector(registry=registry)
         PlatformCollector(registry=registry)
         self._begin_at_zero([view.name for view in modems()])
@@ -126,13 +133,23 @@ class _Now(Collector):
         yield from self._queue()
         states = GaugeMetricFamily("simwire_modem_state", "1 for the state it is in", labels=("modem", "state"))
         signals = GaugeMetricFamily("simwire_modem_signal_dbm", "Strength of the signal", labels=("modem",))
+        conditions = GaugeMetricFamily(
+            "simwire_modem_condition", "1 for what is the matter with it", labels=("modem", "condition")
+        )
+        balances = GaugeMetricFamily("simwire_modem_balance", "Credit of its SIM", labels=("modem",))
         for view in self._modems():
+            if view.condition is not None:
+                conditions.add_metric((view.name, view.condition), 1.0)
+            if view.balance is not None and view.balance.amount is not None:
+                balances.add_metric((view.name,), float(view.balance.amount))
             for state in MODEM_STATES:
                 states.add_metric((view.name, state), float(view.state == state))
             if view.signal_dbm is not None:
                 signals.add_metric((view.name,), view.signal_dbm)
         yield states
         yield signals
+        yield conditions
+        yield balances
 
     def _queue(self) -> Iterator[GaugeMetricFamily]:
         depths = GaugeMetricFamily(
@@ -153,6 +170,29 @@ class _Now(Collector):
             ages.add_metric((_lane(lane),), 0.0 if oldest is None else max(0.0, now - oldest / 1000))
         yield depths
         yield ages
+
+
+class _Canaries(Collector):
+    """Messages from SIM to SIM."""
+
+    def __init__(self, canaries: Callable[[], Iterable[CanaryView]]) -> None:
+        self._canaries = canaries
+
+    def collect(self) -> Iterator[Metric]:
+        labels = ("from", "to")
+        success = GaugeMetricFamily(
+            "simwire_canary_last_success_timestamp_seconds", "When the newest was sent that came in time", labels=labels
+        )
+        trip = GaugeMetricFamily("simwire_canary_round_trip_seconds", "How long that one took", labels=labels)
+        missed = CounterMetricFamily("simwire_canary_missed", "Those that did not come in time", labels=labels)
+        for one in self._canaries():
+            pair = (one.sender, one.receiver)
+            missed.add_metric(pair, one.missed)
+            if one.ok_at is not None:
+                success.add_metric(pair, one.ok_at)
+            if one.seconds is not None:
+                trip.add_metric(pair, one.seconds)
+        yield from (success, trip, missed)
 
 
 def _lane(lane: Lane) -> str:

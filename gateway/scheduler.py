@@ -12,6 +12,7 @@ import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 from typing import Protocol
 
 from apscheduler.schedulers.background import BackgroundScheduler
@@ -62,6 +63,8 @@ class Scheduler:
 
     def __init__(self, store: Store, clock: Clock, timing: Timing, modems: Modems) -> None:
         self._store, self._clock, self._timing, self._modems = store, clock, timing, modems
+        self.also: list[Callable[[Instant], int]] = []
+        """What else is done in each round; set before `start`."""
         self._armed: float | None = None
         self._stored = False
         self._offset = 0.0
@@ -117,6 +120,7 @@ class Scheduler:
             rules.append(lambda: outbox.hedge_due(now, timing.hedge_after, slots))
         if timing.resend_unconfirmed_after:
             rules.append(lambda: outbox.unconfirmed_due(now, timing.resend_unconfirmed_after, slots))
+        rules += [partial(also, now) for also in self.also]
         rules.append(lambda: self._store.retention.purge(now))  # last: nothing else waits for it
         return sum(_tried(rule) for rule in rules)
 

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from gateway.allowance import Allowance
+from gateway.care import Care
 from gateway.directory import SECONDS_PER_PART, ModemView, others_usable, routes_for
 from gateway.incoming import ModemInbox
 from gateway.messages import ClaimedAttempt, Lane, Refusal
@@ -101,9 +102,10 @@ class Sender:
         retries: RetryPolicy,
         view: Callable[[], ModemView],
         allowance: Allowance,
+        care: Care,
     ) -> None:
         self._store, self._others, self._sink, self._clock = store, others, sink, clock
-        self._retries, self._view, self.allowance = retries, view, allowance
+        self._retries, self._view, self.allowance, self._care = retries, view, allowance, care
         self.counts = Counts()
         self.without_result = 0
         """Submits in a row that got no result at all: no prompt, or nothing after the PDU."""
@@ -126,6 +128,11 @@ class Sender:
 
     def forgive(self) -> None:
         """Forget why the SIM was set aside."""
+        self.card_changed()
+        self._care.forgive()
+
+    def card_changed(self) -> None:
+        """What the network refused was another SIM's."""
         self.aside_until, self._refusals, self._asides = 0.0, 0, 0
 
     # -- claiming -----------------------------------------------------------------------------------------------------
@@ -162,6 +169,12 @@ class Sender:
     def has_more(self) -> bool:
         """Whether the next part is claimed already: a backlog."""
         return self._ahead is not None
+
+    def codes_wait(self) -> bool:
+        """Whether a code could go now: what is not urgent is left until later. Raises StoreError."""
+        if Lane.OTP in tuple(self._hints) or (self._ahead is not None and self._ahead.lane is Lane.OTP):
+            return True
+        return Lane.OTP in self._store.outbox.waiting()
 
     def _may_send(self) -> bool:
         return not (self.paused or self.aside)
@@ -283,6 +296,7 @@ class Sender:
             result = refusal.result if refusal is not None else f"+CMGS: {outcome.reference}"
             outbox.accepted(attempt.id, outcome.reference, now, result)
             self._refusals = self._asides = 0
+            self._care.accepted()
             self.counts.sent += 1
 
     def _store_refusal(self, attempt: ClaimedAttempt, refusal: Refusal) -> None:
@@ -297,10 +311,12 @@ class Sender:
         log.info("refused message=%s part=%d modem=%s %s", attempt.message_id, attempt.part, name, refusal.result)
 
     def _count_refusal(self, refusal: Refusal) -> None:
-        if refusal.error_class != "other_modem":
+        self._care.refused(refusal)
+        doubted = self._care.doubts_centre
+        if refusal.error_class != "other_modem" and not doubted:
             return
         self._refusals += 1
-        if self._refusals < REFUSALS_BEFORE_ASIDE:
+        if self._refusals < REFUSALS_BEFORE_ASIDE and not doubted:
             return
         wait = ASIDE_WAITS[min(self._asides, len(ASIDE_WAITS) - 1)]
         self._refusals, self._asides = 0, self._asides + 1

@@ -7,6 +7,7 @@ import socket
 import sys
 import threading
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, TypeVar
@@ -18,6 +19,7 @@ from gateway.admission import Admission
 from gateway.allowance import Allowance
 from gateway.api import create_app
 from gateway.api.view import ModemAction
+from gateway.canary import Canary, Pair
 from gateway.certificates import Certificate
 from gateway.config import Config, ModemConfig
 from gateway.directory import ModemView
@@ -26,6 +28,7 @@ from gateway.fleet import Fleet
 from gateway.healing import PowerSwitch
 from gateway.incoming import ModemInbox
 from gateway.intake import Intake
+from gateway.messages import Lane
 from gateway.metrics import Metrics
 from gateway.optout import OptOut
 from gateway.refusals import Unavailable
@@ -35,8 +38,8 @@ from gateway.store import Keep, Settings, Store
 from gateway.texts import zone_of
 from gateway.verify import Verify
 from gateway.webhooks import Webhooks
-from hardware.clock import Clock
-from hardware.discovery import open_port
+from hardware.clock import Clock, SystemClock
+from hardware.discovery import PortSearch, opener_with
 from hardware.errors import HardwareError
 from hardware.modem import Modem, ModemSettings, RestartLevel, Secret
 from hardware.power_switch import CommandSwitch, HelperSwitch
@@ -89,6 +92,17 @@ class Service:
         self.intake = Intake(self.store, config, self.clock, admission, self.fleet.wake)
         self.store.inbox.listeners.append(OptOut(self.store, config).heard)
         self.verify = Verify(self.store, self.intake, config, self.clock)
+        pairs = [
+            Pair(sender.name, receiver.name, receiver.number or "", Lane.OTP if sender.reserve_for_otp else Lane.NORMAL)
+            for sender, receiver in config.canary_pairs
+        ]
+        every, within = config.canary.every, config.canary.within
+        self.canary = Canary(pairs, every, within, self.store, self.clock, self.fleet.views, self.fleet.wake)
+        self.store.inbox.takers.append(self.canary.heard)
+        self.scheduler.also.append(self.canary.round)
+        self.metrics = Metrics(self.store, self.clock, self.fleet.views, self.canary.views)
+        self.fleet.on_submitted = self.metrics.submitted
+        self._ports = PortSearch(SystemClock())
         links = self._simulate([modem for modem in config.modem if modem.port == "simulator"])
         for modem in config.modem:
             self.fleet.add(self._worker(modem, links.get(modem.name)))
@@ -155,8 +169,12 @@ class Service:
     # -- what the API sees --------------------------------------------------------------------------------------------
 
     def modems(self) -> list[ModemView]:
-        """A snapshot of every modem."""
-        return self.fleet.views()
+        """A snapshot of every modem, with what is known of its canaries."""
+        canaries = self.canary.views()
+        return [
+            replace(view, canaries=tuple(one for one in canaries if one.sender == view.name))
+            for view in self.fleet.views()
+        ]
 
     def ready(self) -> bool:
         """Whether messages can be accepted and at least one modem can send."""
@@ -200,12 +218,15 @@ class Service:
         )
 
         def make(transport: Transport, inbox: ModemInbox) -> Modem:
-            return Modem(transport, settings, inbox, self.store.pins, self.clock)
+            return Modem(transport, settings, inbox, self.store.pins, self.clock, known_centre=self.store.centres.known)
 
         port = str(link) if link else modem.port
 
+        opened = opener_with(modem.baudrate, rtscts=modem.rtscts)
+        others = [other.port for other in self.config.modem if other is not modem]
+
         def opener() -> Transport:
-            return open_port(port, baudrate=modem.baudrate, rtscts=modem.rtscts, imei=modem.imei, iccid=modem.iccid)
+            return self._ports.open(port, opened, imei=modem.imei, iccid=modem.iccid, skip=others)
 
         view = ModemView(
             modem.name, "absent", port=modem.port, prefixes=modem.prefixes, reserve_for_otp=modem.reserve_for_otp
@@ -224,6 +245,7 @@ class Service:
             allowance,
             scale=modem.time_scale,
             switch=self._switch(modem),
+            balance=modem.balance.rule if modem.balance is not None else None,
         )
 
     def _switch(self, modem: ModemConfig) -> PowerSwitch | None:

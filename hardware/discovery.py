@@ -6,9 +6,12 @@ known modem are written to unless the caller says otherwise: an AT on somebody's
 
 from __future__ import annotations
 
+import contextlib
+import os
 import re
-from collections.abc import Callable, Collection, Iterable
-from dataclasses import dataclass
+import threading
+from collections.abc import Callable, Collection, Iterable, Iterator
+from dataclasses import dataclass, field
 
 from serial.tools import list_ports
 
@@ -123,59 +126,138 @@ def find_modems(
     return found
 
 
-def open_by_identity(
-    path: str,
-    opener: Opener,
-    clock: Clock,
-    *,
-    imei: str | None = None,
-    iccid: str | None = None,
-    ports: Iterable[SerialPort] | None = None,
-    probe_all: bool = False,
-) -> Transport:
-    """Open the port of the modem that is meant.
+@dataclass(slots=True)
+class _Looked:
+    """What a search came by."""
 
-    With `imei` or `iccid` identity decides and `path` is only where to look first; without, `path` is opened as it is,
-    and for AUTO the first port where a modem answers. Ports that others hold are passed over. A locked card may hide
-    its ICCID: where only that is asked for and no modem tells it, the one at `path` whose card tells none is taken.
-    Raises PortUnavailable, which says what was looked for and where.
+    answered: dict[str, Identity] = field(default_factory=dict)
+    opened: int = 0
+    held: list[str] = field(default_factory=list)
+
+
+class PortSearch:
+    """Opens the port of the modem that is meant; one for all modems of a process, from any thread.
+
+    Many may look at the port where their modem was at once; whoever has to search does so alone, so that two modems
+    that have changed their names do not keep each other's ports busy.
     """
-    wanted = imei is not None or iccid is not None
-    if path != AUTO and not wanted:
-        return opener(path)
-    first = [] if path == AUTO else [path]
-    others = candidates(serial_ports() if ports is None else ports, probe_all=probe_all)
-    looked, held, hidden = 0, False, None
-    for device in dict.fromkeys((*first, *(port.device for port in others))):
+
+    def __init__(
+        self, clock: Clock, *, ports: Callable[[], Iterable[SerialPort]] = serial_ports, probe_all: bool = False
+    ) -> None:
+        self._clock, self._ports, self._probe_all = clock, ports, probe_all
+        self._changed = threading.Condition()
+        self._looking, self._searching = 0, False
+
+    def open(
+        self,
+        path: str,
+        opener: Opener,
+        *,
+        imei: str | None = None,
+        iccid: str | None = None,
+        skip: Collection[str] = (),
+    ) -> Transport:
+        """Open `path`, or the port where the modem with that identity answers.
+
+        With `imei` or `iccid` identity decides and `path` is only where to look first; without, `path` is opened as it
+        is, and for AUTO the first port where a modem answers that is not in `skip`, the ports of others. Ports that
+        others hold are passed over. A locked card may hide its ICCID: where only that is asked for and no modem tells
+        it, the one at `path` whose card tells none is taken. Raises PortUnavailable, which says what was looked for and
+        where.
+        """
+        wanted = imei is not None or iccid is not None
+        if path != AUTO and not wanted:
+            return opener(path)
+        if path != AUTO:
+            with self._look():
+                found = self._first(path, opener, imei, iccid)
+            if found is not None:
+                return found
+        with self._search():
+            passed = set() if wanted else {os.path.realpath(one) for one in skip}
+            return self._anywhere(path, opener, imei, iccid, passed)
+
+    def _first(self, path: str, opener: Opener, imei: str | None, iccid: str | None) -> Transport | None:
+        """The modem that is meant where it was before; a card that hides its number is left to the search."""
         try:
-            transport = opener(device)
-        except PortUnavailable as closed:
-            held |= closed.held and device == path
-            continue
-        looked += 1
-        identity = identify(transport, clock)
+            transport = opener(path)
+        except PortUnavailable:
+            return None
+        identity = identify(transport, self._clock)
         if identity is not None and _meant(identity, imei, iccid):
-            if hidden is not None:
-                hidden.close()
             return transport
-        if identity is not None and device == path and imei is None and identity.iccid is None:
-            hidden = transport
-            continue
         transport.close()
-    if hidden is not None:
-        return hidden
-    raise PortUnavailable(path, _missed(imei, iccid, looked), held=held)
+        return None
+
+    def _anywhere(
+        self, path: str, opener: Opener, imei: str | None, iccid: str | None, skip: Collection[str]
+    ) -> Transport:
+        others = (port.device for port in candidates(self._ports(), probe_all=self._probe_all))
+        devices = dict.fromkeys((*(() if path == AUTO else (path,)), *others))
+        looked, hidden = _Looked(), None
+        for device in devices:
+            if os.path.realpath(device) in skip:
+                continue
+            try:
+                transport = opener(device)
+            except PortUnavailable as error:
+                looked.held += [device] if error.kind == "held" else []
+                continue
+            looked.opened += 1
+            identity = identify(transport, self._clock)
+            if identity is not None and _meant(identity, imei, iccid):
+                if hidden is not None:
+                    hidden.close()
+                return transport
+            if identity is not None:
+                looked.answered[device] = identity
+            if identity is not None and device == path and imei is None and identity.iccid is None:
+                hidden = transport
+                continue
+            transport.close()
+        if hidden is not None:
+            return hidden
+        raise _missed(path, imei, iccid, looked)
+
+    @contextlib.contextmanager
+    def _look(self) -> Iterator[None]:
+        with self._changed:
+            self._changed.wait_for(lambda: not self._searching)
+            self._looking += 1
+        try:
+            yield
+        finally:
+            with self._changed:
+                self._looking -= 1
+                self._changed.notify_all()
+
+    @contextlib.contextmanager
+    def _search(self) -> Iterator[None]:
+        with self._changed:
+            self._changed.wait_for(lambda: not self._searching)
+            self._searching = True
+            self._changed.wait_for(lambda: not self._looking)
+        try:
+            yield
+        finally:
+            with self._changed:
+                self._searching = False
+                self._changed.notify_all()
 
 
-def open_port(
-    path: str, *, baudrate: int = 115_200, rtscts: bool = False, imei: str | None = None, iccid: str | None = None
-) -> Transport:
-    """`open_by_identity` over this machine's serial ports; raises PortUnavailable."""
+def open_port(path: str, *, baudrate: int = 115_200, rtscts: bool = False) -> Transport:
+    """Open a port of this machine as it is, AUTO for the first one where a modem answers; raises PortUnavailable."""
+    return PortSearch(SystemClock()).open(path, opener_with(baudrate, rtscts=rtscts))
+
+
+def opener_with(baudrate: int, *, rtscts: bool) -> Opener:
+    """Opens serial ports with these settings."""
 
     def opener(device: str) -> Transport:
         return SerialTransport(device, baudrate=baudrate, rtscts=rtscts)
 
-    return open_by_identity(path, opener, SystemClock(), imei=imei, iccid=iccid)
+    return opener
 
 
 def _meant(identity: Identity, imei: str | None, iccid: str | None) -> bool:
@@ -187,10 +269,23 @@ def _meant(identity: Identity, imei: str | None, iccid: str | None) -> bool:
     return bool(known) and all(want[:length] == have[:length] for want, have, length in known)
 
 
-def _missed(imei: str | None, iccid: str | None, looked: int) -> str:
+def _missed(path: str, imei: str | None, iccid: str | None, looked: _Looked) -> PortUnavailable:
     names = [f"{name} {masked(value)}" for name, value in (("IMEI", imei), ("ICCID", iccid)) if value is not None]
     which = f"no modem with {' and '.join(names)}" if names else "no modem that answers"
-    return f"{which} on the {looked} ports that could be opened; check plug, power, and which program holds the others"
+    said = [f"{which} on the {looked.opened} ports that could be opened"]
+    there = looked.answered.get(path)
+    kind = "not_found"
+    if there is not None:
+        same = imei is not None and there.imei is not None and imei[:14] == there.imei[:14]
+        who = (("IMEI", imei, there.imei), ("ICCID", iccid, there.iccid))
+        others = [f"{name} {masked(have)}" for name, want, have in who if want is not None and have is not None]
+        said.append(f"at {path} answers {'one with ' + ' and '.join(others) if others else 'another one'}")
+        kind = "sim_wrong" if same or imei is None else "not_found"
+    if looked.held:
+        said.append(f"{', '.join(looked.held)}: held by another modem of the gateway or by another program")
+        kind = "held" if path in looked.held and looked.opened == 0 else kind
+    said.append("check plug and power")
+    return PortUnavailable(path, "; ".join(said), kind)
 
 
 def _same_device(one: SerialPort, other: SerialPort) -> bool:

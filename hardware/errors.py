@@ -38,11 +38,15 @@ class TransportError(HardwareError):
 
 
 class PortUnavailable(TransportError, OSError):
-    """The port cannot be opened. `held`: it is there, and another program has it or permissions forbid it."""
+    """The port cannot be opened.
 
-    def __init__(self, port: str, reason: str, *, held: bool = False) -> None:
+    `kind` is `missing`, `held` (by another program), `forbidden`, `not_found` (no modem with that identity), or
+    `sim_wrong` and `modem_wrong` (another card or modem than the configured one answers there).
+    """
+
+    def __init__(self, port: str, reason: str, kind: str = "missing") -> None:
         super().__init__(f"port {port} cannot be opened: {reason}")
-        self.port, self.reason, self.held = port, reason, held
+        self.port, self.reason, self.kind = port, reason, kind
 
 
 class ConnectionLost(TransportError, ConnectionError):

@@ -231,13 +231,12 @@ def _open_device(path: str, baudrate: int, rtscts: bool, wake: int) -> _Port:
     except PortUnavailable:
         raise
     except (OSError, ValueError, termios.error) as error:
-        held = isinstance(error, OSError) and error.errno in _HELD
-        raise PortUnavailable(path, _hindrance(error, path), held=held) from error
+        raise PortUnavailable(path, _hindrance(error, path), _kind(error)) from error
     # A pseudo-terminal keeps TIOCEXCL until its other side is closed: after a crash it could not be opened again.
     terminal = os.major(node.st_rdev) not in _PTY_MAJORS
     if terminal and not _make_exclusive(opened.fileno()):
         opened.close()
-        raise PortUnavailable(path, _hindrance(OSError(errno.EBUSY, ""), path), held=True)
+        raise PortUnavailable(path, _hindrance(OSError(errno.EBUSY, ""), path), "held")
     return _Device(opened, wake, terminal=terminal)
 
 
@@ -269,6 +268,14 @@ def _open_socket(url: str, wake: int) -> _Port:
     for option, seconds in ((socket.TCP_KEEPIDLE, 30), (socket.TCP_KEEPINTVL, 10), (socket.TCP_KEEPCNT, 3)):
         connection.setsockopt(socket.IPPROTO_TCP, option, seconds)
     return _Socket(connection, wake)
+
+
+def _kind(error: Exception) -> str:
+    """As in PortUnavailable."""
+    number = error.errno if isinstance(error, OSError) else None
+    if number in (errno.EAGAIN, errno.EBUSY):
+        return "held"
+    return "forbidden" if number in (errno.EACCES, errno.EPERM) else "missing"
 
 
 def _hindrance(error: Exception, path: str) -> str:

@@ -38,6 +38,7 @@ TO_MODEMS = frozenset(
 )
 MODEM_SIDE = frozenset(
     {
+        "gateway.care",
         "gateway.dispatcher",
         "gateway.doors",
         "gateway.errands",
@@ -115,6 +116,19 @@ ALLOWED: dict[str, frozenset[str]] = {
     "gateway.announcing": VALUES | {"gateway.directory", "gateway.sending", "gateway.store", "hardware.clock"},
     "gateway.metrics": VALUES
     | {"gateway.directory", "gateway.recovery", "gateway.release", "gateway.store", "hardware.clock"},
+    "gateway.balance": frozenset(),
+    "gateway.conditions": frozenset({"hardware.errors", "hardware.modem"}),
+    "gateway.care": VALUES
+    | {
+        "gateway.balance",
+        "gateway.conditions",
+        "gateway.directory",
+        "gateway.store",
+        "hardware.clock",
+        "hardware.errors",
+        "hardware.modem",
+    },
+    "gateway.canary": VALUES | PURE | {"gateway.directory", "gateway.store", "hardware.clock"},
     "gateway.templates": frozenset(),
     "gateway.quiet": frozenset(),
     "gateway.quota": VALUES | {"gateway.quiet", "hardware.clock"},
@@ -153,6 +167,7 @@ ALLOWED: dict[str, frozenset[str]] = {
     "gateway.text_warnings": VALUES | PURE | {"gateway.config", "gateway.templates", "gateway.texts"},
     "gateway.config": VALUES
     | {
+        "gateway.balance",
         "gateway.certificates",
         "gateway.peers",
         "gateway.quiet",
@@ -248,6 +263,7 @@ ALLOWED: dict[str, frozenset[str]] = {
     | TO_MODEMS
     | {
         "gateway.allowance",
+        "gateway.care",
         "gateway.directory",
         "gateway.incoming",
         "gateway.recovery",
@@ -260,6 +276,9 @@ ALLOWED: dict[str, frozenset[str]] = {
     | {
         "gateway.allowance",
         "gateway.announcing",
+        "gateway.balance",
+        "gateway.care",
+        "gateway.conditions",
         "gateway.directory",
         "gateway.doors",
         "gateway.healing",

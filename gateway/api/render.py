@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from gateway.challenges import ChallengeView
-from gateway.directory import ModemView
+from gateway.directory import BalanceView, CanaryView, ModemView
 from gateway.messages import Json, Lane, Message, Secret, TimelineEntry
 from gateway.quantities import rfc3339
 from gateway.store import StoredEvent
@@ -103,6 +103,7 @@ def modem(view: ModemView) -> Json:
         "state": view.state,
         "reason": view.reason,
         "advice": view.advice,
+        "condition": view.condition,
         "port": view.port,
         "profile": view.profile,
         "model": view.model,
@@ -112,6 +113,7 @@ def modem(view: ModemView) -> Json:
         "operator": view.operator,
         "registration": view.registration,
         "signal_dbm": view.signal_dbm,
+        "service_centre": view.service_centre,
         "reports": view.reports,
         "sent": view.sent,
         "failed": view.failed,
@@ -125,7 +127,7 @@ def modem(view: ModemView) -> Json:
                 "used": use.used,
                 "limit": use.limit,
                 "otp_kept": use.otp_kept,
-                "renews_at": None if use.renews_at is None else moment(round(use.renews_at * 1000)),
+                "renews_at": _at(use.renews_at),
             }
             for use in view.quota
         ],
@@ -136,7 +138,34 @@ def modem(view: ModemView) -> Json:
             "tried": list(view.recovery.tried),
             "next_at": None if view.recovery.next_at is None else moment(round(view.recovery.next_at * 1000)),
         },
+        "balance": None if view.balance is None else _balance(view.balance),
+        "canaries": [_canary(one) for one in view.canaries],
     }
+
+
+def _balance(view: BalanceView) -> Json:
+    return {
+        "amount": None if view.amount is None else float(view.amount),
+        "minimum": float(view.minimum),
+        "asked_at": _at(view.asked_at),
+        "problem": view.problem,
+    }
+
+
+def _canary(view: CanaryView) -> Json:
+    return {
+        "to": view.receiver,
+        "state": view.state,
+        "reason": view.reason,
+        "sent_at": _at(view.sent_at),
+        "ok_at": _at(view.ok_at),
+        "seconds": None if view.seconds is None else round(view.seconds, 1),
+        "missed": view.missed,
+    }
+
+
+def _at(seconds: float | None) -> str | None:
+    return None if seconds is None else moment(round(seconds * 1000))
 
 
 def event(stored: StoredEvent) -> Json:

@@ -64,13 +64,16 @@ def info(gateway: Gateway, name: str, as_json: bool) -> None:
         output.document(found)
     else:
         quota = [f"{one['rule']} {one['used']} of {one['limit']}" for one in found["quota"]]
-        shown = {
-            **found,
-            "state": output.state(found["state"]),
-            "quota": quota,
-            "recovery": _way_back(found["recovery"]),
-        }
-        output.fields(shown)
+        output.fields(
+            {
+                **found,
+                "state": output.state(found["state"]),
+                "quota": quota,
+                "recovery": _way_back(found["recovery"]),
+                "balance": _balance(found["balance"]),
+                "canaries": [_canary(one) for one in found["canaries"]],
+            }
+        )
 
 
 def _way_back(recovery: Mapping[str, Any] | None) -> str | None:
@@ -126,6 +129,18 @@ def probe(port: str | None, baudrate: int, rtscts: bool, all_ports: bool, as_jso
     headings = ("port", "manufacturer", "model", "imei")
     none = "no modem answers at a port that could be opened; --all-ports looks at unknown devices too"
     output.table(headings, [[one[heading] for heading in headings] for one in every], none=none)
+
+
+def _balance(found: Json | None) -> str | None:
+    if found is None:
+        return None
+    told = "not known" if found["amount"] is None else f"{found['amount']:.2f} at {found['asked_at']}"
+    return told + (f"; {found['problem']}" if found["problem"] else "")
+
+
+def _canary(found: Json) -> str:
+    words = (f"to {found['to']} {found['state']}", found["reason"], f"{found['missed']} missed")
+    return ", ".join(word for word in words if word)
 
 
 def _opened(device: str) -> Transport:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from gateway.config.canary import CanaryConfig
 from gateway.config.fields import (
     CODE_LENGTH,
     DAY,
@@ -26,6 +27,7 @@ __all__ = [
     "MESSAGE_LIFETIME",
     "OTP_LIFETIME",
     "ApiConfig",
+    "CanaryConfig",
     "Config",
     "ConfigError",
     "CountryRule",

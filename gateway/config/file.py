@@ -10,6 +10,7 @@ from typing import Annotated, Self, get_args
 from pydantic import AfterValidator, BaseModel, Field, ValidationError, field_validator, model_validator
 from pydantic_core import ErrorDetails
 
+from gateway.config.canary import CanaryConfig
 from gateway.config.fields import Section, Tuple
 from gateway.config.limits import LimitsConfig, OptOutConfig
 from gateway.config.retention import RetentionConfig
@@ -39,6 +40,7 @@ class Config(Section):
     limits: LimitsConfig = Field(default_factory=lambda: LimitsConfig())
     retention: RetentionConfig = Field(default_factory=lambda: RetentionConfig())
     opt_out: OptOutConfig = Field(default_factory=lambda: OptOutConfig())
+    canary: CanaryConfig = Field(default_factory=lambda: CanaryConfig())
     webhook: Annotated[tuple[WebhookConfig, ...], Tuple, AfterValidator(named)] = ()
 
     @field_validator("modem", mode="after")
@@ -66,6 +68,17 @@ class Config(Section):
                 "who switches its power; see docs/recovery.md"
             )
         return self
+
+    @property
+    def canary_pairs(self) -> tuple[tuple[ModemConfig, ModemConfig], ...]:
+        """Who sends a canary to whom: `[canary] pairs`, else each modem with a number to the next one in a ring."""
+        if not self.canary.every:
+            return ()
+        by_name = {modem.name: modem for modem in self.modem}
+        if self.canary.pairs:
+            return tuple((by_name[sender], by_name[receiver]) for sender, receiver in self.canary.pairs)
+        ring = [modem for modem in self.modem if modem.number is not None]
+        return tuple(zip(ring, (*ring[1:], *ring[:1]), strict=True))
 
     @property
     def allowed_countries(self) -> tuple[str, ...]:
@@ -98,7 +111,24 @@ def _across_sections(config: Config) -> list[str]:
     least = 2 * config.otp.lifetime
     if config.limits.conversion.window < least:  # codes are judged once they are over: hardly one would ever be
         return [f"limits.conversion.window: at least {written(least)}, which is twice the [otp] lifetime"]
-    return []
+    return _canary_problems(config)
+
+
+def _canary_problems(config: Config) -> list[str]:
+    if not config.canary.every:
+        return []
+    numbers = {modem.name: modem.number for modem in config.modem}
+    problems = []
+    for place, pair in enumerate(config.canary.pairs):
+        where = f"canary.pairs[{place}]"
+        problems += [f"{where}: there is no modem {name}" for name in pair if name not in numbers]
+        if pair[1] in numbers and numbers[pair[1]] is None:
+            problems.append(f"{where}: {pair[1]} has no `number`, to which it would be sent")
+    if len(set(config.canary.pairs)) < len(config.canary.pairs):
+        problems.append("canary.pairs: a pair stands there twice")
+    if not config.canary.pairs and not any(numbers.values()):
+        problems.append("canary.every: no modem has a `number`, to which a canary could be sent")
+    return problems
 
 
 _HINTS = {

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import math
 import shutil
+from decimal import Decimal
 from pathlib import Path
 from typing import Annotated, Literal, Self
 
-from pydantic import AfterValidator, Field, field_validator, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, field_validator, model_validator
 
+from gateway.balance import BalanceRule, DecimalMark, amount_pattern, ussd_code
 from gateway.config.fields import (
     CODE_LENGTH,
     DAY,
@@ -85,6 +88,27 @@ class ApiConfig(Section):
         return "http" if self.tls_cert is None else "https"
 
 
+def _decimal(value: object) -> Decimal:
+    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+        raise ValueError("a number, e.g. 1.5")
+    return Decimal(str(value))
+
+
+class BalanceConfig(Section):
+    """How the credit of a prepaid SIM is asked for."""
+
+    code: Annotated[str, AfterValidator(ussd_code)]
+    pattern: Annotated[str, AfterValidator(amount_pattern)]
+    minimum: Annotated[Decimal, BeforeValidator(_decimal)] = Field(default=0.0, ge=0)  # type: ignore[assignment]
+    every: Annotated[Duration, AfterValidator(between(300.0, 30 * DAY))] = 21_600.0
+    decimal: DecimalMark = "auto"
+
+    @property
+    def rule(self) -> BalanceRule:
+        """The same as a rule."""
+        return BalanceRule(self.code, self.pattern, self.minimum, self.every, self.decimal)
+
+
 class ModemConfig(Section):
     """One modem with its SIM."""
 
@@ -96,6 +120,8 @@ class ModemConfig(Section):
     smsc: Annotated[str, pattern(r"\+\d{5,15}", "an international number, e.g. +447700900000")] | None = None
     imei: Annotated[str, pattern(r"\d{14,16}", "14 to 16 digits")] | None = None
     iccid: Annotated[str, pattern(r"\d{18,20}", "18 to 20 digits")] | None = None
+    number: Annotated[str, pattern(r"\+\d{5,15}", "an international number, e.g. +447700900000")] | None = None
+    balance: BalanceConfig | None = None
     prefixes: Annotated[
         tuple[Annotated[str, pattern(r"\+\d{1,15}", "prefixes begin with +, e.g. +44")], ...], Tuple
     ] = ()

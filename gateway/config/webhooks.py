@@ -23,6 +23,9 @@ KINDS = (
     "number.opted_out",
     "number.opted_in",
     *(f"modem.{state}" for state in ("absent", "locked", "searching", "ready", "denied", "paused", "failed")),
+    "modem.condition",
+    "canary.missed",
+    "canary.ok",
 )
 """Every kind of event that there is."""
 GROUPS = tuple(dict.fromkeys(f"{kind.partition('.')[0]}.*" for kind in KINDS))

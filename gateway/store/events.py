@@ -11,7 +11,7 @@ import sqlite3
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 
-from gateway.messages import Json
+from gateway.messages import CANARY, Json
 from gateway.store.boot import DELIVERED_FOR
 from gateway.store.common import Waiters, boot_ms, ms, wall_ms
 from gateway.store.database import Database
@@ -81,7 +81,12 @@ class Events:
     def emit(
         self, cx: sqlite3.Connection, kind: str, client: str | None, subject: str, body: Json, now: Instant
     ) -> None:
-        """Keep an event and queue it for every webhook that wants it; streams hear of it after the commit."""
+        """Keep an event and queue it for every webhook that wants it; streams hear of it after the commit.
+
+        What the gateway sends to itself is no application's business, and has events of its own.
+        """
+        if client == CANARY:
+            return
         sealed = self._cipher.seal(json.dumps(body).encode(), f"events.body {subject}")
         cursor = cx.execute(
             "INSERT INTO events (at, kind, client, subject, body) VALUES (?, ?, ?, ?, ?)",
@@ -115,7 +120,8 @@ class Events:
         wanted = " OR ".join("kind GLOB ?" for _ in sight.kinds)
         query = (
             "SELECT * FROM events WHERE id > ? AND id <= ?"  # noqa: S608 - no input in it
-            " AND CASE WHEN kind GLOB 'inbox.*' THEN ? WHEN kind GLOB 'modem.*' THEN ? ELSE ? IS NULL OR client = ? END"
+            " AND CASE WHEN kind GLOB 'inbox.*' THEN ? WHEN kind GLOB 'modem.*' OR kind GLOB 'canary.*'"
+            " THEN ? ELSE ? IS NULL OR client = ? END"
             f" AND ({wanted}) ORDER BY id LIMIT ?"
         )
         with self._database.read() as cx:

@@ -26,6 +26,8 @@ WAIT_FOR_PARTS = 86_400.0  # seconds after the newest part until a long message 
 _NEXT = "next"
 log = logging.getLogger("simwire.store")
 
+Taker = Callable[[sqlite3.Connection, Secret, str, Instant], bool]
+"""Looks at the text of a message and the modem that received it before anybody else; True: it is not shown."""
 Listener = Callable[[sqlite3.Connection, str, Secret, Instant], None]
 """Hears sender and text of a message, inside the transaction that shows it."""
 
@@ -99,6 +101,8 @@ class InboxStore:
         self._waiters = Waiters()
         self.listeners: list[Listener] = []
         """Told of every text that came in whole; set before anything is received."""
+        self.takers: list[Taker] = []
+        """Asked about every text that came in whole, inside the transaction that would show it; set as `listeners`."""
 
     def receive(self, raw_hex: str, message: DeliverPdu | None, modem: str, imsi: str, now: Instant) -> str | None:
         """Take in one part; durable when this returns. The id of the message that it completes, if it does.
@@ -240,15 +244,20 @@ class InboxStore:
             found.append(_Part(raw_hex, message, row["modem"], row["imsi"], row["received_at"]))
         return found
 
-    def _publish_group(self, cx: sqlite3.Connection, parts: Sequence[_Part], joins: bytes, now: Instant) -> str:
+    def _publish_group(self, cx: sqlite3.Connection, parts: Sequence[_Part], joins: bytes, now: Instant) -> str | None:
         return self._publish(cx, parts, now, "joins = ? AND message IS NULL", joins)
 
-    def _publish(self, cx: sqlite3.Connection, parts: Sequence[_Part], now: Instant, where: str, key: bytes) -> str:
-        """Show a message of these parts, and tie them to it."""
+    def _publish(
+        self, cx: sqlite3.Connection, parts: Sequence[_Part], now: Instant, where: str, key: bytes
+    ) -> str | None:
+        """Show a message of these parts, and tie them to it; None where it is for nobody's eyes."""
         message_id = new_id(now)
         first = parts[0].message
         total = parts[0].place[1]
         content = _content(parts)
+        if content["text"] is not None and self._taken(cx, Secret(str(content["text"])), parts[-1].modem, now):
+            cx.execute(f"DELETE FROM inbox_parts WHERE {where}", (key,))  # noqa: S608 - conditions are ours
+            return None
         body = self._cipher.seal(json.dumps(content).encode(), f"inbox.body {message_id}")
         cx.execute(
             "INSERT INTO inbox (seq, id, sender, body, parts, missing, readable, modem, imsi, sent_at, received_at)"
@@ -276,6 +285,17 @@ class InboxStore:
         if first is not None and content["text"] is not None and len(parts) == total:
             self._let_hear(cx, first.originator.number, Secret(str(content["text"])), now)
         return message_id
+
+    def _taken(self, cx: sqlite3.Connection, text: Secret, modem: str, now: Instant) -> bool:
+        """Whether somebody takes it; what cannot be looked at is shown."""
+        try:
+            with self._database.alone():
+                return any(taker(cx, text, modem, now) for taker in self.takers)
+        except Exception as error:
+            if not cx.in_transaction:
+                raise  # a full disk, say: there is nothing left to go on with
+            log.error("a received message is shown, and was not looked at: %s", type(error).__name__, exc_info=True)
+        return False
 
     def _let_hear(self, cx: sqlite3.Connection, sender: str, text: Secret, now: Instant) -> None:
         """Each listener by itself: what one cannot deal with must not lose the message."""

@@ -6,7 +6,9 @@ from pathlib import Path
 
 from gateway.store.audit import Audit
 from gateway.store.blocked import BlockedNumbers
+from gateway.store.canaries import Canaries
 from gateway.store.case import Settings
+from gateway.store.centres import Centres
 from gateway.store.challenges import Challenges
 from gateway.store.cipher import Cipher
 from gateway.store.database import RESERVE, Database
@@ -45,6 +47,8 @@ class Store:
         self.usage = Usage(database)
         self.stats = Stats(database)
         self.pins = PinAttempts(database)
+        self.centres = Centres(database)
+        self.canaries = Canaries(database)
         self.idempotency = Idempotency(database)
         self.sim_usage = SimUsage(database)
         self.retention = Retention(database)

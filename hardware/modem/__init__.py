@@ -16,6 +16,7 @@ from hardware.modem.status import (
     RestartLevel,
     Secret,
     StorageLevel,
+    Trouble,
 )
 from hardware.profiles import ReportRoute
 
@@ -35,6 +36,7 @@ __all__ = [
     "RestartLevel",
     "Secret",
     "StorageLevel",
+    "Trouble",
     "identify",
     "inspect",
 ]

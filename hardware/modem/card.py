@@ -10,7 +10,7 @@ from hardware.at.answers import parse_iccid, parse_imsi, parse_pin_state
 from hardware.at.fields import fields
 from hardware.errors import CommandRejected, CommandTimeout
 from hardware.modem.link import Link, read
-from hardware.modem.status import ModemSettings, ModemState, NotReady, PinLedger
+from hardware.modem.status import ModemSettings, ModemState, NotReady, PinLedger, Trouble
 from hardware.profiles import Profile
 
 FEWEST_TRIES = 2
@@ -79,6 +79,11 @@ class Card:
         except CommandTimeout:
             return False
 
+    def swapped(self) -> bool:
+        """Whether another card answers than the one that was opened; one that does not answer is no other one."""
+        told = self._read_imsi()
+        return self.imsi is not None and told is not None and told != self.imsi
+
     # What the card says
 
     def _await_state(self, profile: Profile) -> str:
@@ -101,6 +106,7 @@ class Card:
             ModemState.FAILED,
             f"the modem has no usable SIM: {said}",
             "put a SIM in, or take it out, clean it and put it back; then restart the modem",
+            Trouble.SIM_FAILURE if code in _FAILURE + _WRONG + _BLOCKED else Trouble.SIM_MISSING,
         )
 
     def _state(self) -> tuple[str | None, str, int | None]:
@@ -133,6 +139,7 @@ class Card:
                 ModemState.FAILED,
                 "the SIM is not the one that is configured for this modem (another ICCID)",
                 "put the right SIM in, or correct `iccid` of this modem",
+                Trouble.SIM_WRONG,
             )
 
     def _require_identified(self, imei: str | None) -> None:
@@ -145,6 +152,7 @@ class Card:
                 "the SIM asks for its PIN, and neither modem nor SIM tells whether it is the configured one",
                 "set `imei` of this modem if it tells its own, else remove `iccid` and `imei`, or turn the SIM's PIN "
                 "off in a phone",
+                Trouble.SIM_UNTOLD,
             )
 
     # The PIN
@@ -175,6 +183,7 @@ class Card:
                 ModemState.FAILED,
                 "the SIM is still busy",
                 "wait a minute: it is looked at again by itself; if it stays so, restart the modem",
+                Trouble.SIM_FAILURE,
             )
         if state not in _USABLE:
             raise _locked(state)
@@ -186,9 +195,15 @@ class Card:
                 ModemState.LOCKED,
                 "the SIM asks for its PIN and none is configured",
                 "set `pin_file` of this modem, or turn the SIM's PIN off in a phone",
+                Trouble.PIN_NEEDED,
             )
         if re.fullmatch(r"[0-9]{4,8}", pin) is None:
-            raise NotReady(ModemState.LOCKED, "the configured PIN is not 4 to 8 digits", "correct the PIN file")
+            raise NotReady(
+                ModemState.LOCKED,
+                "the configured PIN is not 4 to 8 digits",
+                "correct the PIN file",
+                Trouble.PIN_NEEDED,
+            )
         if self._entered:
             raise _refused_pin("the modem accepted it and still asks for it")
         attempt = _Attempt(self._written_under(imei), pin)
@@ -199,6 +214,7 @@ class Card:
                     "this PIN was refused by the SIM, or never answered, and is not tried again",
                     "find out the right PIN and put it in the PIN file; if it is right, unlock the SIM in a phone and "
                     "turn its PIN off",
+                    Trouble.PIN_REFUSED,
                 )
         tries = self._tries_left(profile)
         if tries is not None and tries < FEWEST_TRIES:
@@ -206,6 +222,7 @@ class Card:
                 ModemState.LOCKED,
                 f"the SIM has {tries} PIN tries left, and the last one is not spent by a program",
                 "enter the right PIN in a phone, which restores the tries, or turn the SIM's PIN off",
+                Trouble.PIN_TRIES,
             )
         return attempt
 
@@ -254,6 +271,7 @@ def _refused_pin(how: str) -> NotReady:
         ModemState.LOCKED,
         f"the PIN did not open the SIM: {how}",
         "it is not tried again; put the right PIN in the PIN file, or turn the SIM's PIN off in a phone",
+        Trouble.PIN_REFUSED,
     )
 
 
@@ -263,11 +281,18 @@ def _locked(state: str) -> NotReady:
             ModemState.LOCKED,
             f"the SIM is blocked and asks for its PUK (+CPIN: {state})",
             "put the SIM in a phone, enter the PUK from the operator's letter, then correct the PIN file",
+            Trouble.PUK_NEEDED,
         )
     if state.startswith("PH-"):
         return NotReady(
             ModemState.LOCKED,
             f"the modem is locked to an operator or another SIM (+CPIN: {state})",
             "use a SIM of the operator that sold the modem, or have the modem unlocked",
+            Trouble.OPERATOR_LOCK,
         )
-    return NotReady(ModemState.LOCKED, f"the SIM cannot be used: +CPIN: {state}", "try the SIM in a phone")
+    return NotReady(
+        ModemState.LOCKED,
+        f"the SIM cannot be used: +CPIN: {state}",
+        "try the SIM in a phone",
+        Trouble.SIM_FAILURE,
+    )

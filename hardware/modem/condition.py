@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from hardware.errors import ConnectionLost
-from hardware.modem.status import CONFIGURED, ModemState, NotReady
+from hardware.modem.status import CONFIGURED, ModemState, NotReady, Trouble
 
 
 class Condition:
@@ -16,15 +16,22 @@ class Condition:
         self.state = ModemState.OPENING
         self.reason: str | None = None
         self.advice: str | None = None
+        self.trouble: Trouble | None = None
 
     @property
     def configured(self) -> bool:
         """Whether a ladder reached its end and the modem has not restarted since."""
         return self.state in CONFIGURED
 
-    def settle(self, state: ModemState, reason: str | None = None, advice: str | None = None) -> None:
+    def settle(
+        self,
+        state: ModemState,
+        reason: str | None = None,
+        advice: str | None = None,
+        trouble: Trouble | None = None,
+    ) -> None:
         """Be in `state` from now on."""
-        self.state, self.reason, self.advice = state, reason, advice
+        self.state, self.reason, self.advice, self.trouble = state, reason, advice, trouble
 
     def fall(self, reason: str) -> None:
         """The modem has to be set up again."""
@@ -33,7 +40,7 @@ class Condition:
     def require_ready(self) -> None:
         """Raise NotReady in any state but READY."""
         if self.state is not ModemState.READY:
-            raise NotReady(self.state, self.reason, self.advice)
+            raise NotReady(self.state, self.reason, self.advice, self.trouble)
 
     @contextmanager
     def port(self) -> Iterator[None]:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from hardware.at.channel import AtChannel, LateResult, SubmitHooks
 from hardware.at.results import ErrorClass, cme_class, cms_class
 from hardware.clock import Clock
 from hardware.errors import CommandRejected, EquipmentError, HardwareError, MessageServiceError
 from hardware.modem.card import Card
+from hardware.modem.centre import Known, ServiceCentre
 from hardware.modem.condition import Condition
 from hardware.modem.incoming import Incoming, Watch
 from hardware.modem.ladder import Ladder
@@ -24,7 +27,7 @@ from hardware.modem.status import (
     PinLedger,
     RestartLevel,
 )
-from hardware.modem.storage import Storage
+from hardware.modem.storage import Storage, storage_full
 from hardware.modem.supplementary import exchange_ussd
 from hardware.pdu import Address, SubmitPdu
 from hardware.profiles import Profile
@@ -35,6 +38,7 @@ _LADDERS = 3  # a modem that restarts while it is set up is set up again, that o
 _POLL_PAUSE = 2.0  # seconds between looks at the registration
 _SWEEP_PAUSE = 10.0  # seconds between sweeps where the modem announces nothing
 _NO_CENTRE, _NO_NETWORK = 330, 331
+_ASKS_BACK = 1  # +CUSD: a reply is expected
 _CARD_GONE = (310, 311, 312, 313, 315, 316)
 _CARD_GONE_CME = (10, 11, 12, 13, 15)
 
@@ -56,13 +60,16 @@ class Modem:
         clock: Clock,
         *,
         profile: Profile | None = None,
+        known_centre: Known = lambda _: None,
     ) -> None:
         self._transport, self._settings, self._clock = transport, settings, clock
         self._channel = AtChannel(transport, clock)
         self._link = Link(self._channel, clock, settings.time_scale)
         self._card = Card(self._link, settings, pin_ledger)
         self._network, self._routing, self._storage = Network(self._link), Routing(self._link), Storage(self._link)
-        self._ladder = Ladder(self._link, settings, (self._card, self._network, self._routing, self._storage), profile)
+        self._centre = ServiceCentre(self._link, settings, known_centre)
+        parts = (self._card, self._network, self._routing, self._storage, self._centre)
+        self._ladder = Ladder(self._link, settings, parts, profile)
         self._incoming = Incoming(self._link, inbox, self._network, self._routing, self._storage)
         self._condition = Condition()
         self._late: LateResult | None = None
@@ -72,10 +79,15 @@ class Modem:
     @property
     def status(self) -> ModemStatus:
         """How the modem is, as far as it was last heard; costs no command."""
+        condition = self._condition
+        reason, advice, trouble = condition.reason, condition.advice, condition.trouble
+        if condition.state is ModemState.READY and self._storage.stuck:
+            reason, advice, trouble = storage_full(self._storage.stuck)
         return ModemStatus(
-            state=self._condition.state,
-            reason=self._condition.reason,
-            advice=self._condition.advice,
+            state=condition.state,
+            reason=reason,
+            advice=advice,
+            trouble=trouble,
             identity=self._ladder.identity,
             operator=self._network.operator,
             registration=self._network.registration,
@@ -83,6 +95,7 @@ class Modem:
             profile=self._ladder.profile.name,
             report_route=self._routing.route.value,
             storage=self._storage.levels,
+            service_centre=self._centre.number,
         )
 
     def bring_up(self) -> None:
@@ -105,7 +118,7 @@ class Modem:
                 try:
                     self._ladder.climb()
                 except NotReady as stop:
-                    self._condition.settle(stop.state, stop.reason, stop.advice)
+                    self._condition.settle(stop.state, stop.reason, stop.advice, stop.trouble)
                     self._incoming.take_news()
                     return
                 if not self._ladder.silences_echo():
@@ -163,14 +176,14 @@ class Modem:
                 self._after_submit()
 
     def _service_centre(self, pdu: SubmitPdu) -> Address | None:
-        if pdu.service_centre is None and self._ladder.smsc_in_pdu and self._ladder.smsc:
-            return Address.parse(self._ladder.smsc)
+        if pdu.service_centre is None and self._centre.in_pdu and self._centre.number:
+            return Address.parse(self._centre.number)
         return None
 
     def _learn(self, refused: CommandRejected) -> None:
         """What a refusal says about the modem, beyond the message."""
         if isinstance(refused, MessageServiceError) and refused.code == _NO_CENTRE:
-            self._ladder.smsc_in_pdu = self._ladder.smsc is not None
+            self._centre.refused()
         elif isinstance(refused, MessageServiceError) and refused.code == _NO_NETWORK:
             self._incoming.check_due = True
         elif refused.code in (_CARD_GONE if isinstance(refused, MessageServiceError) else _CARD_GONE_CME):
@@ -222,11 +235,23 @@ class Modem:
                 return
             self._network.poll()
             self._network.measure()
+            self._centre.watch()
             full = self._storage.watch()
             self._incoming.check_due = True
+            if self._card.swapped():
+                self._card.was_reset()
+                self._condition.fall("another SIM is in the modem, or it has taken another IMSI")
             self._attend()
             if full and self._condition.configured:
                 self.sweep()
+
+    def mend_centre(self) -> bool:
+        """Go back to the service centre that is configured or worked before; whether another one was in use.
+
+        Raises ConnectionLost, CommandTimeout.
+        """
+        with self._condition.port():
+            return self._condition.configured and self._centre.mend()
 
     def sweep(self) -> int:
         """Hand over and delete what every storage holds; the number of messages handed over."""
@@ -248,6 +273,19 @@ class Modem:
             self._condition.require_ready()
             self._incoming.ussd.clear()
             return exchange_ussd(self._link, self._ladder.profile, code, timeout, self._ussd_news)
+
+    def ask(self, code: str, timeout: float, give_up: Callable[[], bool]) -> UssdAnswer:
+        """As `ussd`, for a question in passing: it ends when `give_up` says so, and a session that is left open too.
+
+        Raises as `ussd`; CommandTimeout also where it was given up.
+        """
+        with self._condition.port():
+            self._condition.require_ready()
+            self._incoming.ussd.clear()
+            answer = exchange_ussd(self._link, self._ladder.profile, code, timeout, self._ussd_news, give_up)
+            if answer.mode == _ASKS_BACK:
+                self._link.attempt("AT+CUSD=2", timeout=10)
+            return answer
 
     def _ussd_news(self) -> list[str]:
         self._attend()

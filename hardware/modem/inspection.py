@@ -8,7 +8,7 @@ from hardware.clock import Clock
 from hardware.errors import CommandTimeout, ConnectionLost
 from hardware.modem.link import Link, read
 from hardware.modem.network import Network
-from hardware.modem.status import Identity, ModemState, ModemStatus
+from hardware.modem.status import Identity, ModemState, ModemStatus, Trouble
 from hardware.modem.storage import Storage
 from hardware.profiles import Profile, profile_for
 from hardware.transport import Transport
@@ -35,22 +35,24 @@ def inspect(transport: Transport, clock: Clock, *, wait: float = _PROBE_WAIT) ->
     card = read(parse_pin_state, link.attempt("AT+CPIN?", timeout=10))
     network.look(profile)
     storage.watch()
-    state, reason, advice = network.state
+    state, reason, advice, trouble = network.state
     if card is None:
-        state, reason, advice = (
+        state, reason, advice, trouble = (
             ModemState.FAILED,
             "the SIM does not answer",
             "check that a SIM is in, the right way round",
+            Trouble.SIM_MISSING,
         )
     elif card != "READY":
-        state, reason, advice = (
+        state, reason, advice, trouble = (
             ModemState.LOCKED,
             f"the SIM asks for {card}",
             "configure its PIN, or unlock it in a phone",
+            Trouble.PUK_NEEDED if "PUK" in card else Trouble.PIN_NEEDED,
         )
     return ModemStatus(
-        state, reason, advice, identity, network.operator, network.registration, network.signal_dbm, profile.name,
-        storage=storage.levels,
+        state, reason, advice, trouble, identity, network.operator, network.registration, network.signal_dbm,
+        profile.name, storage=storage.levels,
     )  # fmt: skip
 
 

@@ -8,20 +8,20 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from hardware.at.answers import parse_functionality, parse_identity, parse_imei, parse_service_centre
+from hardware.at.answers import parse_functionality, parse_identity, parse_imei
 from hardware.errors import CommandRejected, CommandTimeout
 from hardware.modem.card import Card
+from hardware.modem.centre import ServiceCentre
 from hardware.modem.link import Link, read
 from hardware.modem.network import Network
 from hardware.modem.routing import Routing
-from hardware.modem.status import Identity, ModemSettings, ModemState, NotReady
+from hardware.modem.status import Identity, ModemSettings, ModemState, NotReady, Trouble
 from hardware.modem.storage import Storage
 from hardware.profiles import GENERIC, Profile, profile_for
 
 _FIRST_WAIT = 25.0  # seconds until the first OK of a modem that is not known yet
 _RADIO_LIMIT = 30.0  # seconds for AT+CFUN=1 to be taken
 _PDU_MODE_PAUSES = (1.0, 2.0, 4.0, 8.0)  # seconds; +CMGF fails until the SIM's message files are loaded
-_CENTRE_PAUSES = (1.0, 2.0, 4.0)  # seconds; so does +CSCA
 
 
 class Ladder:
@@ -31,19 +31,15 @@ class Ladder:
         self,
         link: Link,
         settings: ModemSettings,
-        parts: tuple[Card, Network, Routing, Storage],
+        parts: tuple[Card, Network, Routing, Storage, ServiceCentre],
         profile: Profile | None,
     ) -> None:
         self._link, self._settings, self._given = link, settings, profile
-        self._card, self._network, self._routing, self._storage = parts
+        self._card, self._network, self._routing, self._storage, self._centre = parts
         self.profile = profile or GENERIC
         self.identity = Identity()
-        self.smsc: str | None = None
-        """The service centre in use, where it is known."""
         self.echo_tells = False
         """The modem minds ATE0: an echo after it tells of a restart."""
-        self.smsc_in_pdu = False
-        """The modem does not keep a service centre: each PDU carries it."""
 
     @property
     def first_wait(self) -> float:
@@ -72,7 +68,7 @@ class Ladder:
         self._routing.configure(self.profile, reports=self._settings.reports)
         self._network.enable(self.profile)
         self._link.attempt("AT+CGSMS=3", timeout=10)
-        self._set_service_centre()
+        self._centre.configure(self._card.imsi)
 
     def silences_echo(self) -> bool:
         """Look after the climb whether the modem still keeps to the ATE0 at its start.
@@ -101,6 +97,7 @@ class Ladder:
                 ModemState.FAILED,
                 "the modem on this port is not the one that is configured (another IMEI)",
                 "correct `imei` of this modem, or its port",
+                Trouble.MODEM_WRONG,
             )
 
     def _told(self, command: str) -> str | None:
@@ -133,39 +130,5 @@ class Ladder:
             ModemState.FAILED,
             f"the modem does not take PDU mode: {refusal}",
             "restart the modem; if that does not help it cannot send messages for this gateway",
+            Trouble.PDU_MODE_REFUSED,
         )
-
-    def _set_service_centre(self) -> None:
-        """The configured service centre into the modem or, where it is not kept, into each PDU (27.005 3.3.1)."""
-        wanted = self._settings.smsc
-        self.smsc_in_pdu, self.smsc = False, wanted
-        told, found = self._read_service_centre()
-        if wanted is not None:
-            if found != wanted:
-                kind = 145 if wanted.startswith("+") else 129
-                self._link.attempt(f'AT+CSCA="{wanted}",{kind}', timeout=10)
-                self.smsc_in_pdu = self._read_service_centre()[1] != wanted
-            return
-        for pause in _CENTRE_PAUSES:
-            if found is not None or not told:
-                break
-            self._link.pause(pause)
-            told, found = self._read_service_centre()
-        self.smsc = found
-        if told and found is None:
-            raise NotReady(
-                ModemState.FAILED,
-                "no service centre (SMSC) number is set in the SIM",
-                "ask the operator for its SMSC number and set it as `smsc` of this modem",
-            )
-
-    def _read_service_centre(self) -> tuple[bool, str | None]:
-        """Whether the modem says anything about it, and the number."""
-        try:
-            lines = self._link.patient("AT+CSCA?", timeout=10)
-        except CommandRejected as refused:
-            return refused.code == 330, None
-        except CommandTimeout:
-            return False, None
-        told = read(parse_service_centre, lines)
-        return told is not None, (told.number or None) if told is not None else None

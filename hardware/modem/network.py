@@ -6,7 +6,7 @@ from hardware.at.answers import is_registration, parse_operator, parse_registrat
 from hardware.at.channel import Indication
 from hardware.errors import CommandRejected
 from hardware.modem.link import Link, read
-from hardware.modem.status import ModemState, Registration
+from hardware.modem.status import ModemState, Registration, Trouble
 from hardware.profiles import Profile
 
 
@@ -78,22 +78,24 @@ class Network:
         return min(found, key=_rank, default=None)
 
     @property
-    def state(self) -> tuple[ModemState, str | None, str | None]:
-        """State, reason and advice that follow from the registration."""
+    def state(self) -> tuple[ModemState, str | None, str | None, Trouble | None]:
+        """State, reason, advice and their word that follow from the registration."""
         best = self.registration
         if self._untold or (best is not None and best.sms_possible):
-            return ModemState.READY, None, None
+            return ModemState.READY, None, None, None
         if best is not None and best.denied:
             return (
                 ModemState.DENIED,
                 f"registration denied by the network ({best.domain}: {best.meaning})",
                 "check with the operator that the SIM is active and may register here; try it in a phone",
+                Trouble.REGISTRATION_DENIED,
             )
         said = f" ({best.domain}: {best.meaning})" if best is not None else ""
         return (
             ModemState.SEARCHING,
             f"not registered with a network yet{said}",
             "wait a minute; then check the antenna, the place, and that the SIM's operator has a network here",
+            Trouble.NOT_REGISTERED,
         )
 
 

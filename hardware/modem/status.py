@@ -38,13 +38,46 @@ CONFIGURED = frozenset({ModemState.SEARCHING, ModemState.READY, ModemState.DENIE
 """States after a ladder that reached its end: storages and indications are at work."""
 
 
+class Trouble(StrEnum):
+    """Why a modem is not as it should be, in one stable word."""
+
+    SIM_MISSING = "sim_missing"
+    """No card answers."""
+    SIM_FAILURE = "sim_failure"
+    """The card is broken, blocked by its operator, or stays busy."""
+    SIM_WRONG = "sim_wrong"
+    """Another card than the configured one."""
+    SIM_UNTOLD = "sim_untold"
+    """Neither card nor modem tells whether it is the configured one, and a PIN is asked for."""
+    PIN_NEEDED = "pin_needed"
+    """A PIN is asked for and none, or no usable one, is configured."""
+    PIN_REFUSED = "pin_refused"
+    """The configured PIN was refused once and is not tried again."""
+    PIN_TRIES = "pin_tries"
+    """Too few tries are left for a program to spend one."""
+    PUK_NEEDED = "puk_needed"
+    OPERATOR_LOCK = "operator_lock"
+    """The modem is locked to an operator or to another card."""
+    MODEM_WRONG = "modem_wrong"
+    """Another modem than the configured one."""
+    PDU_MODE_REFUSED = "pdu_mode_refused"
+    SMSC_MISSING = "smsc_missing"
+    """No number of a service centre is known."""
+    NOT_REGISTERED = "not_registered"
+    REGISTRATION_DENIED = "registration_denied"
+    STORAGE_FULL = "storage_full"
+    """A message storage stays full after it was read out."""
+
+
 class NotReady(HardwareError):
     """The modem cannot send now; nothing was handed to it. `state` and `advice` say why and what a person can do."""
 
-    def __init__(self, state: ModemState, reason: str | None, advice: str | None) -> None:
+    def __init__(
+        self, state: ModemState, reason: str | None, advice: str | None, trouble: Trouble | None = None
+    ) -> None:
         told = "; ".join(text for text in (reason, advice) if text)
         super().__init__(f"modem is {state.value}" + (f": {told}" if told else ""))
-        self.state, self.reason, self.advice = state, reason, advice
+        self.state, self.reason, self.advice, self.trouble = state, reason, advice, trouble
 
 
 class RestartLevel(StrEnum):
@@ -172,6 +205,7 @@ class ModemStatus:
     state: ModemState
     reason: str | None = None
     advice: str | None = None
+    trouble: Trouble | None = None
     identity: Identity = field(default_factory=Identity)
     operator: str | None = None
     """Numeric operator code (MCC and MNC) where the modem gives one, else its name."""
@@ -182,6 +216,8 @@ class ModemStatus:
     report_route: str = ReportRoute.OFF.value
     """A `ReportRoute` value."""
     storage: tuple[StorageLevel, ...] = ()
+    service_centre: str | None = None
+    """Number of the service centre in use, where it is known."""
 
     @property
     def reports_promised(self) -> bool:

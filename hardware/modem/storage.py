@@ -16,7 +16,7 @@ from hardware.at.answers import (
 )
 from hardware.errors import CommandRejected
 from hardware.modem.link import Link, read
-from hardware.modem.status import StorageLevel
+from hardware.modem.status import StorageLevel, Trouble
 from hardware.profiles import Profile
 
 REPORTS = "SR"
@@ -50,6 +50,8 @@ class Storage:
         self._levels: dict[str, StorageLevel] = {}
         self.taken: set[Place] = set()
         """Where the last sweep found messages."""
+        self.stuck: tuple[StorageLevel, ...] = ()
+        """Memories that were still full when the last sweep had ended."""
 
     @property
     def levels(self) -> tuple[StorageLevel, ...]:
@@ -61,6 +63,7 @@ class Storage:
         self._settle, self._report_memory = profile.storage_settle, profile.report_memory
         self._selected = None
         self._levels.clear()
+        self.stuck = ()
         choices = read(parse_storage_choices, self._link.attempt("AT+CPMS=?", timeout=10))
         groups = _groups(choices)
         self._memories = _swept(groups[0] if groups else ("SM", "ME"), profile)
@@ -98,7 +101,14 @@ class Storage:
             if self._select(memory):
                 count += self._sweep(memory, hand_over)
         self.watch()
+        if self._full():
+            self._link.pause(self._settle)  # counters may lag behind
+            self.watch()
+        self.stuck = self._full()
         return count
+
+    def _full(self) -> tuple[StorageLevel, ...]:
+        return tuple(level for level in self.levels if level.total and level.used >= level.total)
 
     def _sweep(self, memory: str, hand_over: HandOver) -> int:
         count = 0
@@ -162,6 +172,16 @@ class Storage:
         if told:
             self._levels[memory] = StorageLevel(memory, told[0].used, told[0].total)
         return True
+
+
+def storage_full(stuck: tuple[StorageLevel, ...]) -> tuple[str, str, Trouble]:
+    """Reason, advice and word for memories that stay full whatever is read and deleted."""
+    which = ", ".join(f"{level.memory} ({level.used} of {level.total})" for level in stuck)
+    advice = (
+        "it still sends, but the network keeps new messages and reports back: delete old messages in a phone, "
+        "drafts and sent ones too, or change the SIM"
+    )
+    return f"the message storage stays full: {which}", advice, Trouble.STORAGE_FULL
 
 
 def _groups(choices: StorageChoices | None) -> list[tuple[str, ...]]:

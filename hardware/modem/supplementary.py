@@ -12,11 +12,19 @@ from hardware.ussd import UssdAnswer, pack, parse_ussd
 
 _SECOND_LINE = 2.0  # seconds for the text where the first +CUSD has none
 _EXPECTS_TEXT = (0, 1)
+_LOOK = 1.0  # seconds between looks at whether to give up
 _GSM7_LANGUAGE_UNSPECIFIED = 15
 
 
-def exchange_ussd(link: Link, profile: Profile, code: str, timeout: float, news: Callable[[], list[str]]) -> UssdAnswer:
-    """Send `code` and return the answer; of two +CUSD lines the one with text counts.
+def exchange_ussd(
+    link: Link,
+    profile: Profile,
+    code: str,
+    timeout: float,
+    news: Callable[[], list[str]],
+    give_up: Callable[[], bool] | None = None,
+) -> UssdAnswer:
+    """Send `code` and return the answer; of two +CUSD lines the one with text counts. `give_up` ends the waiting early.
 
     Raises CommandRejected, CommandTimeout (the session is then ended), EncodeError, ConnectionLost.
     """
@@ -36,9 +44,9 @@ def exchange_ussd(link: Link, profile: Profile, code: str, timeout: float, news:
             poor = answer
             deadline = min(deadline, link.deadline(_SECOND_LINE))
         left = deadline - link.clock.boot()
-        if left <= 0:
+        if left <= 0 or (give_up is not None and give_up()):
             break
-        link.channel.listen(left)
+        link.channel.listen(left if give_up is None else min(left, _LOOK))
     if poor is not None:
         return poor
     link.attempt("AT+CUSD=2", timeout=10)

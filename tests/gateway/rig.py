@@ -8,6 +8,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from gateway.allowance import Allowance
+from gateway.balance import BalanceRule
 from gateway.directory import ModemView
 from gateway.dispatcher import ModemWorker
 from gateway.fleet import Fleet
@@ -38,11 +39,15 @@ class Rig:
         quotas: QuotaRules | None = None,
         quiet: str | None = None,
         zone: str = "UTC",
+        balance: BalanceRule | None = None,
         **views: dict[str, Any],
     ) -> None:
         self.clock = clock or FakeClock()
         self._quotas, self._zone = quotas or QuotaRules(), ZoneInfo(zone)
         self._quiet = quiet_hours(quiet) if quiet else None
+        self._balance = balance
+        self.settings: dict[str, ModemSettings] = {}
+        """What is configured of a modem, by its name; holds from its next opening on."""
         self.network = SimulatedNetwork(self.clock)
         self.store = Store.open(folder / "rig.db", folder / "rig.key", self.clock, settings)
         names = [f"sim{n}" for n in range(1, modems + 1)]
@@ -64,7 +69,14 @@ class Rig:
         worker = ModemWorker(
             ModemView(name, "absent", **view),
             lambda: self.modems[name].transport(),
-            lambda transport, inbox: Modem(transport, ModemSettings(), inbox, self.store.pins, self.clock),
+            lambda transport, inbox: Modem(
+                transport,
+                self.settings.get(name, ModemSettings()),
+                inbox,
+                self.store.pins,
+                self.clock,
+                known_centre=self.store.centres.known,
+            ),
             self.store,
             self.fleet,
             self.clock,
@@ -72,6 +84,7 @@ class Rig:
             Allowance(quotas, self._quiet, self._zone, self.store.sim_usage, self.clock),
             self._pass_time,
             switch=switch,
+            balance=self._balance,
         )
         self.fleet.add(worker)
         return worker
@@ -84,13 +97,16 @@ class Rig:
             self.clock.advance(max(0.0, min(end, end if upcoming is None else upcoming) - now))
             self.network.run_due()
 
-    def step(self, seconds: float = 0.0, turns: int = 4) -> None:
-        """So many rounds of every worker and of the clockwork, at least `seconds` of simulated time in all."""
+    def step(self, seconds: float = 0.0, turns: int = 4, idle: float = 0.2) -> None:
+        """So many rounds of every worker and of the clockwork, at least `seconds` of simulated time in all.
+
+        `idle`: seconds that a worker without work waits for some in each of them.
+        """
         end = self.clock.boot() + seconds
         while True:
             for _ in range(turns):
                 for worker in self.workers.values():
-                    worker.turn(0.2)
+                    worker.turn(idle)
             self.scheduler.round(self.clock.now())
             if self.clock.boot() >= end:
                 return

@@ -30,7 +30,7 @@ def problems(tmp_path: Path, text: str) -> list[str]:
 
 def test_the_example_loads_and_shows_every_key_with_its_default(tmp_path: Path) -> None:
     shown, least = load(EXAMPLE), read(tmp_path, LEAST)
-    for section in ("api", "messages", "otp", "retries", "limits", "retention", "opt_out"):
+    for section in ("api", "messages", "otp", "retries", "limits", "retention", "opt_out", "canary"):
         assert getattr(shown, section) == getattr(least, section)
     assert shown.modem == least.modem
     assert shown.gateway.log_format == least.gateway.log_format

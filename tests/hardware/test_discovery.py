@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import threading
 from dataclasses import replace
 
 import pytest
 
 from hardware.clock import FakeClock
-from hardware.discovery import AUTO, SerialPort, candidates, find_modems, open_by_identity
+from hardware.discovery import AUTO, PortSearch, SerialPort, candidates, find_modems
 from hardware.errors import PortUnavailable
 from hardware.simulator import EC25, GENERIC, HUAWEI, SimCard, SimulatedModem, SimulatedNetwork
 from hardware.transport import Transport
@@ -38,9 +39,12 @@ class Machine:
         self.open_now: set[str] = set()
         self.held: set[str] = set()
 
+    def find(self, path: str, imei: str | None = None, iccid: str | None = None) -> Transport:
+        return PortSearch(self.clock, ports=lambda: PORTS).open(path, self.open, imei=imei, iccid=iccid)
+
     def open(self, name: str) -> Transport:
         if name in self.held or name not in self.there:
-            raise PortUnavailable(name, "held by another program")
+            raise PortUnavailable(name, "held by another program", "held" if name in self.held else "missing")
         self.opened.append(name)
         self.open_now.add(name)
         return Named(self, name, self.there[name].transport())
@@ -87,7 +91,7 @@ def test_each_modem_is_found_once_by_its_at_port(machine: Machine) -> None:
 
 
 def test_a_path_without_identity_is_opened_as_it_is(machine: Machine) -> None:
-    assert open_by_identity("/dev/ttyUSB2", machine.open, machine.clock, ports=PORTS).name == "/dev/ttyUSB2"
+    assert machine.find("/dev/ttyUSB2").name == "/dev/ttyUSB2"
     assert machine.opened == ["/dev/ttyUSB2"]
 
 
@@ -98,7 +102,7 @@ def test_a_path_without_identity_is_opened_as_it_is(machine: Machine) -> None:
 def test_identity_decides_wherever_the_path_leads(
     machine: Machine, path: str, imei: str | None, iccid: str | None
 ) -> None:
-    transport = open_by_identity(path, machine.open, machine.clock, imei=imei, iccid=iccid, ports=PORTS)
+    transport = machine.find(path, imei=imei, iccid=iccid)
     assert transport.name == "/dev/ttyUSB1"
     assert machine.open_now == {"/dev/ttyUSB1"}
     assert path == AUTO or path == "/dev/gone" or machine.opened[0] == path
@@ -106,12 +110,12 @@ def test_identity_decides_wherever_the_path_leads(
 
 def test_auto_takes_the_first_modem_that_nobody_holds(machine: Machine) -> None:
     machine.held.add("/dev/ttyUSB3")
-    assert open_by_identity(AUTO, machine.open, machine.clock, ports=PORTS).name == "/dev/ttyUSB1"
+    assert machine.find(AUTO).name == "/dev/ttyUSB1"
 
 
 def test_what_is_not_there_is_said_without_naming_it_in_full(machine: Machine) -> None:
     with pytest.raises(PortUnavailable) as missed:
-        open_by_identity(AUTO, machine.open, machine.clock, imei="111111111111111", ports=PORTS)
+        machine.find(AUTO, imei="111111111111111")
     assert "IMEI …1111" in str(missed.value)
     assert "111111111111111" not in str(missed.value)
     assert not machine.open_now
@@ -119,7 +123,7 @@ def test_what_is_not_there_is_said_without_naming_it_in_full(machine: Machine) -
 
 def test_a_card_in_the_wrong_modem_is_not_taken(machine: Machine) -> None:
     with pytest.raises(PortUnavailable):
-        open_by_identity(AUTO, machine.open, machine.clock, imei=IMEI_A, iccid=ICCID_B, ports=PORTS)
+        machine.find(AUTO, imei=IMEI_A, iccid=ICCID_B)
 
 
 def hide_card(modem: SimulatedModem) -> None:
@@ -128,14 +132,14 @@ def hide_card(modem: SimulatedModem) -> None:
 
 def test_a_card_that_hides_its_number_is_taken_where_the_path_says(machine: Machine) -> None:
     hide_card(machine.huawei)
-    transport = open_by_identity("/dev/ttyUSB1", machine.open, machine.clock, iccid=ICCID_A, ports=PORTS)
+    transport = machine.find("/dev/ttyUSB1", iccid=ICCID_A)
     assert transport.name == "/dev/ttyUSB1"
     assert machine.open_now == {"/dev/ttyUSB1"}
 
 
 def test_a_card_that_tells_its_number_is_preferred_to_one_that_hides_it(machine: Machine) -> None:
     hide_card(machine.quectel)
-    transport = open_by_identity("/dev/ttyUSB3", machine.open, machine.clock, iccid=ICCID_A, ports=PORTS)
+    transport = machine.find("/dev/ttyUSB3", iccid=ICCID_A)
     assert transport.name == "/dev/ttyUSB1"
     assert machine.open_now == {"/dev/ttyUSB1"}
 
@@ -144,5 +148,58 @@ def test_a_card_that_tells_its_number_is_preferred_to_one_that_hides_it(machine:
 def test_a_hidden_number_is_no_leave_to_take_any_modem(machine: Machine, path: str, imei: str | None) -> None:
     hide_card(machine.huawei)
     with pytest.raises(PortUnavailable):
-        open_by_identity(path, machine.open, machine.clock, imei=imei, iccid=ICCID_A, ports=PORTS)
+        machine.find(path, imei=imei, iccid=ICCID_A)
     assert not machine.open_now
+
+
+def test_a_search_waits_until_the_others_have_looked_at_their_own_ports(machine: Machine) -> None:
+    """Else two modems that have swapped names hold each other's ports, and neither finds its own."""
+    looking, go_on = threading.Event(), threading.Event()
+    order: list[str] = []
+
+    def slow(name: str) -> Transport:
+        order.append(f"looks at {name}")
+        looking.set()
+        assert go_on.wait(30)
+        order.append("has looked")
+        return machine.open(name)
+
+    def quick(name: str) -> Transport:
+        if name != "/dev/gone":
+            order.append(f"searches {name}")
+        return machine.open(name)
+
+    search = PortSearch(machine.clock, ports=lambda: PORTS)
+    found: dict[str, str] = {}
+
+    def look() -> None:
+        found["one"] = search.open("/dev/ttyUSB1", slow, imei=IMEI_A).name
+
+    def seek() -> None:
+        assert looking.wait(30)
+        found["two"] = search.open("/dev/gone", quick, imei=IMEI_B).name
+
+    threads = [threading.Thread(target=work) for work in (look, seek)]
+    for thread in threads:
+        thread.start()
+    threads[1].join(0.1)  # it has to wait, however long that is
+    go_on.set()
+    for thread in threads:
+        thread.join(30)
+    assert found == {"one": "/dev/ttyUSB1", "two": "/dev/ttyUSB3"}
+    assert order[:2] == ["looks at /dev/ttyUSB1", "has looked"]
+
+
+def test_any_modem_is_none_that_another_one_names(machine: Machine) -> None:
+    search = PortSearch(machine.clock, ports=lambda: PORTS)
+    assert search.open(AUTO, machine.open, skip=["/dev/ttyUSB3"]).name == "/dev/ttyUSB1"
+    assert "/dev/ttyUSB3" not in machine.opened
+
+
+def test_ports_that_others_hold_and_who_answers_in_place_are_named(machine: Machine) -> None:
+    machine.held.add("/dev/ttyUSB1")
+    with pytest.raises(PortUnavailable) as missed:
+        machine.find("/dev/ttyUSB3", iccid=ICCID_A)
+    assert missed.value.kind == "sim_wrong"
+    assert "/dev/ttyUSB1: held by" in str(missed.value)
+    assert f"answers one with ICCID …{ICCID_B[-4:]}" in str(missed.value)

@@ -33,6 +33,34 @@ class RecoveryShape(Shape):
     """When `step` is due; for a quarantine, when the modem is looked at again."""
 
 
+class BalanceShape(Shape):
+    """Credit of a SIM, as its network told it last."""
+
+    amount: float | None
+    """In the SIM's currency; null while it has not been told."""
+    minimum: float
+    asked_at: AwareDatetime | None
+    """When the amount was told."""
+    problem: str | None
+    """Why the newest question brought nothing."""
+
+
+class CanaryShape(Shape):
+    """How the messages fare that a modem sends to another one by itself."""
+
+    to: str
+    """Name of the modem that receives them."""
+    state: Literal["waiting", "pending", "ok", "missed", "untested"]
+    reason: str | None
+    sent_at: AwareDatetime | None
+    ok_at: AwareDatetime | None
+    """When the newest one was sent that came in time."""
+    seconds: float | None
+    """How long that one took."""
+    missed: int
+    """How many did not come in time, since the start."""
+
+
 class ModemShape(Shape):
     """A modem as it is now."""
 
@@ -40,6 +68,8 @@ class ModemShape(Shape):
     state: Literal["absent", "opening", "locked", "configuring", "searching", "ready", "denied", "paused", "failed"]
     reason: str | None
     advice: str | None
+    condition: str | None
+    """The reason in one stable word; docs/modems.md lists them."""
     port: str | None
     profile: str | None
     model: str | None
@@ -49,6 +79,7 @@ class ModemShape(Shape):
     operator: str | None
     registration: str | None
     signal_dbm: int | None
+    service_centre: str | None
     reports: bool
     sent: int
     failed: int
@@ -60,6 +91,9 @@ class ModemShape(Shape):
     """Empty where no quota is set."""
     recovery: RecoveryShape | None
     """null while it has no trouble."""
+    balance: BalanceShape | None
+    """null where the balance is not asked for."""
+    canaries: list[CanaryShape]
 
 
 class ModemList(Shape):
