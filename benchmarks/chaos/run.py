@@ -1,0 +1,295 @@
+"""One run: set everything up, load it, break it, let it settle, and judge."""
+
+from __future__ import annotations
+
+import sqlite3
+import tempfile
+import threading
+import time
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, closing, contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from benchmarks.chaos.clients import FATES, Application, Connection, Load, Told
+from benchmarks.chaos.disk import Disk
+from benchmarks.chaos.evidence import Evidence, gather
+from benchmarks.chaos.growth import judge_growth
+from benchmarks.chaos.injector import Injector
+from benchmarks.chaos.oracle import ORDER, Verdict, judge
+from benchmarks.chaos.plan import Entry
+from benchmarks.chaos.process import GatewayProcess, boot, free_port
+from benchmarks.chaos.receiver import WebhookReceiver
+from benchmarks.virtual_modems import VirtualModems
+
+PROCESS = "process"
+NETWORK_TRIES = 400.0
+"""Seconds after which a message without its report is final: the shortest TP-VP, a minute for the report, and some."""
+LIST = 1_000  # recipients of one request
+SECRET = "a secret of the receiver's that stands in no log"
+SCOPES = ("messages:send", "messages:read", "otp:send", "otp:check", "modems:read", "admin")
+CONFIG = """
+[gateway]
+organisation = "Example Bank"
+country = "GB"
+database = "disk/simwire.db"
+key_file = "simwire.key"
+timezone = "Europe/London"
+[api]
+port = {port}
+[otp]
+lifetime = "60s"
+cooldown = ["0s"]
+hedge_after = "{hedge}s"
+resend_unconfirmed_after = "{unconfirmed}s"
+min_remaining = "5s"
+[retries]
+schedule = ["1s", "2s", "4s", "8s"]
+[limits]
+disk_reserve = "1MB"
+[limits.number]
+mode = "off"
+[limits.prefix]
+mode = "off"
+[limits.conversion]
+mode = "off"
+[[webhook]]
+name = "hook1"
+url = "http://127.0.0.1:{hook}/"
+secret_file = "hook.secret"
+events = ["message.*", "otp.*", "modem.*", "inbox.received"]
+allow_private = ["127.0.0.1"]
+timeout = "2s"
+"""
+MODEM = '[[modem]]\nname = "{name}"\nport = "{port}"\ntime_scale = {scale}\n'
+
+
+@dataclass(slots=True)
+class Setting:
+    """What a run is made of, besides its faults."""
+
+    modems: int = 16
+    families: Sequence[str] = ("generic",)
+    time_scale: float = 0.05
+    submit_seconds: float = 0.1
+    hedge: float = 3.0
+    unconfirmed: float = 8.0
+    load: Load = field(default_factory=lambda: Load(60, 12))
+    seed: int = 1
+    backlog: int = 0
+    settle: float = 420.0
+    """Seconds after the load within which everything must be final; less leaves `sent` messages without a report so."""
+    minute: float = 10.0
+    """Seconds between two samples of the process."""
+
+
+@dataclass(slots=True)
+class Outcome:
+    """What came of it."""
+
+    verdict: Verdict
+    evidence: Evidence
+    done: Counter[str]
+    struck: Counter[str]
+    disk: str
+    samples: list[dict[str, float]]
+    seconds: float
+    settled: float
+
+
+class Run:
+    """Everything that lives as long as a run."""
+
+    def __init__(self, folder: Path, setting: Setting, stack: ExitStack) -> None:
+        self.folder, self.setting = folder, setting
+        self.disk = Disk(folder)
+        stack.callback(self.disk.close)
+        self.modems = VirtualModems(
+            folder / "ports",
+            setting.modems,
+            ",".join(setting.families),
+            submit_seconds=setting.submit_seconds,
+            delivery_seconds=0.1,
+            report_seconds=0.1,
+            boot_scale=setting.time_scale,
+        )
+        stack.callback(self.modems.stop)
+        for number, fate in FATES.items():
+            self.modems.ask("handset", number=number, **fate)
+        self.receiver = WebhookReceiver(SECRET)
+        stack.callback(self.receiver.close)
+        self.database = self.disk.folder / "simwire.db"
+        self.gateway = GatewayProcess(folder, self._configure(), self._port)
+        self.gateway.start()
+        stack.callback(self._end)
+        self.key = self.gateway.make_key(*SCOPES)
+        self.samples: list[dict[str, float]] = []
+        self._began = time.monotonic()
+
+    def _configure(self) -> Path:
+        setting, self._port = self.setting, free_port()
+        text = CONFIG.format(
+            port=self._port, hook=self.receiver.port, hedge=setting.hedge, unconfirmed=setting.unconfirmed
+        )
+        for name, port in self.modems.ports.items():
+            text += MODEM.format(name=name, port=port, scale=setting.time_scale)
+        path = self.folder / "config.toml"
+        path.write_text(text, encoding="utf-8")
+        (self.folder / "hook.secret").write_text(SECRET, encoding="ascii")
+        return path
+
+    def _end(self) -> None:
+        if self.gateway.up.is_set():
+            self.gateway.kill()
+
+    def connection(self) -> Connection:
+        """A new application's connection."""
+        return Connection(self._port, self.key, self.gateway.up)
+
+    def until_able(self, modems: int, seconds: float = 60) -> None:
+        """Wait until so many modems can send; raises RuntimeError where that takes too long."""
+        connection, deadline = self.connection(), time.monotonic() + seconds
+        while time.monotonic() < deadline:
+            _, answer, _ = connection.ask("GET", "/v1/modems")
+            if sum(modem["state"] == "ready" for modem in answer["items"]) >= modems:
+                return
+            time.sleep(0.1)
+        raise RuntimeError(f"not {modems} modems became ready: {[m['state'] for m in answer['items']]}")
+
+    @contextmanager
+    def sampled(self) -> Iterator[None]:
+        """Samples of the process, taken until this ends."""
+        done = threading.Event()
+
+        def watch() -> None:
+            while not done.wait(self.setting.minute):
+                self.sample()
+
+        watcher = threading.Thread(target=watch, name="sampler", daemon=True)
+        watcher.start()
+        try:
+            yield
+        finally:
+            done.set()
+            watcher.join()
+
+    def sample(self) -> None:
+        """One row: the process, the log before the database, and what waits."""
+        try:
+            taken = self.gateway.sample()
+            if taken is None:
+                return
+            _, threads, files, resident = taken
+            spent, _ = self.modems.ask("spent")
+            wal = self.database.with_name(self.database.name + "-wal")
+            self.samples.append(
+                {
+                    "second": round(time.monotonic() - self._began),
+                    "threads": threads,
+                    "descriptors": files,
+                    "resident_mb": round(resident / 1e6, 1),
+                    "wal_mb": round(wal.stat().st_size / 1e6, 2) if wal.exists() else 0.0,
+                    "waiting": self.waiting(),
+                    "cpu_gateway": round(self.gateway.cpu(), 1),
+                    "cpu_modems": round(spent, 1),
+                    "cpu_load": round(time.process_time(), 1),
+                }
+            )
+        except (OSError, RuntimeError):
+            return  # it ended just now
+
+    def waiting(self) -> int:
+        """Messages that are not final."""
+        return self._count("SELECT count(*) FROM messages WHERE final = 0")
+
+    def settle(self) -> float:
+        """Wait until everything is final and told, for as long as the setting allows; the seconds it took."""
+        began = time.monotonic()
+        still = (
+            "SELECT (SELECT count(*) FROM messages WHERE final = 0 AND state <> 'sent')"
+            " + (SELECT count(*) FROM deliveries WHERE state = 'waiting')"
+        )
+        quiet_since, known = began, -1
+        while time.monotonic() < began + self.setting.settle:
+            time.sleep(0.5)
+            sent, busy = self.waiting(), self._count(still)
+            if sent != known or busy:
+                known, quiet_since = sent, time.monotonic()
+            # What is sent and not reported is final only when the network's last try is over, minutes from now.
+            if sent == busy == 0 or (self.setting.settle < NETWORK_TRIES and time.monotonic() - quiet_since > 3):
+                break
+        return time.monotonic() - began
+
+    def _count(self, query: str) -> int:
+        with closing(sqlite3.connect(f"file:{self.database}?mode=ro", uri=True, timeout=10)) as cx:
+            return int(cx.execute(query).fetchone()[0])
+
+
+def run(setting: Setting, entries: Sequence[Entry], *, keep: Path | None = None) -> Outcome:
+    """Run a schedule over a setting and judge what came of it; `keep`: a folder that stays, for a look afterwards."""
+    with ExitStack() as stack:
+        folder = keep or Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="simwire-chaos-")))
+        world = Run(folder, setting, stack)
+        world.until_able(setting.modems)
+        if setting.backlog:
+            _queue(world, setting)
+        began = time.monotonic()
+        injector = Injector(entries, world.gateway, world.modems, world.receiver, world.disk, world.database)
+        load = setting.load
+        applications = [
+            Application(number, setting.seed, load, world.connection, world.modems)
+            for number in range(load.applications)
+        ]
+        threads: list[Injector | Application] = [injector, *applications]
+        world.sample()
+        with world.sampled():
+            for thread in threads:
+                thread.start()
+            for thread in threads:
+                thread.join()
+            loaded = time.monotonic() - began
+            settled = world.settle()
+        world.sample()
+        rest = world.gateway.sample()
+        world.gateway.term()
+        if rest is not None:
+            world.gateway.life.samples.append(rest)
+        for thread in threads:
+            if thread.failed is not None:
+                raise RuntimeError(f"{thread.name} failed") from thread.failed
+        evidence = gather(
+            load.ledger,
+            world.database,
+            world.modems,
+            world.receiver.events,
+            world.gateway.log,
+            windows=injector.windows,
+            boots=injector.boots,
+            lives=world.gateway.lives,
+            secrets=[world.key, SECRET],
+        )
+        verdict = judge(evidence)
+        for words in world.gateway.trouble:
+            verdict.found(PROCESS, words)
+        verdict.looked[PROCESS] = len(world.gateway.lives)
+        if world.receiver.forged:
+            verdict.found(ORDER, f"{world.receiver.forged} webhooks had a signature that is not genuine")
+        judge_growth(verdict, world.gateway.lives)
+        struck = Counter(f"{step}: {action}" for _, _, step, action in evidence.faults)
+        return Outcome(verdict, evidence, injector.done, struck, world.disk.how, world.samples, loaded, settled)
+
+
+def _queue(world: Run, setting: Setting) -> None:
+    """Fill the outbox before anything else."""
+    connection, numbers, ledger = world.connection(), setting.load.numbers, setting.load.ledger
+    for start in range(0, setting.backlog, LIST):
+        many = [numbers.number() for _ in range(min(LIST, setting.backlog - start))]
+        token, lifetime = numbers.token(), 86_400.0
+        body = {"to": many, "text": f"{token} a backlog", "priority": "bulk", "lifetime": lifetime}
+        asked = boot()
+        status, answer, _ = connection.ask("POST", "/v1/messages", body, key=token)
+        if status != 202:
+            raise RuntimeError(f"the backlog was refused: {status} {answer}")
+        for number, item in zip(many, answer["items"], strict=True):
+            ledger.told.append(Told(item["id"], number, token, asked, boot(), lifetime))
