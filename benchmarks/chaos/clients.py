@@ -249,7 +249,7 @@ class Application(threading.Thread):
         body["lifetime"] = lifetime = chance.choice(self._load.lifetimes)
         body["priority"] = chance.choice(("high", "normal", "normal", "normal", "bulk"))
         starts_in = 0.0
-        if chance.random() < 0.02:
+        if chance.random() < self._load.later:
             starts_in = chance.uniform(1, 10)
             at = time.time() + starts_in
             body["not_before"] = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(at)) + f".{int(at % 1 * 1000):03}Z"
@@ -386,6 +386,8 @@ class Load:
     shared: float = 0.25
     odd: float = 0.06
     looks: float = 0.3
+    later: float = 0.02
+    """Share of messages that are to go at a moment of their own."""
     lifetimes: tuple[float, ...] = (10, 20, 40, 90, 240)
     code_lifetimes: tuple[float, ...] = (60, 60, 90, 180)
     numbers: Numbers = field(default_factory=Numbers)

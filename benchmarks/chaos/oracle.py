@@ -16,7 +16,9 @@ LATE = 0.05
 """Seconds that the simulator may need to see the last octet of a PDU; the worst is shown."""
 _TOKEN = re.compile(r"M\d{8}")
 _NUMBER = re.compile(r"\+44\d{10}|\b07\d{9}\b")
-_DEFECTS = re.compile(r"Traceback|a defect of the program|ERROR simwire\.api")
+_RECORD = re.compile(r"^(?=\d{4}-\d\d-\d\dT)", re.MULTILINE)
+_EXPECTED = re.compile(r"^gateway\.store\.errors\.Store(Full|Busy|Failed): ")
+"""What a trace in the log may end in: the disk was full, or the database locked."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -202,6 +204,7 @@ def _log(evidence: Evidence, verdict: Verdict) -> None:
         if found:
             verdict.found(SECRET, f"{name} stands in the log, {len(found)} times")
     verdict.looked[DEFECT] = verdict.looked[SECRET]
-    for line in evidence.log.splitlines():
-        if _DEFECTS.search(line):
-            verdict.found(DEFECT, line[:300])
+    for record in _RECORD.split(evidence.log):
+        end = record.rstrip().rpartition("\n")[2]
+        if "a defect of the program" in record or ("Traceback" in record and not _EXPECTED.match(end)):
+            verdict.found(DEFECT, f"{record[:200]} … {end[:200]}")

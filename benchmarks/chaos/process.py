@@ -42,8 +42,8 @@ class Life:
 class GatewayProcess:
     """`simwire serve`. One thread at a time may start and end it; anyone may look."""
 
-    def __init__(self, folder: Path, config: Path, port: int) -> None:
-        self.config, self.port = config, port
+    def __init__(self, folder: Path, config: Path, *, faked: bool) -> None:
+        self.config, self._faked = config, faked
         self.log = folder / "log.txt"
         self.lives: list[Life] = []
         self.up = threading.Event()
@@ -152,13 +152,15 @@ class GatewayProcess:
         return ["unshare", "--mount", "sh", "-c", inside, "sh", *serve]
 
     def _env(self) -> dict[str, str]:
-        if not FAKETIME.exists():
+        if not self._faked:
             return dict(os.environ)
-        # The file is read at each call (no cache), so that a step takes effect at once; only the wall clock is faked.
+        # Only the wall clock is faked. A step takes effect within two seconds: without a cache each look at a clock opens
+        # a file, and each change of threads in the interpreter looks at one.
         return os.environ | {
             "LD_PRELOAD": str(FAKETIME),
             "FAKETIME_TIMESTAMP_FILE": str(self._offset),
-            "FAKETIME_NO_CACHE": "1",
+            "FAKETIME_CACHE_DURATION": "1",
+            "NO_FAKE_STAT": "1",
             "FAKETIME_DONT_FAKE_MONOTONIC": "1",
         }
 
