@@ -154,8 +154,8 @@ class GatewayProcess:
     def _env(self) -> dict[str, str]:
         if not self._faked:
             return dict(os.environ)
-        # Only the wall clock is faked. A step takes effect within two seconds: without a cache each look at a clock opens
-        # a file, and each change of threads in the interpreter looks at one.
+        # Only the wall clock is faked. A step takes effect within two seconds: without a cache each look at a clock
+        # opens a file, and each change of threads in the interpreter looks at one.
         return os.environ | {
             "LD_PRELOAD": str(FAKETIME),
             "FAKETIME_TIMESTAMP_FILE": str(self._offset),

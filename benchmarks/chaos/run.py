@@ -153,6 +153,7 @@ class Run:
         while time.monotonic() < deadline:
             _, answer, _ = connection.ask("GET", "/v1/modems")
             if sum(modem["state"] == "ready" for modem in answer["items"]) >= modems:
+                connection.drop()
                 return
             time.sleep(0.1)
         raise RuntimeError(f"not {modems} modems became ready: {[m['state'] for m in answer['items']]}")
@@ -296,3 +297,4 @@ def _queue(world: Run, setting: Setting) -> None:
             raise RuntimeError(f"the backlog was refused: {status} {answer}")
         for number, item in zip(many, answer["items"], strict=True):
             ledger.told.append(Told(item["id"], number, token, asked, boot(), lifetime))
+    connection.drop()
