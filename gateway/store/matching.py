@@ -114,7 +114,11 @@ class Matching(Room):
         tail = recipient_tail(report.recipient)
         sim = cx.execute("SELECT offset_ms FROM sims WHERE imsi = ?", (report.imsi,)).fetchone()
         offset = None if sim is None or sim["offset_ms"] is None else sim["offset_ms"] / 1000
-        found = match(report, tail, self._candidates(cx, report, offset, now), offset)
+        candidates = self._candidates(cx, report, offset, now)
+        found = match(report, tail, candidates, offset)
+        if found is None and offset and not any(candidate.pending for candidate in candidates):
+            # What was learned does not hold any more where one of the clocks was set meanwhile.
+            found = match(report, tail, self._candidates(cx, report, None, now), None)
         if not isinstance(found, Match):
             outcome = "ambiguous" if isinstance(found, Ambiguous) else "unmatched"
             cx.execute("UPDATE reports SET outcome = ? WHERE id = ?", (outcome, report_id))
