@@ -83,9 +83,9 @@ class Evidence:
         """Texts of it on the telephone."""
         return [text for text in self.shown.get(told.to, ()) if told.challenge is not None or told.token in text]
 
-    def crossed_boot(self, told: Told) -> bool:
-        """Whether the gateway saw another boot since it was accepted: its clock was not one clock then."""
-        return any(at > told.asked for at in self.boots)
+    def boot_between(self, began: float, ended: float) -> bool:
+        """Whether the gateway saw another boot in between: its clock was not one clock then."""
+        return any(began < at < ended for at in self.boots)
 
     def submit_of(self, told: Told, attempt: Row) -> Part | None:
         """The submit that an accepted attempt says it was."""

@@ -16,7 +16,7 @@ from typing import Any
 
 from benchmarks.chaos.clients import SOMETIMES_OFF
 from benchmarks.chaos.disk import Disk
-from benchmarks.chaos.plan import Entry
+from benchmarks.chaos.plan import Entry, steps_clock
 from benchmarks.chaos.process import FAKETIME, GatewayProcess, boot
 from benchmarks.chaos.receiver import WebhookReceiver
 from benchmarks.virtual_modems import VirtualModems
@@ -39,6 +39,7 @@ class Injector(threading.Thread):
         self._gateway, self._modems, self._receiver = gateway, modems, receiver
         self._disk, self._database = disk, database
         self._undo: list[tuple[float, Callable[[], None]]] = []
+        self._steps = False  # whether a process that is started now sees its clock stepped
         self.done: Counter[str] = Counter()
         """What was done besides arming faults, by name."""
         self.windows: list[tuple[float, float, str, str]] = []
@@ -51,8 +52,9 @@ class Injector(threading.Thread):
         """Everything, then put right what is still wrong."""
         began = time.monotonic()
         try:
-            for entry in self._entries:
+            for number, entry in enumerate(self._entries, 1):
                 self._wait(began + entry["at"])
+                self._steps = steps_clock(self._entries[number:])
                 self._do(**{name: value for name, value in entry.items() if name != "at"})
             self._wait(time.monotonic(), everything=True)
             self._modems.ask("clear")
@@ -128,11 +130,14 @@ class Injector(threading.Thread):
         self._gateway.other_boot()
         self._gateway.set_clock(offset)
         self.boots.append(boot())
-        self._back(0.0)
+        self._back(0.0, wrong=bool(offset))
         self._after(right_after, lambda: self._gateway.set_clock(0))
 
-    def _back(self, away: float) -> None:
+    def _back(self, away: float, *, wrong: bool = False) -> None:
         time.sleep(away)
+        self._gateway.faked = wrong or self._steps
+        if not self._gateway.faked:
+            self._gateway.set_clock(0)
         self._disk.free(self._gateway)
         self._gateway.start()
 

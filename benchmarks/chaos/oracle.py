@@ -102,16 +102,15 @@ def _moves(evidence: Evidence, told: Told, verdict: Verdict) -> None:
 def _late(evidence: Evidence, verdict: Verdict) -> None:
     """By what clients know: no lifetime begins later than its 202 was read."""
     ends: dict[tuple[str, str], float] = defaultdict(float)
-    crossed = set()
+    begins: dict[tuple[str, str], float] = {}
     for told in evidence.ledger.told:
         key = (told.to, told.token)
         ends[key] = max(ends[key], told.answered + told.starts_in + told.lifetime)
-        if evidence.crossed_boot(told):
-            crossed.add(key)
+        begins[key] = min(begins.get(key, told.asked), told.asked)
     for number, parts in evidence.pdus.items():
         for part in parts:
             key = (number, _token(part))
-            if key in crossed or key not in ends:
+            if key not in ends or evidence.boot_between(begins[key], part.at):
                 verdict.notes["PDUs of messages that another boot came over, or that nobody was told of"] += 1
                 continue
             verdict.looked[TIME] += 1

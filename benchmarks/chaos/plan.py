@@ -168,6 +168,14 @@ def make(
     return sorted(entries, key=lambda entry: float(entry["at"]))
 
 
+def steps_clock(entries: Iterable[Entry]) -> bool:
+    """Whether the process that runs while these begin gets to see a clock that steps, before it is ended."""
+    for entry in entries:
+        if entry["what"] in ("clock", "kill", "term", "boot"):
+            return bool(entry["what"] == "clock")
+    return False
+
+
 def write(path: Path, heading: Entry, entries: Iterable[Entry]) -> None:
     """One JSON document a line; the first one says what the run was."""
     path.write_text("".join(json.dumps(line) + "\n" for line in [heading, *entries]), encoding="utf-8")

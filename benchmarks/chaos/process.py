@@ -42,8 +42,10 @@ class Life:
 class GatewayProcess:
     """`simwire serve`. One thread at a time may start and end it; anyone may look."""
 
-    def __init__(self, folder: Path, config: Path, *, faked: bool) -> None:
-        self.config, self._faked = config, faked
+    def __init__(self, folder: Path, config: Path) -> None:
+        self.config = config
+        self.faked = False
+        """Whether the next process gets a clock that can be stepped: that costs it dearly, so only where it is."""
         self.log = folder / "log.txt"
         self.lives: list[Life] = []
         self.up = threading.Event()
@@ -152,7 +154,7 @@ class GatewayProcess:
         return ["unshare", "--mount", "sh", "-c", inside, "sh", *serve]
 
     def _env(self) -> dict[str, str]:
-        if not self._faked:
+        if not self.faked:
             return dict(os.environ)
         # Only the wall clock is faked. A step takes effect within two seconds: without a cache each look at a clock
         # opens a file, and each change of threads in the interpreter looks at one.

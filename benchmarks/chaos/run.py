@@ -12,6 +12,7 @@ from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from benchmarks.chaos import plan
 from benchmarks.chaos.clients import FATES, Application, Connection, Load, Told
 from benchmarks.chaos.disk import Disk
 from benchmarks.chaos.evidence import Evidence, gather
@@ -101,7 +102,7 @@ class Outcome:
 class Run:
     """Everything that lives as long as a run."""
 
-    def __init__(self, folder: Path, setting: Setting, stack: ExitStack, *, faked: bool) -> None:
+    def __init__(self, folder: Path, setting: Setting, stack: ExitStack, entries: Sequence[Entry]) -> None:
         self.folder, self.setting = folder, setting
         self.disk = Disk(folder)
         stack.callback(self.disk.close)
@@ -120,7 +121,8 @@ class Run:
         self.receiver = WebhookReceiver(SECRET)
         stack.callback(self.receiver.close)
         self.database = self.disk.folder / "simwire.db"
-        self.gateway = GatewayProcess(folder, self._configure(), faked=faked)
+        self.gateway = GatewayProcess(folder, self._configure())
+        self.gateway.faked = plan.steps_clock(entries)
         self.gateway.start()
         stack.callback(self._end)
         self.key = self.gateway.make_key(*SCOPES)
@@ -231,9 +233,8 @@ def run(setting: Setting, entries: Sequence[Entry], *, keep: Path | None = None)
     """Run a schedule over a setting and judge what came of it; `keep`: a folder that stays, for a look afterwards."""
     with ExitStack() as stack:
         folder = keep or Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="simwire-chaos-")))
-        faked = any(entry["what"] in ("clock", "boot") for entry in entries)
-        world = Run(folder, setting, stack, faked=faked)
-        if faked:
+        world = Run(folder, setting, stack, entries)
+        if any(entry["what"] in ("clock", "boot") for entry in entries):
             setting.load.later = 0.0  # a gateway whose clock is an hour slow rightly waits an hour for its moment
         world.until_able(setting.modems)
         if setting.backlog:

@@ -122,9 +122,9 @@ class Truth:
         """Why a report is missing, of those attempts that are accepted and not reported."""
         waiting = [row for row in self._evidence.attempts[told.id] if row["state"] == "accepted" and row["report"]]
         reasons = [self._missing(told, attempt) for attempt in waiting]
-        if reasons and all(reason is None for reason in reasons):
-            imsi, mr = waiting[0]["imsi"], waiting[0]["mr"]
-            return f"no report, though one for {imsi} {mr} reached the modem: {self._evidence.kept_reports[imsi, mr]}"
+        for attempt, reason in zip(waiting, reasons, strict=True):
+            if reason is None:
+                return f"no report, though one reached the modem for {attempt['imsi']} {attempt['mr']}"
         self.why.update(reason for reason in reasons if reason is not None)
         return None
 
@@ -144,6 +144,11 @@ class Truth:
         came = [at for at, fate, _ in later if fate == "came"]
         if not came:
             return "on its way"
+        kept = evidence.kept_reports[imsi, mr]
+        if "unmatched" in kept:
+            return None  # it is in the database, and belongs to nothing
+        if "ambiguous" in kept:
+            return "kept as ambiguous"
         disturbed = self._disturbed[evidence.modem_of(imsi)]
         if all(self._lost_near(at, disturbed, evidence.modem_of(imsi)) for at in came):
             return "lost while its modem or the gateway was disturbed"
