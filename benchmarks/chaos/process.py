@@ -17,6 +17,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 FAKETIME = Path("/usr/lib/x86_64-linux-gnu/faketime/libfaketimeMT.so.1")
+STARTED = 8
+"""Seconds that a machine has been on when the gateway starts on it."""
 STOP_WITHIN = 20.0
 """Seconds for SIGTERM: 10 for the modems, 2 for webhooks, and for the machine to do the rest."""
 
@@ -53,7 +55,7 @@ class GatewayProcess:
         """What a process did that it must not do."""
         self._offset = folder / "faketime"
         self._boot_id = folder / "boot_id"
-        self._other_boot = False
+        self._boots_at: int | None = None  # CLOCK_BOOTTIME of the machine at which that other boot began
         self._process: subprocess.Popen[bytes] | None = None
         self.set_clock(0)
 
@@ -137,9 +139,9 @@ class GatewayProcess:
         new.replace(self._offset)
 
     def other_boot(self) -> None:
-        """From the next start on the machine has another boot id."""
+        """From the next start on the machine has another boot id, and a boot clock that began seconds ago."""
         self._boot_id.write_text(f"{uuid.uuid4()}\n")
-        self._other_boot = True
+        self._boots_at = int(boot()) - STARTED
 
     def limit_files(self, size: int | None) -> None:
         """No file may grow beyond that many octets; None takes the limit away."""
@@ -148,10 +150,7 @@ class GatewayProcess:
 
     def _words(self) -> list[str]:
         serve = [sys.executable, "-m", "gateway.cli", "serve", "--config", str(self.config)]
-        if not self._other_boot:
-            return serve
-        inside = f'mount --bind {self._boot_id} /proc/sys/kernel/random/boot_id && exec "$@"'
-        return ["unshare", "--mount", "sh", "-c", inside, "sh", *serve]
+        return serve if self._boots_at is None else [*another_boot(self._boot_id, self._boots_at), *serve]
 
     def _env(self) -> dict[str, str]:
         if not self.faked:
@@ -167,7 +166,7 @@ class GatewayProcess:
         }
 
     def _boot_name(self) -> str:
-        return self._boot_id.read_text().strip() if self._other_boot else "the machine's"
+        return self._boot_id.read_text().strip() if self._boots_at is not None else "the machine's"
 
     def make_key(self, *scopes: str) -> str:
         """A key by the command line."""
@@ -181,6 +180,12 @@ class GatewayProcess:
 def _field(status: str, name: str) -> int:
     found = re.search(rf"^{name}:\s+(\d+)", status, re.MULTILINE)
     return int(found[1]) if found else 0
+
+
+def another_boot(boot_id: Path, boots_at: int) -> list[str]:
+    """The words before a command that let it see another boot: that boot id, and a boot clock from `boots_at` on."""
+    inside = f'mount --bind {boot_id} /proc/sys/kernel/random/boot_id && exec "$@"'
+    return ["unshare", "--mount", "--time", f"--boottime=-{boots_at}", "sh", "-c", inside, "sh"]
 
 
 def free_port() -> int:

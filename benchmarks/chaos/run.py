@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pickle
 import sqlite3
 import tempfile
 import threading
@@ -25,6 +26,8 @@ from benchmarks.chaos.receiver import WebhookReceiver
 from benchmarks.virtual_modems import VirtualModems
 
 PROCESS = "process"
+EVIDENCE = "evidence.pickle"
+"""In a folder that is kept: what the oracle judged by, to be judged again."""
 NETWORK_TRIES = 400.0
 """Seconds after which a message without its report is final: the shortest TP-VP, a minute for the report, and some."""
 LIST = 1_000  # recipients of one request
@@ -274,6 +277,8 @@ def run(setting: Setting, entries: Sequence[Entry], *, keep: Path | None = None)
             lives=world.gateway.lives,
             secrets=[world.key, SECRET],
         )
+        if keep is not None:
+            (keep / EVIDENCE).write_bytes(pickle.dumps(evidence))
         verdict = judge(evidence)
         for words in world.gateway.trouble:
             verdict.found(PROCESS, words)

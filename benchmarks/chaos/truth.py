@@ -9,7 +9,7 @@ from benchmarks.chaos.evidence import Evidence, Part, Row
 
 NEAR_BEFORE, NEAR_AFTER = 15.0, 8.0
 """Seconds around the moment a report reached its modem in which a fault may have taken it away."""
-DISTURBING = frozenset({"Silence", "Vanish", "Reboot", "Rubbish", "LoseAnswer", "SplitLines", "FillStorage", "Storm"})
+DISTURBING = frozenset({"Silence", "Vanish", "Reboot", "Rubbish"})
 _ACCEPTED = ("accepted", "delivered", "undelivered")
 
 
