@@ -13,7 +13,8 @@ from pathlib import Path
 
 from benchmarks.chaos import plan
 from benchmarks.chaos.clients import Load
-from benchmarks.chaos.run import Setting, run
+from benchmarks.chaos.run import run
+from benchmarks.chaos.setting import Setting
 from benchmarks.chaos.show import show
 
 

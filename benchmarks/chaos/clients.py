@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import heapq
 import http.client
-import json
 import random
 import re
 import threading
@@ -14,143 +13,13 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass, field
 from itertools import count
-from typing import Any
 
+from benchmarks.chaos.connection import Connection, Json, NoAnswer
 from benchmarks.chaos.process import boot
+from benchmarks.chaos.told import FATES, SHARED, SOMETIMES_OFF, Ledger, Numbers, Told, text_of
 from benchmarks.virtual_modems import VirtualModems
 
-Json = dict[str, Any]
-PATIENCE = 90.0
-"""Seconds for which a request is made again when no answer came."""
-SHARED = [f"+447700900{n}" for n in range(100, 140)]
-"""Telephones that get many messages: their reports must not be mixed up."""
-FATES: dict[str, Json] = {
-    # What the service centre answers for these, or what state they are in (23.040 9.2.3.15).
-    **{f"+447700900{n}": {"state": "unknown"} for n in range(200, 203)},
-    **{f"+447700900{n}": {"answer": 0x41} for n in range(210, 213)},
-    **{f"+447700900{n}": {"answer": 0x65} for n in range(220, 223)},
-    **{f"+447700900{n}": {"answer": 0x01} for n in range(230, 233)},
-    **{f"+447700900{n}": {"answer": 0x30} for n in range(240, 242)},
-}
-SOMETIMES_OFF = [f"+447700900{n}" for n in range(250, 256)]
 _CODE = re.compile(r"(?<!\d)\d{8,10}(?!\d)")
-
-
-@dataclass(slots=True)
-class Told:
-    """One message that was accepted, as its client knows it."""
-
-    id: str
-    to: str
-    token: str
-    """Stands in every part of its text; for a code, in its challenge's number alone."""
-    asked: float
-    """CLOCK_BOOTTIME before the first request, …"""
-    answered: float
-    """… and when its 202 was read."""
-    lifetime: float
-    starts_in: float = 0.0
-    report: bool = True
-    challenge: str | None = None
-    code: str | None = None
-    """The code, where the client made it."""
-    cancelled: bool = False
-    seen: list[tuple[float, str, bool]] = field(default_factory=list)
-    """(when, state, whether it was said to be final) of each answer about it."""
-
-
-@dataclass(slots=True)
-class Ledger:
-    """Everything that clients were told; lists are only appended to."""
-
-    told: list[Told] = field(default_factory=list)
-    checks: list[tuple[float, str, str, bool]] = field(default_factory=list)
-    """(when, challenge, result, whether the right code of the newest text was given)"""
-    statuses: list[tuple[int, str]] = field(default_factory=list)
-    """(status, code) of every answer that was no success."""
-    unanswered: int = 0
-    repeats: int = 0
-    differing: list[str] = field(default_factory=list)
-    """Answers to one Idempotency-Key that named different messages."""
-    codes: set[str] = field(default_factory=set)
-
-
-class NoAnswer(Exception):
-    """Nobody answered in time: what became of the request is not known."""
-
-
-class Connection:
-    """One kept connection of an application, opened again as often as it breaks."""
-
-    def __init__(self, port: int, key: str, serving: threading.Event) -> None:
-        self._port, self._key, self._serving = port, key, serving
-        self._http: http.client.HTTPConnection | None = None
-
-    def ask(
-        self, method: str, path: str, body: Json | None = None, *, key: str | None = None, patience: float = PATIENCE
-    ) -> tuple[int, Json, int]:
-        """Status, answer, and how many tries it took; made again where it may be, else NoAnswer."""
-        again = method == "GET" or key is not None
-        deadline = time.monotonic() + patience
-        for tries in count(1):
-            try:
-                return *self.once(method, path, body, key), tries
-            except (OSError, http.client.HTTPException, json.JSONDecodeError):
-                self.drop()
-                if not again or time.monotonic() > deadline:
-                    raise NoAnswer(path) from None
-                self._serving.wait(1)
-                time.sleep(0.05)
-        raise AssertionError("never")
-
-    def once(self, method: str, path: str, body: Json | None, key: str | None) -> tuple[int, Json]:
-        """One exchange; raises what the connection raises."""
-        self.send(method, path, body, key)
-        assert self._http is not None
-        answer = self._http.getresponse()
-        return answer.status, json.loads(answer.read())
-
-    def send(self, method: str, path: str, body: Json | None, key: str | None) -> None:
-        """A request whose answer nobody waits for yet."""
-        if self._http is None:
-            self._http = http.client.HTTPConnection("127.0.0.1", self._port, timeout=75)
-        headers = {"Authorization": f"Bearer {self._key}", "Content-Type": "application/json"}
-        if key is not None:
-            headers["Idempotency-Key"] = key
-        self._http.request(method, path, None if body is None else json.dumps(body), headers)
-
-    def drop(self) -> None:
-        """Close it, whatever is under way."""
-        if self._http is not None:
-            self._http.close()
-            self._http = None
-
-
-class Numbers:
-    """Telephone numbers and tokens that no message has had before. Thread-safe."""
-
-    def __init__(self) -> None:
-        self._number, self._token = count(100_000), count(1)
-        self._lock = threading.Lock()
-
-    def number(self) -> str:
-        """A telephone of its own, in a range that is nobody's."""
-        with self._lock:
-            return f"+4477{next(self._number) + 11_000_000:08}"
-
-    def token(self) -> str:
-        """A word that stands in no other text."""
-        with self._lock:
-            return f"M{next(self._token):08}"
-
-
-def text_of(token: str, parts: int, *, wide: bool) -> str:
-    """A text of that many parts, in each of which the token can be read."""
-    if parts == 1:
-        return f"{token} your parcel is on its way" + (" do Łodzi" if wide else "")
-    length = parts * 67 - 15 if wide else parts * 153 - 25
-    words = (f"{token} " * (length // 10 + 1))[: length - 1]
-    return words + ("Ł" if wide else ".")
 
 
 class Application(threading.Thread):

@@ -11,9 +11,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from benchmarks.chaos.clients import Ledger, Told
 from benchmarks.chaos.process import Life
 from benchmarks.chaos.receiver import Event
+from benchmarks.chaos.told import Ledger, Told
 from benchmarks.virtual_modems import VirtualModems
 
 Row = dict[str, Any]

@@ -12,11 +12,11 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any
 
-from benchmarks.chaos.clients import SOMETIMES_OFF
 from benchmarks.chaos.disk import Disk
 from benchmarks.chaos.plan import Entry, steps_clock
 from benchmarks.chaos.process import FAKETIME, GatewayProcess, another_boot, boot
 from benchmarks.chaos.receiver import WebhookReceiver
+from benchmarks.chaos.told import SOMETIMES_OFF
 from benchmarks.virtual_modems import VirtualModems
 
 

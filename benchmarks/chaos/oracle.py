@@ -7,8 +7,8 @@ from collections import Counter, defaultdict
 from dataclasses import dataclass, field
 from itertools import pairwise
 
-from benchmarks.chaos.clients import Told
 from benchmarks.chaos.evidence import Evidence, Part
+from benchmarks.chaos.told import Told
 from benchmarks.chaos.truth import Truth
 from gateway.messages import MOVES, MessageState
 

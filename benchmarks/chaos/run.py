@@ -10,11 +10,12 @@ import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, closing, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 from benchmarks.chaos import plan
-from benchmarks.chaos.clients import FATES, Application, Connection, Load, Told
+from benchmarks.chaos.clients import Application
+from benchmarks.chaos.connection import Connection
 from benchmarks.chaos.disk import Disk
 from benchmarks.chaos.evidence import Evidence, gather
 from benchmarks.chaos.growth import judge_growth
@@ -23,6 +24,8 @@ from benchmarks.chaos.oracle import ORDER, Verdict, judge
 from benchmarks.chaos.plan import Entry
 from benchmarks.chaos.process import GatewayProcess, boot, free_port
 from benchmarks.chaos.receiver import WebhookReceiver
+from benchmarks.chaos.setting import SCOPES, SECRET, Setting
+from benchmarks.chaos.told import FATES, Told
 from benchmarks.virtual_modems import VirtualModems
 
 PROCESS = "process"
@@ -31,61 +34,6 @@ EVIDENCE = "evidence.pickle"
 NETWORK_TRIES = 400.0
 """Seconds after which a message without its report is final: the shortest TP-VP, a minute for the report, and some."""
 LIST = 1_000  # recipients of one request
-SECRET = "a secret of the receiver's that stands in no log"
-SCOPES = ("messages:send", "messages:read", "otp:send", "otp:check", "modems:read", "admin")
-CONFIG = """
-[gateway]
-organisation = "Example Bank"
-country = "GB"
-database = "disk/simwire.db"
-key_file = "simwire.key"
-timezone = "Europe/London"
-[api]
-port = {port}
-[otp]
-lifetime = "60s"
-cooldown = ["0s"]
-hedge_after = "{hedge}s"
-resend_unconfirmed_after = "{unconfirmed}s"
-min_remaining = "5s"
-[retries]
-schedule = ["1s", "2s", "4s", "8s"]
-[limits]
-disk_reserve = "1MB"
-[limits.number]
-mode = "off"
-[limits.prefix]
-mode = "off"
-[limits.conversion]
-mode = "off"
-[[webhook]]
-name = "hook1"
-url = "http://127.0.0.1:{hook}/"
-secret_file = "hook.secret"
-events = ["message.*", "otp.*", "modem.*", "inbox.received"]
-allow_private = ["127.0.0.1"]
-timeout = "2s"
-"""
-MODEM = '[[modem]]\nname = "{name}"\nport = "{port}"\ntime_scale = {scale}\n'
-
-
-@dataclass(slots=True)
-class Setting:
-    """What a run is made of, besides its faults."""
-
-    modems: int = 16
-    families: Sequence[str] = ("generic",)
-    time_scale: float = 0.05
-    submit_seconds: float = 0.1
-    hedge: float = 3.0
-    unconfirmed: float = 8.0
-    load: Load = field(default_factory=lambda: Load(60, 12))
-    seed: int = 1
-    backlog: int = 0
-    settle: float = 420.0
-    """Seconds after the load within which everything must be final; less leaves `sent` messages without a report so."""
-    every: float = 10.0
-    """Seconds between two samples of the process."""
 
 
 @dataclass(slots=True)
@@ -134,11 +82,7 @@ class Run:
 
     def _configure(self) -> Path:
         setting, self._port = self.setting, free_port()
-        text = CONFIG.format(
-            port=self._port, hook=self.receiver.port, hedge=setting.hedge, unconfirmed=setting.unconfirmed
-        )
-        for name, port in self.modems.ports.items():
-            text += MODEM.format(name=name, port=port, scale=setting.time_scale)
+        text = setting.config(self._port, self.receiver.port, self.modems.ports)
         path = self.folder / "config.toml"
         path.write_text(text, encoding="utf-8")
         (self.folder / "hook.secret").write_text(SECRET, encoding="ascii")

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 
-from benchmarks.chaos.clients import FATES, Told
 from benchmarks.chaos.evidence import Evidence, Part, Row
+from benchmarks.chaos.told import FATES, Told
 
 NEAR_BEFORE, NEAR_AFTER = 15.0, 8.0
 """Seconds around the moment a report reached its modem in which a fault may have taken it away."""

@@ -10,11 +10,13 @@ from pathlib import Path
 import pytest
 
 from benchmarks.chaos import oracle, plan
-from benchmarks.chaos.clients import Load, Told
+from benchmarks.chaos.clients import Load
 from benchmarks.chaos.evidence import Evidence
 from benchmarks.chaos.injector import able
 from benchmarks.chaos.oracle import judge
-from benchmarks.chaos.run import Outcome, Setting, run
+from benchmarks.chaos.run import Outcome, run
+from benchmarks.chaos.setting import Setting
+from benchmarks.chaos.told import Told
 from hardware.simulator.faults import Action, Step
 
 SEED, SECONDS, MODEMS = 7, 8.0, 4
