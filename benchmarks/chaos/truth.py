@@ -7,9 +7,17 @@ from collections import Counter, defaultdict
 from benchmarks.chaos.evidence import Evidence, Part, Row
 from benchmarks.chaos.told import FATES, Told
 
-NEAR_BEFORE, NEAR_AFTER = 15.0, 8.0
-"""Seconds around the moment a report reached its modem in which a fault may have taken it away."""
-DISTURBING = frozenset({"Silence", "Vanish", "Reboot", "Rubbish"})
+DISTURBING = frozenset({"Silence", "Vanish", "Reboot", "Rubbish", "SplitLines"})
+"""What may take a report away on its last inches; two lines that come apart are torn by a third in between."""
+LATE, EARLY = 10.0, 3.0
+"""Seconds for which such a fault works on (silent for six, gone for four, then set up anew), and for which what came
+just before it may not have been read yet, or waits behind a command."""
+AROUND = {
+    # what: (why a report is lost then, seconds before, seconds after: until ports are open again)
+    **dict.fromkeys(("kill", "term", "boot"), ("the gateway stopped or was away", 1.0, 4.0)),
+    **dict.fromkeys(("disk_full", "locked"), ("nothing could be stored, and its port was closed", 0.5, 10.0)),
+    "dead_modem": ("its modem was dead", 1.0, 8.0),
+}
 _ACCEPTED = ("accepted", "delivered", "undelivered")
 
 
@@ -23,10 +31,6 @@ class Truth:
         for at, modem, _, action in evidence.faults:
             if action in DISTURBING:
                 self._disturbed[modem].append(at)
-        self._gaps = [
-            (before.ended or after.began, after.ready)
-            for before, after in zip(evidence.lives, evidence.lives[1:], strict=False)
-        ]
 
     def fault_in(self, told: Told, message: Row) -> str | None:
         """What is not true about the state of a message; None where all is."""
@@ -136,12 +140,12 @@ class Truth:
         if submit is None:
             return None
         later = [entry for entry in evidence.reports.get((imsi, mr, told.to), ()) if entry[0] >= submit.at]
-        fates = [fate for _, fate, _ in later]
-        if "lost" in fates:
+        final = [(at, fate) for at, fate, status in later if not 0x20 <= status < 0x40]
+        if "lost" in [fate for _, fate in final]:
             return "taken away"
-        if not later:
+        if not final:
             return "the telephone has not answered"
-        came = [at for at, fate, _ in later if fate == "came"]
+        came = [at for at, fate in final if fate == "came"]
         if not came:
             return "on its way"
         kept = evidence.kept_reports[imsi, mr]
@@ -149,22 +153,19 @@ class Truth:
             return None  # it is in the database, and belongs to nothing
         if "ambiguous" in kept:
             return "kept as ambiguous"
-        disturbed = self._disturbed[evidence.modem_of(imsi)]
-        if all(self._lost_near(at, disturbed, evidence.modem_of(imsi)) for at in came):
-            return "lost while its modem or the gateway was disturbed"
-        return None
+        reasons = [self._lost_at(at, evidence.modem_of(imsi)) for at in came]
+        return None if None in reasons else reasons[0]
 
-    def _lost_near(self, at: float, disturbed: list[float], modem: str) -> bool:
-        low, high = at - NEAR_BEFORE, at + NEAR_AFTER
-        if any(low <= fault <= high for fault in disturbed):
-            return True
-        if any(began - NEAR_AFTER <= at <= ready + NEAR_AFTER for began, ready in self._gaps):
-            return True
-        around = ("dead_modem", "disk_full", "locked")
-        return any(
-            what in around and name in ("", modem) and began - NEAR_AFTER <= at <= ended + NEAR_BEFORE
-            for began, ended, what, name in self._evidence.windows
-        )
+    def _lost_at(self, at: float, modem: str) -> str | None:
+        """What may have taken away a report that reached its modem then."""
+        if any(at - LATE <= fault <= at + EARLY for fault in self._disturbed[modem]):
+            return "lost: its modem was disturbed"
+        for began, ended, what, name in self._evidence.windows:
+            if what in AROUND and name in ("", modem):
+                why, before, after = AROUND[what]
+                if began - before <= at <= ended + after:
+                    return f"lost: {why}"
+        return None
 
 
 def _answer(told: Told) -> int | None:

@@ -97,7 +97,6 @@ def call_it_unconfirmed(evidence: Evidence, told: Told) -> None:
         attempt["state"] = "accepted" if attempt["state"] == "delivered" else attempt["state"]
     evidence.faults.clear()
     evidence.windows.clear()
-    del evidence.lives[:-1]
 
 
 def swap_events(evidence: Evidence, told: Told) -> None:
