@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from itertools import count
 from typing import Any
 
+BACKLOG_LIFETIME = 86_400.0
+"""Seconds: what is queued before the load may still wait when the run is over."""
 SHARED = [f"+447700900{n}" for n in range(100, 140)]
 """Telephones that get many messages: their reports must not be mixed up."""
 FATES: dict[str, dict[str, Any]] = {

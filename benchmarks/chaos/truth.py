@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 
 from benchmarks.chaos.evidence import Evidence, Part, Row
-from benchmarks.chaos.told import FATES, Told
+from benchmarks.chaos.told import BACKLOG_LIFETIME, FATES, Told
 
 DISTURBING = frozenset({"Silence", "Vanish", "Reboot", "Rubbish", "SplitLines"})
 """What may take a report away on its last inches; two lines that come apart are torn by a third in between."""
@@ -43,7 +43,9 @@ class Truth:
             "unknown": self._unknown,
             "cancelled": self._cancelled,
         }.get(message["state"])
-        return "it is still " + message["state"] if judge is None else judge(told, message)
+        if judge is not None:
+            return judge(told, message)
+        return None if told.lifetime >= BACKLOG_LIFETIME else f"it is still {message['state']}"
 
     # -- states -------------------------------------------------------------------------------------------------------
 
