@@ -80,7 +80,7 @@ def judge(evidence: Evidence) -> Verdict:
     verdict.looked[REPEAT] = evidence.ledger.repeats
     for status, code in evidence.ledger.statuses:
         verdict.looked[STATUS] += 1
-        if status not in (409, 429, 503, 404):
+        if status not in (409, 429, 503):
             verdict.found(STATUS, f"{status} {code}")
     return verdict
 

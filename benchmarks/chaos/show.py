@@ -20,11 +20,12 @@ def show(title: str, outcome: Outcome, more: Mapping[str, object]) -> int:
     machine = (
         f"{platform.machine()}, {os.cpu_count()} cores, Linux {platform.release()}, Python {platform.python_version()}"
     )
-    faults = sum(outcome.struck.values()) + sum(outcome.done.values())
+    faults = sum(outcome.struck.values()) + sum(outcome.done.values()) - outcome.done["incoming"]
     print(f"{title}\n{machine}\n{outcome.seconds:.0f} s of load, {outcome.settled:.0f} s to settle")
     print(f"disk full is {outcome.disk}\n")
-    print(f"{len(evidence.ledger.told)} messages accepted, {len(evidence.lives)} processes, {faults} faults\n")
-    _table("faults around it", sorted(outcome.done.items()))
+    print(f"{len(evidence.ledger.told)} messages accepted, {len(evidence.lives)} processes, {faults} faults")
+    print(f"{evidence.ledger.repeats} requests made again, {evidence.ledger.unanswered} never answered\n")
+    _table("around it (messages that come in are no faults)", sorted(outcome.done.items()))
     _table("faults of modems, struck", sorted(outcome.struck.items()))
     _table("ends of messages, and what explains what", sorted(verdict.notes.items()))
     _samples(outcome)
@@ -45,6 +46,8 @@ def show(title: str, outcome: Outcome, more: Mapping[str, object]) -> int:
         "messages": len(evidence.ledger.told),
         "faults": faults,
         "processes": len(evidence.lives),
+        "repeats": evidence.ledger.repeats,
+        "unanswered": evidence.ledger.unanswered,
         "around": dict(outcome.done),
         "struck": dict(outcome.struck),
         "looked": dict(verdict.looked),
