@@ -4,33 +4,39 @@ python -m benchmarks.virtual_modems --folder DIR [--modems N] [--submit-seconds 
 
 The first line that it prints is {"ports": {name: path}}; then each request line is answered by one line. Requests are
 {"do": …} with: `fault` (modem, step, action, parameters, and the other fields of Fault), `act` (modem, action,
-parameters), `restore` and `power` (modem), `clear`, `network` (any attribute), `handset` (number, state), `send`
-(sender, text, to), `submits` (after: how many are known), `received`, `struck` (faults by action), `stop`.
+parameters), `restore` and `power` (modem), `clear`, `network` (any attribute), `handset` (number, and state, answer or
+delay), `texts` (number), `send` (sender, text, to), `submits`, `pdus`, `reports` and `faults` (after: how many are
+known; limit), `received`, `struck` (faults by action), `spent` (CPU seconds, resident bytes), `stop`.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+import resource
 import subprocess
 import sys
 import threading
+import time
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import hardware.simulator as simulator
+from benchmarks.watched_modem import Record, WatchedModem, hurried
 from hardware.clock import SystemClock
 from hardware.simulator import (
     PERSONALITIES,
     Fault,
     SimCard,
-    SimulatedModem,
     SimulatedNetwork,
     SimulatorServer,
     Step,
 )
+from hardware.simulator.tpdu import Submit
+
+PAGE = 5_000  # records in one answer
 
 
 class VirtualModems:
@@ -61,6 +67,13 @@ class VirtualModems:
             raise RuntimeError(f"{do}: {answer['error']}")
         return answer.get("result")
 
+    def every(self, what: str) -> list[Any]:
+        """All of `submits`, `pdus`, `reports` or `faults`, page by page."""
+        found: list[Any] = []
+        while page := self.ask(what, after=len(found)):
+            found += page
+        return found
+
     def stop(self) -> None:
         """End it; idempotent."""
         if self._process.poll() is None:
@@ -83,12 +96,15 @@ class _World:
             delivery_seconds=options.delivery_seconds,
             report_seconds=options.report_seconds,
         )
-        families = options.personality.split(",")
+        self.network.retry_seconds *= options.boot_scale
+        self.record = Record()
+        families = [hurried(PERSONALITIES[name], options.boot_scale) for name in options.personality.split(",")]
         self.modems = {
-            f"sim{n}": SimulatedModem(
+            f"sim{n}": WatchedModem(
                 self.network,
                 SimCard(imsi=f"00101{n:010}", iccid=f"894410{n:013}", number=f"+{447_700_950_000 + n}"),
-                PERSONALITIES[families[n % len(families)]],
+                families[n % len(families)],
+                self.record,
                 name=f"sim{n}",
                 imei=f"49015420{n:07}",
             )
@@ -104,20 +120,27 @@ class _World:
             "power": lambda modem: self.modems[modem].power_cycle(),
             "clear": self._clear,
             "network": self._set,
-            "handset": lambda number, state: setattr(self.network.handset(number), "state", state),
+            "handset": self._handset,
+            "texts": lambda number: self.network.handset(number).texts,
             "send": lambda sender, text, to: self.network.send_from(sender, text, to),
-            "submits": lambda after=0: list(self._submits(after)),
+            "submits": self._submits,
+            "pdus": self._pdus,
+            "reports": self._reports,
+            "faults": self._faults,
+            "spent": lambda: [time.process_time(), resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024],
             "received": self._received,
             "struck": self._struck,
         }
         return requests[do](**details)
 
     def _act(self, modem: str, action: str, parameters: dict[str, Any] | None = None) -> None:
-        if not self.modems[modem].act(getattr(simulator, action)(**(parameters or {}))):
+        made = getattr(simulator, action)(**_frozen(parameters))
+        if not self.modems[modem].act(made):
             raise ValueError(f"{action} needs a step: use fault")
+        self.modems[modem].note(Fault(Step.TIME, made))
 
     def _fault(self, modem: str, step: str, action: str, parameters: dict[str, Any] | None = None, **more: Any) -> None:
-        made = getattr(simulator, action)(**(parameters or {}))
+        made = getattr(simulator, action)(**_frozen(parameters))
         self.modems[modem].inject(Fault(Step(step), made, **more))
 
     def _clear(self) -> None:
@@ -128,19 +151,55 @@ class _World:
         for name, value in attributes.items():
             setattr(self.network, name, value)
 
-    def _submits(self, after: int) -> Iterator[list[Any]]:
-        for record in self.network.submits[after:]:
-            yield [record.time.boot, record.time.wall, record.imsi, record.destination, record.reference]
+    def _handset(self, number: str, state: str | None = None, **more: Any) -> None:
+        handset = self.network.handset(number, **more)
+        if state is not None:
+            handset.state = state
+
+    def _submits(self, after: int = 0, limit: int = PAGE) -> list[list[Any]]:
+        return [
+            [
+                *(record.time.boot, record.time.wall, record.imsi, record.destination, record.reference),
+                *_told(record.tpdu)[1:],
+            ]
+            for record in self.network.submits[after : after + limit]
+        ]
+
+    def _reports(self, after: int = 0, limit: int = PAGE) -> list[Any]:
+        return self.record.reports[after : after + limit]
+
+    def _faults(self, after: int = 0, limit: int = PAGE) -> list[Any]:
+        return self.record.faults[after : after + limit]
+
+    def _pdus(self, after: int = 0, limit: int = PAGE) -> list[list[Any]]:
+        return [[at, imsi, *_told(submit)] for at, imsi, submit in self.record.pdus[after : after + limit]]
 
     def _received(self) -> list[list[Any]]:
         return [
-            [handset.number, message.text, message.received_at.boot]
+            [handset.number, message.text, message.received_at.boot, message.parts]
             for handset in self.network.handsets.values()
             for message in handset.messages
         ]
 
     def _struck(self) -> Counter[str]:
         return Counter(type(fault.action).__name__ for modem in self.modems.values() for fault in modem.struck)
+
+
+def _told(submit: Submit) -> list[Any]:
+    """Destination, text, (reference, total, number) of a part, and whether a report was asked for."""
+    content = submit.content
+    return [submit.destination.number, content.text, content.part, submit.report_requested]
+
+
+def _frozen(parameters: dict[str, Any] | None) -> dict[str, Any]:
+    """Parameters of an action as JSON has them, as the action wants them."""
+    made = dict(parameters or {})
+    for name, value in made.items():
+        if isinstance(value, list):
+            made[name] = tuple(value)
+        elif name == "octets":
+            made[name] = bytes.fromhex(value)
+    return made
 
 
 def main() -> None:
@@ -153,6 +212,7 @@ def main() -> None:
     parser.add_argument("--linked-submit-seconds", type=float, default=None)
     parser.add_argument("--delivery-seconds", type=float, default=0.2)
     parser.add_argument("--report-seconds", type=float, default=0.1)
+    parser.add_argument("--boot-scale", type=float, default=1.0, help="factor on the time that modems take to start")
     options = parser.parse_args()
     world = _World(options)
     with SimulatorServer(world.network, world.modems.values(), options.folder) as server:

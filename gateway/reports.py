@@ -14,12 +14,13 @@ from dataclasses import dataclass
 from gateway.messages import Report
 
 EQUALLY_NEAR = 1.0  # seconds: a service centre's time stamp knows no less
-EARLIEST = 900.0  # seconds by which a time stamp may lie before the submit; clocks differ
+EARLIEST = 4_500.0  # seconds by which a time stamp may lie before the submit: our clock is an hour fast, and some
 LATEST = 93_600.0  # seconds by which it may lie after it: a day, and what a wrong time zone adds
 CLOCKS_DIFFER = 15.0  # seconds by which clocks may differ where a report must fall into a submit window
 WINDOW_AFTER = 60.0  # seconds that the network may take after a submit was given up
 WINDOW_LIMIT = 300.0  # seconds: no submit is on the air longer, however late it was given up
 LEARNING = 0.2  # share by which a new observation moves the learned offset
+STEPPED = 60.0  # seconds: a difference from the learned offset that no drift explains; one of the clocks was set
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +92,9 @@ def match(report: Report, tail: str, candidates: Sequence[Candidate], offset: fl
 
 def learned(offset: float | None, shown: float) -> float:
     """The SIM's offset to the service centre's clock after one more unambiguous report, in seconds."""
-    return shown if offset is None else offset + LEARNING * (shown - offset)
+    if offset is None or abs(shown - offset) > STEPPED:
+        return shown
+    return offset + LEARNING * (shown - offset)
 
 
 def _by_window(

@@ -123,11 +123,14 @@ class Matching(Room):
         tail = recipient_tail(report.recipient)
         sim = cx.execute("SELECT offset_ms FROM sims WHERE imsi = ?", (report.imsi,)).fetchone()
         offset = None if sim is None or sim["offset_ms"] is None else sim["offset_ms"] / 1000
-        found = match(report, tail, self._candidates(cx, report, offset, now), offset)
-        for step in (self._stepped, -self._stepped):
-            # What was submitted before our clock was set was stamped by the other one, and what was learned by it too.
-            if found is None and step:
-                other = (offset or 0.0) + step
+        candidates = self._candidates(cx, report, offset, now)
+        found = match(report, tail, candidates, offset)
+        # What was submitted before our clock was set was stamped by the other one, and what was learned by it too.
+        others: list[float | None] = [(offset or 0.0) + step for step in (self._stepped, -self._stepped) if step]
+        if offset and not any(candidate.pending for candidate in candidates):
+            others.append(None)  # the service centre's clock may have been set instead
+        for other in others:
+            if found is None:
                 found = match(report, tail, self._candidates(cx, report, other, now), other)
         if not isinstance(found, Match):
             outcome = "ambiguous" if isinstance(found, Ambiguous) else "unmatched"

@@ -70,7 +70,8 @@ class Card:
         elif state not in _USABLE:
             raise _locked(state)
         self._entered = False
-        self.imsi = self._read_imsi()
+        # Asked once more where the answer was lost: reports and the rest of long messages are kept under this name.
+        self.imsi = self._read_imsi() or self._read_imsi()
 
     def is_open(self) -> bool:
         """Whether the card is usable now; False also where the modem does not answer. Raises ConnectionLost."""

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gateway.messages import Report
-from gateway.reports import Ambiguous, Candidate, Match, learned, match
+from gateway.reports import EARLIEST, Ambiguous, Candidate, Match, learned, match
 
 TAIL = "00900101"
 
@@ -32,7 +32,7 @@ def test_one_that_was_reported_before_teaches_nothing_about_clocks() -> None:
 def test_of_several_the_nearest_or_none(submits: list[int], stamp: int) -> None:
     candidates = [attempt(number, float(at)) for number, at in enumerate(submits)]
     found = match(report(float(stamp)), TAIL, candidates, None)
-    within = sorted(abs(stamp - at) for at in submits if stamp - at >= -900)
+    within = sorted(abs(stamp - at) for at in submits if stamp - at >= -EARLIEST)
     if not within:
         assert found is None
     elif len(within) > 1 and within[1] - within[0] <= 1:
@@ -76,3 +76,8 @@ def test_the_offset_is_learned_slowly() -> None:
     offset = learned(None, 300.0)
     assert offset == 300.0
     assert learned(offset, 305.0) == 301.0
+
+
+def test_a_clock_that_was_set_is_believed_at_once() -> None:
+    assert learned(3600.0, 2.0) == 2.0
+    assert learned(0.0, -3598.0) == -3598.0

@@ -102,7 +102,7 @@ def test_a_report_after_a_restart_finds_its_attempt(bench: Bench) -> None:
 
 @pytest.mark.parametrize(
     "foreign",
-    [{"mr": 2}, {"by": TWO}, {"to": OTHER}, {"stamp": -3600.0}, {"stamp": 7 * 86_400.0}],
+    [{"mr": 2}, {"by": TWO}, {"to": OTHER}, {"stamp": -7200.0}, {"stamp": 7 * 86_400.0}],
     ids=["reference", "sim", "recipient", "before", "after"],
 )
 def test_a_report_of_somebody_else_is_kept_and_changes_nothing(bench: Bench, foreign: dict[str, object]) -> None:
@@ -276,3 +276,17 @@ def test_a_wall_clock_that_is_set_takes_no_report_away(bench: Bench, learned: bo
         bench.clock.advance(2)
         bench.report(mr, stamp=-2 - step)
         assert bench.state(message) == (MessageState.DELIVERED, None)
+
+
+@pytest.mark.parametrize("step", [3600.0, -3600.0])
+def test_a_clock_that_is_set_wrong_and_right_again_loses_no_report(bench: Bench, step: float) -> None:
+    """The service centre's clock stays right: what was learned of it holds no longer, in either direction."""
+    right = 0.0
+    for mr, wrong in enumerate((0.0, 0.0, step, step, 0.0, 0.0, step, -step)):
+        bench.clock.step_wall(wrong - right)
+        right = wrong
+        message = bench.add()
+        bench.send(mr)
+        bench.report(mr, stamp=-wrong)
+        assert bench.state(message) == (MessageState.DELIVERED, None), wrong
+        bench.clock.advance(60)

@@ -10,7 +10,8 @@ import pytest
 
 from hardware.errors import CommandTimeout, EncodeError
 from hardware.modem import ModemSettings, ModemState, RestartLevel, Secret
-from hardware.simulator import Fault, LoseRegistration, Refuse, Silence, Step
+from hardware.simulator import Fault, LoseAnswer, LoseRegistration, Refuse, Rubbish, Silence, Step
+from hardware.simulator.faults import Action
 from tests.contract.bench import QUICK_BOOT, Bench
 
 PIN = "4711"
@@ -42,6 +43,13 @@ def test_a_domain_that_refuses_for_a_moment_is_asked_again(bench: Bench) -> None
     bench.wait(10)
     modem.refresh()
     assert modem.status.state is ModemState.READY
+
+
+@pytest.mark.parametrize("action", [LoseAnswer(), Refuse(100, "CME"), Rubbish(b"\r\n+CREG: 1\r\n")])
+def test_a_card_whose_identity_is_lost_on_the_way_is_asked_again(bench: Bench, action: Action) -> None:
+    """By its IMSI reports find their messages: under another name they would not."""
+    bench.inject(Fault(Step.COMMAND, action, command="+CIMI"))
+    assert bench.ready().status.identity.imsi == bench.sim.imsi
 
 
 def test_a_modem_that_tells_no_registration_is_used(bench: Bench) -> None:

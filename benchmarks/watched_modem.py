@@ -1,0 +1,109 @@
+"""A simulated modem that keeps what an oracle asks for afterwards: PDUs that it read, reports, faults, and when.
+
+Times are CLOCK_BOOTTIME in seconds, of the moment at which the simulator saw the thing: never earlier than it happened.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from hardware.errors import DecodeError
+from hardware.simulator import Fault, Personality, SimCard, SimulatedModem, SimulatedNetwork, Step
+from hardware.simulator.centre import Incoming
+from hardware.simulator.faults import Action
+from hardware.simulator.octets import Address
+from hardware.simulator.routing import Routing, Settle
+from hardware.simulator.submission import Submission
+from hardware.simulator.tpdu import Submit, read_report, read_submit
+
+
+@dataclass(slots=True)
+class Record:
+    """What the modems of one network saw, oldest first."""
+
+    pdus: list[tuple[float, str, Submit]] = field(default_factory=list)
+    """(when its last octet was read, IMSI, the SMS-SUBMIT) of every PDU, whatever came of it."""
+    reports: list[tuple[float, str, int, str, str, int]] = field(default_factory=list)
+    """(when, IMSI, TP-MR, recipient, fate, TP-ST): fate is `lost`, `left` (the centre) or `came` (to the modem)."""
+    faults: list[tuple[float, str, str, str]] = field(default_factory=list)
+    """(when, modem, step, action) of everything that struck."""
+
+
+class WatchedModem(SimulatedModem):
+    """A modem that writes into a record."""
+
+    def __init__(
+        self, network: SimulatedNetwork, sim: SimCard, personality: Personality, record: Record, **more: Any
+    ) -> None:
+        super().__init__(network, sim, personality, **more)
+        self.record = record
+        self.submission = _Submission(self)
+        self.routing = _Routing(self)
+        network.attach(sim, self.routing)
+
+    def faults_at(self, step: Step, command: str | None = None) -> list[Action]:
+        """As the modem's, and noted."""
+        before = len(self.struck)
+        left = super().faults_at(step, command)
+        for fault in self.struck[before:]:
+            self.note(fault)
+        return left
+
+    def note(self, fault: Fault) -> None:
+        """One more that struck."""
+        self.record.faults.append((self.network.time(), self.name, fault.step.value, type(fault.action).__name__))
+
+
+class _Submission(Submission):
+    def __init__(self, modem: WatchedModem) -> None:
+        super().__init__(modem)
+        self._watched = modem
+
+    def submit(self, centre: Address | None, tpdu: bytes, command: str) -> None:
+        assert self._watched.sim is not None
+        submit = read_submit(tpdu)
+        self._watched.record.pdus.append((self._watched.network.time(), self._watched.sim.imsi, submit))
+        super().submit(centre, tpdu, command)
+
+
+class _Routing(Routing):
+    def __init__(self, modem: WatchedModem) -> None:
+        super().__init__(modem)
+        self._watched = modem
+
+    def reports(self, incoming: Incoming) -> list[tuple[float, Incoming]]:
+        fates = super().reports(incoming)
+        self._note(incoming, "left" if fates else "lost")
+        return fates
+
+    def receive(self, incoming: Incoming, settle: Settle) -> None:
+        if incoming.report:
+            self._note(incoming, "came")
+        super().receive(incoming, settle)
+
+    def _note(self, incoming: Incoming, fate: str) -> None:
+        modem = self._watched
+        assert modem.sim is not None
+        try:
+            report = read_report(incoming.tpdu)
+        except DecodeError:
+            return
+        number = modem.network.dialled(report.recipient)
+        entry = (modem.network.time(), modem.sim.imsi, report.reference, number, fate, report.status)
+        modem.record.reports.append(entry)
+
+
+def hurried(personality: Personality, scale: float) -> Personality:
+    """A family whose starts take that share of their time."""
+    boot = personality.boot
+    quick = replace(
+        boot,
+        port=boot.port * scale,
+        at=boot.at * scale,
+        sim=boot.sim * scale,
+        sms=boot.sms * scale,
+        register=boot.register * scale,
+        news=tuple((seconds * scale, line) for seconds, line in boot.news),
+    )
+    return replace(personality, boot=quick, cfun_busy_seconds=personality.cfun_busy_seconds * scale)
