@@ -125,7 +125,7 @@ def test_after_another_boot_with_the_clock_in_the_past_no_code_of_before_is_sent
         assert gateway.call("POST", "/v1/modems/sim1/pause")[0] == 200
         _, old = gateway.call("POST", "/v1/otp", {"to": "+447700900201", "purpose": "login"})
         _, plain = gateway.call("POST", "/v1/messages", {"to": "+447700900202", "text": "plain"})
-        gateway.kill()
+        assert gateway.stop() == 0
         steps.to(-HOUR)
         gateway.under = [*elsewhere, *steps.command]
         gateway.start(90)
@@ -136,6 +136,7 @@ def test_after_another_boot_with_the_clock_in_the_past_no_code_of_before_is_sent
         assert gateway.call("GET", f"/v1/messages/{old['message_id']}")[1]["state"] == "queued"
         until(lambda: len(world.submits()) == 2, 10, "both are with the network")
         assert "+447700900201" not in {record.destination for record in world.submits()}
+        assert gateway.stop() == 0  # killed, it would leave files of libfaketime behind
     finally:
         gateway.kill()
         world.stop()
