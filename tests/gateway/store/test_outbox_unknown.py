@@ -6,10 +6,10 @@ from dataclasses import replace
 
 import pytest
 
-from gateway.messages import AttemptKind, MessageState, Refusal
+from gateway.messages import AttemptKind, MessageState
 from gateway.store import ChallengeState, Slot
 
-from .bench import ANY, BUSY, CODE, ONE, PLANNED, TWO, Bench, slot
+from .bench import ANY, CODE, ONE, PLANNED, TWO, Bench, slot
 
 S = MessageState
 HEDGE, UNCONFIRMED = 15.0, 45.0
@@ -61,53 +61,13 @@ def test_a_late_answer_settles_the_submit_and_withdraws_the_resend(bench: Bench)
     message = bench.add(CODE)
     attempt = bench.begin()
     bench.lose(attempt)
-    bench.store.outbox.settle_late(attempt.id, 44, None, bench.now)
+    assert bench.store.outbox.settle_stray(ONE.imsi, 44, bench.now) == message.id
     assert bench.state(message) == (S.SENT, None)
     bench.wake(5)
     assert bench.nothing_for()
     bench.report(44)
     assert bench.state(message) == (S.DELIVERED, None)
     assert marked(bench, message) == []
-
-
-def test_a_late_refusal_leaves_the_resend_as_a_plain_retry(bench: Bench) -> None:
-    message = bench.add(CODE)
-    attempt = bench.begin()
-    bench.lose(attempt)
-    bench.store.outbox.settle_late(attempt.id, None, BUSY, bench.now)
-    assert bench.state(message) == (S.QUEUED, None)
-    bench.wake(2)
-    assert bench.begin(TWO).kind is AttemptKind.RETRY
-    assert marked(bench, message) == []
-
-
-def test_a_late_error_that_means_accepted_is_no_refusal(bench: Bench) -> None:
-    message = bench.add(CODE)
-    attempt = bench.begin()
-    bench.lose(attempt)
-    taken = Refusal("accepted", "+CMS ERROR: 197 (accepted, without a reference)", 197)
-    bench.store.outbox.settle_late(attempt.id, None, taken, bench.now)
-    assert bench.state(message) == (S.SENT, None)
-    assert bench.timeline(message)[-1].result == f"{taken.result} (late)"
-    bench.wake(5)
-    assert bench.nothing_for()
-
-
-def test_a_late_answer_without_a_reference_says_so(bench: Bench) -> None:
-    message = bench.add()
-    attempt = bench.begin()
-    bench.lose(attempt)
-    bench.store.outbox.settle_late(attempt.id, None, None, bench.now)
-    assert bench.state(message) == (S.SENT, None)
-    assert bench.timeline(message)[-1].result == "OK (late)"
-
-
-def test_a_late_refusal_of_a_held_message_is_told(bench: Bench) -> None:
-    message = bench.add()
-    attempt = bench.begin()
-    bench.lose(attempt)
-    bench.store.outbox.settle_late(attempt.id, None, BUSY, bench.now)
-    assert bench.state(message) == (S.FAILED, "refused")
 
 
 def test_a_retry_after_a_resend_was_refused_is_marked_too(bench: Bench) -> None:
