@@ -16,6 +16,7 @@ from hardware.transport import Transport
 REBOOT_GRACE = 2.0
 """Seconds that a pending command may still take after the modem said that it restarts: it will hardly be answered."""
 _INDICATIONS_KEPT = 10_000
+_LINE_TIME = 0.2  # seconds within which a line that has begun goes on; none of them has pauses in it
 _READS_BEFORE_PDU = 4096  # a modem that never stops talking is written to all the same
 
 # Read answers of these look like their own indications: the first line that has the form of an answer is it.
@@ -110,7 +111,6 @@ class Exchange:
         """Lines so far that were nothing: neither answer nor news."""
         self.strays: list[str] = []
         """The +CMGS lines that no pending AT+CMGS can have; whoever minds clears them."""
-        self._half_read = False
         self.overdue: set[str] = set()
         """Prefixes of commands that got no answer in time: their late answers are no news."""
         self.rebooted = False
@@ -142,15 +142,15 @@ class Exchange:
     def hand_over(self, data: str) -> None:
         """Write the text that a prompt asked for, and Ctrl-Z; its echo is dropped like the command's.
 
-        What was said before answers something else: it is read first, and a line that has begun by then is old too.
+        What was said before answers something else: it is read first, and a line that has begun is heard to its end.
         """
         pending, self._pending = self._pending, None
         for _ in range(_READS_BEFORE_PDU):
-            said = self._transport.read(0)
+            said = self._transport.read(_LINE_TIME if self._lexer.half_read else 0)
             self._collect(said, Wait(0))
             if not said:
                 break
-        self._pending, self._half_read = pending, self._lexer.half_read
+        self._pending = pending
         self._lexer.prompt_awaited = False
         self._lexer.echoes = (*self._lexer.echoes, data)
         self._transport.write(data.encode("ascii") + b"\x1a")
@@ -224,8 +224,6 @@ class Exchange:
             self._report(event, wait)
             return None
         line, pending = event.text, self._pending
-        if self._half_read:
-            pending, self._half_read = None, False
         role = pending.role(line) if pending is not None else _idle_role(line)
         if role is Role.ANSWER:
             return line
