@@ -26,7 +26,7 @@ def accepted(reference: int) -> str:
 
 
 class Talk:
-    """A channel that has sent `shown` messages and lost the answer of one more, on a modem that answers AT all along."""
+    """A channel that has sent `shown` messages and lost the next answer, on a modem that answers AT all along."""
 
     def __init__(self, chunk: int = 4096, shown: int = 3, *, echo: bool = False) -> None:
         self.wire = Wire(chunk=chunk, echo=echo)
