@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from hardware.errors import EncodeError
-from hardware.modem import ModemSettings, ModemState, Secret
+from hardware.modem import ModemSettings, ModemState, NotReady, Secret
 from hardware.simulator import Fault, LoseRegistration, Refuse, Silence, Step
 from tests.contract.bench import QUICK_BOOT, Bench
 
@@ -133,3 +133,37 @@ def test_a_ussd_code_with_a_control_character_is_not_written(bench: Bench, code:
     with pytest.raises(EncodeError, match="control character"):
         modem.ussd(code)
     assert not any("CUSD" in text for text in bench.written[commands:])
+
+
+def test_a_restart_without_a_word_or_an_echo_is_seen_before_a_submit(bench: Bench) -> None:
+    """With ATE0 kept over the restart (AT&W) nothing tells of it, and in text mode AT+CMGS takes a number."""
+    bench.plug(boot=replace(QUICK_BOOT, news=()))
+    modem = bench.ready()
+    bench.submit("first")
+    bench.simulated.reboot()
+    bench.wait(3)
+    bench.simulated.session.echo = False
+    bench.simulated.session.text_mode = True  # where most families start
+    commands = len(bench.written)
+    with pytest.raises(NotReady, match="text mode"):
+        bench.submit("second")
+    assert not any(text.startswith("AT+CMGS") for text in bench.written[commands:])
+    modem.bring_up()
+    bench.submit("third")
+    bench.until(lambda: bench.texts == ["first", "third"])
+
+
+def test_pdu_mode_is_asked_for_after_a_rest_only(bench: Bench) -> None:
+    bench.ready()
+
+    def asked() -> int:
+        return bench.written.count("AT+CMGF?")
+
+    bench.submit("a")
+    before = asked()
+    for text in "bcd":
+        bench.submit(text)
+    assert asked() == before, "the message before has just shown it"
+    bench.wait(3)
+    bench.submit("e")
+    assert asked() == before + 1
