@@ -89,6 +89,17 @@ def test_between_the_prompt_and_the_pdu(chunk: int, shown: int, cut: int | None)
 
 
 @CHUNKS
+def test_what_was_said_before_a_pdu_is_not_its_answer_for_a_new_channel_either(chunk: int) -> None:
+    """As after a restart of the gateway, which knows of nothing that is missing."""
+    wire = Wire(chunk=chunk)
+    channel = AtChannel(wire, wire.clock)
+    wire.on(COMMAND, "\r\n> " + accepted(4))
+    wire.on("pdu", (2, accepted(5)))
+    assert channel.submit(LENGTH, PDU, QuietHooks()) == 5
+    assert [news.line for news in channel.indications] == ["+CMGS: 4"]
+
+
+@CHUNKS
 @pytest.mark.parametrize("shown", [0, 1, 3])
 def test_after_the_next_pdu_two_answers_are_in_order(chunk: int, shown: int) -> None:
     talk = Talk(chunk, shown)
