@@ -102,11 +102,11 @@ class _World:
         self.modems = {
             f"sim{n}": WatchedModem(
                 self.network,
-                SimCard(imsi=f"00101{n:010}", iccid=f"894410{n:013}", number=f"+{447_700_950_000 + n}"),
+                SimCard(imsi=f"00101{n:010}", iccid=f"894410{n:012}0", number=f"+{447_700_950_000 + n}"),
                 families[n % len(families)],
                 self.record,
                 name=f"sim{n}",
-                imei=f"49015420{n:07}",
+                imei=f"490154{n:08}0",
             )
             for n in range(1, options.modems + 1)
         }

@@ -6,6 +6,7 @@ commit.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
 
 from gateway.messages import Report
@@ -13,6 +14,8 @@ from gateway.store import Store
 from hardware.clock import Clock
 from hardware.modem import Modem
 from hardware.pdu import DeliverPdu, StatusReportPdu
+
+log = logging.getLogger("simwire.incoming")
 
 
 class ModemInbox:
@@ -58,6 +61,12 @@ class ModemInbox:
             ),
             now,
         )
+        self._planned()
+
+    def late_reference(self, reference: int) -> None:
+        """Settle the attempt that a late +CMGS belongs to, where that can be told."""
+        settled = self._store.outbox.settle_stray(self.imsi, reference, self._clock.now())
+        log.info("modem %s: +CMGS: %d came late, %s", self._name, reference, settled or "and nobody knows for what")
         self._planned()
 
     def message(self, raw_hex: str, message: DeliverPdu | None) -> None:

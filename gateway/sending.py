@@ -19,10 +19,10 @@ from gateway.incoming import ModemInbox
 from gateway.messages import ClaimedAttempt, Lane, Refusal
 from gateway.recovery import SILENT_SUBMITS
 from gateway.retry import RetryPolicy, decide
-from gateway.store import Slot, Store, StoreError
+from gateway.store import LATE, Slot, Store, StoreError
 from gateway.submission import refusal_of, submit_pdu
 from hardware.clock import Clock
-from hardware.errors import CommandRejected, CommandTimeout, PduError, SubmitUncertain
+from hardware.errors import CommandRejected, CommandTimeout, HardwareError, PduError, SubmitUncertain
 from hardware.modem import Modem
 
 log = logging.getLogger("simwire.sending")
@@ -84,6 +84,8 @@ class _Outcome:
     refusal: Refusal | None = None
     uncertain: str | None = None
     handed_back: bool = False
+    late: bool = False
+    """The answer came after the submit had been given up."""
 
 
 class Sender:
@@ -234,22 +236,33 @@ class Sender:
     def _follow(self, modem: Modem, outcome: _Outcome) -> None:
         """What an outcome asks for at once; a success waits for the next AT+CMGS to be on its way."""
         if outcome.uncertain is not None:
-            self._settle(modem, outcome.attempt)
+            self._hear_late(modem, outcome)
+        if outcome.uncertain is not None:
+            self.store_outcome()
             self.needs_help = self.without_result >= SILENT_SUBMITS
         elif outcome.refusal is not None:
             self.store_outcome()  # it may say that this SIM must rest
             self.needs_help = outcome.refusal.error_class == "recover"
 
-    def _settle(self, modem: Modem, attempt: ClaimedAttempt) -> None:
-        """After an unknown outcome: store it, then see what the modem still has to say about it."""
-        self.store_outcome()
-        late = modem.resynchronise()
-        if late is not None:
-            refusal = refusal_of(late.error, modem.classify(late.error)) if late.error is not None else None
-            self._store.outbox.settle_late(attempt.id, late.reference, refusal, self._clock.now())
-            if refusal is not None and refusal.error_class != "accepted":
-                self.allowance.refused(attempt)
-            self._others.planned()
+    def _hear_late(self, modem: Modem, outcome: _Outcome) -> None:
+        """See what the modem still has to say about a submit that was given up, before it is called unknown.
+
+        It stays begun meanwhile: a restart finds it so, and a code gets its second way.
+        """
+        try:
+            late = modem.resynchronise()
+        except HardwareError:
+            self.store_outcome()
+            raise
+        if late is None:
+            return
+        self.without_result = 0
+        if late.error is None:
+            self.took = True
+            outcome.reference, outcome.refusal, outcome.uncertain, outcome.late = late.reference, None, None, True
+            return
+        outcome.refusal, outcome.late = refusal_of(late.error, modem.classify(late.error)), True
+        outcome.uncertain = outcome.refusal.result if outcome.refusal.error_class == "uncertain" else None
 
     def begin(self, attempt: ClaimedAttempt) -> None:
         """The durable mark before the PDU's first octet; raises WithdrawnError where the part may no longer go."""
@@ -270,6 +283,18 @@ class Sender:
             self._ahead = self._claim()
         except StoreError as error:  # the submit on the air must come to its end whatever the disk does
             log.warning("nothing claimed ahead: %s", error)
+
+    def give_up_ahead(self) -> None:
+        """What is on the air takes long: what was claimed to follow it goes to whoever is free."""
+        if self._ahead is None or self._ahead.bound:
+            return
+        try:
+            self._store.outbox.release(self._ahead.id, self._clock.now())
+        except StoreError as error:  # as in `claim_ahead`
+            log.warning("what was claimed ahead is not handed back: %s", error)
+            return
+        self._ahead = None
+        self._others.planned()
 
     # -- outcomes -----------------------------------------------------------------------------------------------------
 
@@ -294,6 +319,7 @@ class Sender:
             self._store_refusal(attempt, refusal)
         else:
             result = refusal.result if refusal is not None else f"+CMGS: {outcome.reference}"
+            result = f"{result} ({LATE})" if outcome.late else result
             outbox.accepted(attempt.id, outcome.reference, now, result)
             self._refusals = self._asides = 0
             self._care.accepted()
@@ -340,6 +366,9 @@ class _Hooks:
 
     def on_air(self) -> None:
         self._sender.claim_ahead()
+
+    def slow(self) -> None:
+        self._sender.give_up_ahead()
 
     def news(self) -> None:
         """Reports inside the transaction are handed to the inbox by the modem itself."""

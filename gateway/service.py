@@ -264,12 +264,12 @@ class Service:
                 network,
                 SimCard(
                     imsi=f"00101{n:010}",
-                    iccid=f"894410{n:013}",
+                    iccid=f"894410{n:012}0",
                     number=f"+{FIRST_NUMBER + n}",
                     ussd={"*100#": "Balance: £10.00"},
                 ),
                 name=modem.name,
-                imei=f"49015420{n:07}",
+                imei=f"490154{n:08}0",
             )
             for n, modem in enumerate(modems, 1)
         ]

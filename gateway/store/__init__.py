@@ -33,6 +33,7 @@ from gateway.store.inbox import InboxStore, Received
 from gateway.store.keys import KeyInfo, Keys
 from gateway.store.matching import ReportOutcome
 from gateway.store.outbox import Outbox
+from gateway.store.outcomes import LATE
 from gateway.store.pins import PinAttempts
 from gateway.store.queries import MessageFilter
 from gateway.store.replacing import last_sim, type_for
@@ -43,6 +44,7 @@ from gateway.store.store import Store
 from gateway.store.usage import Usage, Used
 
 __all__ = [
+    "LATE",
     "GATEWAY",
     "NUMBER_LOCKED",
     "PAGE",

@@ -7,6 +7,7 @@ import sqlite3
 from collections.abc import Iterable
 
 from gateway.messages import POSSIBLE_DUPLICATES, AttemptKind, AttemptState, MessageState, Reason, Refusal
+from gateway.reports import WINDOW_LIMIT
 from gateway.retry import GiveUp, Retry
 from gateway.store.case import Case
 from gateway.store.common import boot_ms, ms, wall_ms
@@ -20,9 +21,10 @@ log = logging.getLogger("simwire.store")
 
 _OPEN = (AttemptState.CLAIMED, AttemptState.SUBMITTING)
 _TAKEN = (AttemptState.ACCEPTED, AttemptState.DELIVERED, AttemptState.UNDELIVERED)
-_ACCEPTED_CLASS = "accepted"  # an error by name only: the network took the message (27.005 3.2.5, 197)
 LATE = "late"  # in the timeline: the modem's answer came after the submit had been given up
 DAMAGED = "its stored row is damaged"
+_OF_SIM = "SELECT id, mr, state, report_status, submitted_at FROM attempts WHERE imsi = ? AND submitted_at > ?"
+_REFERENCES = ", ".join(str(mr) for mr in range(256))  # each is one look into an index; a range would be a long walk
 AVOIDED_FOR = 10.0  # seconds for which the modem that refused leaves a part to another one
 
 _IN_HAND = (
@@ -59,20 +61,24 @@ class Outcomes(Matching):
             if case.attempt(attempt_id)["state"] in _OPEN:
                 self._lost_sight(case, attempt_id, now, reason)
 
-    def settle_late(self, attempt_id: int, mr: int | None, refusal: Refusal | None, now: Instant) -> None:
-        """The answer of a submit of unknown outcome came after all; a report may have settled it before."""
+    def settle_stray(self, imsi: str, mr: int, now: Instant) -> str | None:
+        """A +CMGS came by a SIM while nobody waited for one; the message that this settles, None where that is open.
+
+        It belongs to the one submit of that SIM whose outcome is unknown, if there is but one of late and no other of
+        its submits stands against that. See `_owner_of_stray`.
+        """
         with self._database.mark() as cx:
+            found = self._owner_of_stray(cx, imsi, mr, now)
+            if found is None:
+                return None
+            attempt_id, own, moved = found
+            if moved is not None:
+                self._rename(self._case(cx, moved), moved, mr, now)
             case = self._case(cx, attempt_id)
-            state = case.attempt(attempt_id)["state"]
-            if state not in (AttemptState.UNKNOWN, AttemptState.SUBMITTING):
-                return
-            if refusal is None:
-                told = "OK" if mr is None else f"+CMGS: {mr}"
-                self._accept(case, attempt_id, mr, now, f"{told} ({LATE})")
-            elif refusal.error_class == _ACCEPTED_CLASS:
-                self._accept(case, attempt_id, None, now, f"{refusal.result} ({LATE})")
-            else:
-                self._refuse_late(case, attempt_id, refusal, now)
+            self._accept(case, attempt_id, own, now, f"+CMGS: {own} ({LATE})")
+            if moved is not None:
+                self._match_again(cx, now, imsi=imsi, mr=mr)
+            return str(case.message["id"])
 
     def recover(self, now: Instant, modem: str | None = None) -> tuple[int, int]:
         """After a start: claimed parts are ready again, begun ones are of unknown outcome. Returns how many of each.
@@ -176,15 +182,37 @@ class Outcomes(Matching):
             result_at=wall_ms(now),
         )
 
-    def _refuse_late(self, case: Case, attempt_id: int, refusal: Refusal, now: Instant) -> None:
-        """A resend that was planned meanwhile goes on, as a retry if nothing else may have left."""
+    def _owner_of_stray(
+        self, cx: sqlite3.Connection, imsi: str, mr: int, now: Instant
+    ) -> tuple[int, int, int | None] | None:
+        """Whose a +CMGS is that answers nothing pending: the attempt, its TP-MR, and another that gets `mr` instead.
+
+        A modem sends one message after the other and answers in that order. So of two submits and two answers the
+        first belongs to the first: what was taken for the second's answer was the first's, where this one follows it.
+        """
+        since = wall_ms(now) - ms(WINDOW_LIMIT)
+        lost = cx.execute(f"{_OF_SIM} AND state = 'unknown' AND mr IS NULL", (imsi, since)).fetchall()
+        if len(lost) != 1:
+            return None
+        owning = cx.execute(f"{_OF_SIM} AND mr IN ({_REFERENCES})", (imsi, since)).fetchall()
+        after = sorted(
+            (row for row in owning if row["submitted_at"] >= lost[0]["submitted_at"]), key=lambda row: row["id"]
+        )
+        if any(row["mr"] == mr for row in owning):
+            return None  # said before
+        if not after or after[0]["mr"] == (mr + 1) % 256:
+            return lost[0]["id"], mr, None
+        only = after[0]
+        follows = mr == (only["mr"] + 1) % 256
+        unreported = only["state"] == AttemptState.ACCEPTED and only["report_status"] is None
+        return (lost[0]["id"], only["mr"], only["id"]) if len(after) == 1 and follows and unreported else None
+
+    def _rename(self, case: Case, attempt_id: int, mr: int, now: Instant) -> None:
+        """An attempt has another reference than was thought."""
         attempt = case.attempt(attempt_id)
-        self._note_refusal(case, attempt_id, refusal, now)
-        self._regroup(case, attempt["generation"])
-        event = Event(f"{refusal.result} ({LATE})", attempt["modem"], attempt_id, attempt["part"], always=True)
-        event.refusal = Reason.REFUSED
-        self._ledger.settle(case, now, event)
-        self._match_again(case.cx, now, imsi=attempt["imsi"])  # one candidate less: what was ambiguous may not be now
+        case.change([attempt_id], mr=mr)
+        told = f"+CMGS: {mr} (the one before belongs to another message)"
+        self._ledger.note(case, now, Event(told, attempt["modem"], attempt_id, attempt["part"]))
 
     def _needed(self, case: Case, attempt: sqlite3.Row) -> bool:
         """Whether a refused or lost part must be planned again: nothing else carries it, or has carried it."""

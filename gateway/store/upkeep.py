@@ -233,6 +233,8 @@ class Upkeep(Claims):
             return False
         if not case.sendable(now):
             return False
+        busy = {row["imsi"] for row in case.cx.execute("SELECT imsi FROM attempts WHERE state = 'submitting'")}
+        others.sort(key=lambda slot: slot.imsi in busy)  # it may be silent too, and one that is free sends at once
         return self._again(case, AttemptKind.HEDGE, f"sim:{others[0].imsi}", now)
 
     def _unconfirmed(self, case: Case, now: Instant, slots: Sequence[Slot]) -> bool:

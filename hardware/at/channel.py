@@ -6,7 +6,6 @@ the channel is dirty, and before anything else is written it makes sure that the
 
 from __future__ import annotations
 
-import re
 from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -16,7 +15,7 @@ from hardware.at.indications import Indication
 from hardware.at.lexer import Prompt
 from hardware.at.recovery import drain, prove
 from hardware.at.results import FinalKind, FinalResult
-from hardware.at.submission import LateResult, SubmitHooks
+from hardware.at.submission import Answers, LateResult, SubmitHooks, reference_of
 from hardware.clock import Clock
 from hardware.errors import (
     CommandRejected,
@@ -38,8 +37,6 @@ _DRAIN = 1.0  # seconds after ESC where no prompt came
 _SETTLE = 5.0  # seconds for the OK after +CMGS
 _NO_RESULT_WAIT = 1.0  # seconds after +CPIN: where no OK follows (Wavecom)
 
-_REFERENCE = re.compile(r"\+CMGS\s*:\s*(\d+)")
-
 
 class AtChannel:
     """Commands over one port. Not safe for several threads; only the transport's `wake` is."""
@@ -51,6 +48,7 @@ class AtChannel:
         """A command got no answer, and `resynchronise` has not succeeded since."""
         self._unsettled = False  # a PDU was handed over, and no result says what became of it
         self._late: LateResult | None = None
+        self._answers = Answers()
 
     @property
     def indications(self) -> deque[Indication]:
@@ -139,11 +137,13 @@ class AtChannel:
         *,
         prompt_timeout: float = 10.0,
         result_timeout: float = 180.0,
+        slow_after: float = 15.0,
     ) -> int:
         """AT+CMGS, prompt, PDU, Ctrl-Z, result as one transaction (27.005 3.5.1 and 4.3); returns TP-MR, 0-255.
 
-        `tpdu_length` counts octets without the service centre's address. Time-outs in seconds. Where no prompt comes,
-        ESC is written and the command once again.
+        `tpdu_length` counts octets without the service centre's address. Times in seconds; after `slow_after` without
+        a result the hooks are told. Where no prompt comes, ESC is written and the command once again. After a submit
+        that was given up, an answer that may still be that one's is not taken for this one's: see `Answers`.
 
         Raises CommandRejected and its kin (nothing was sent where `before_pdu` was not called), CommandTimeout (no
         prompt, nothing sent), SubmitUncertain (no result after Ctrl-Z, or one that does not say), ConnectionLost
@@ -154,7 +154,7 @@ class AtChannel:
         self._await_prompt(f"AT+CMGS={tpdu_length}", hooks, prompt_timeout)
         with self._withdrawing():
             hooks.before_pdu()
-        return self._hand_over(hex_pdu, hooks, result_timeout)
+        return self._hand_over(hex_pdu, hooks, result_timeout, slow_after)
 
     def resynchronise(self, limit: float) -> LateResult | None:
         """Make sure that nothing is pending in the modem, within `limit` seconds: ESC, AT until OK, and proof.
@@ -211,47 +211,80 @@ class AtChannel:
             said = self._exchange.next(wait, news)
             if said is None or isinstance(said, Prompt):
                 return said is not None
+            if isinstance(said, str):
+                self._exchange.tell(said)  # of a submit before: no PDU of this one was written
+                self._answers.settled(said)
             # An OK here is that of an ESC before: the prompt is still to come.
-            if isinstance(said, FinalResult) and not said.ok:
+            elif not said.ok:
                 self._exchange.end()
+                self.dirty = self._answers.in_doubt  # as the error of a submit before it leaves the prompt to come
                 raise _error("AT+CMGS", said)
 
-    def _hand_over(self, hex_pdu: str, hooks: SubmitHooks, timeout: float) -> int:
-        exchange = self._exchange
-        exchange.stray_reference = None
-        exchange.overdue.add("+CMGS")
+    def _hand_over(self, hex_pdu: str, hooks: SubmitHooks, timeout: float, slow_after: float) -> int:
+        exchange, answers = self._exchange, self._answers
+        exchange.overdue.discard("+CMGS")
         self._unsettled = self.dirty = True  # until a result says otherwise: any exception leaves it so
         result = None
         try:
             exchange.hand_over(hex_pdu)
+            self._settle_strays()
+            exchange.overdue.add("+CMGS")
+            answers.begin(self._clock.boot(), timeout)
             hooks.on_air()
-            result = self._await_result(hooks, Wait(self._clock.boot() + timeout))
+            result = self._await_result(hooks, timeout, slow_after)
         except ConnectionLost as lost:
             if self._late is None:
                 raise SubmitUncertain(str(lost)) from lost
         accepted, self._late = self._late, None
         if accepted is not None and accepted.reference is not None:
             self._unsettled, self.dirty = False, result is None
+            answers.accepted(accepted.reference)
+            exchange.overdue.discard("+CMGS")
             return accepted.reference
+        if answers.held:
+            raise SubmitUncertain("what was answered may be the answer to the message before")
         if result is None:
             raise SubmitUncertain("the modem restarted" if exchange.rebooted else f"no result within {timeout:g} s")
         if result.ok or result.kind is FinalKind.CALL:
             raise SubmitUncertain(f"{result.line} in place of +CMGS")
         self._unsettled = self.dirty = False
+        answers.refused()
+        exchange.overdue.discard("+CMGS")
         raise _error("AT+CMGS", result)
 
-    def _await_result(self, hooks: SubmitHooks, wait: Wait) -> FinalResult | None:
+    def _await_result(self, hooks: SubmitHooks, timeout: float, slow_after: float) -> FinalResult | None:
         """Wait for the final result; a +CMGS before it is put where an exception of a hook does not lose it."""
+        exchange, answers = self._exchange, self._answers
+        begun = self._clock.boot()
+        wait = Wait(begun + timeout, alarm=(begun + slow_after, hooks.slow))
         while True:
-            said = self._exchange.next(wait, hooks.news)
+            said = exchange.next(wait, hooks.news)
+            if isinstance(said, Prompt):
+                continue
             if isinstance(said, str):
-                found = _REFERENCE.match(said)
-                if found is not None:
-                    self._late = LateResult(int(found[1]) & 0xFF, None)
+                reference = reference_of(said)
+                if reference is None:
+                    continue
+                if self._tells_ours(said):
+                    self._late = LateResult(reference, None)
                     wait.until = min(wait.until, self._clock.boot() + _SETTLE)
-            elif not isinstance(said, Prompt):
-                self._exchange.end()
+                    continue
+            elif said is None or said.ok or said.kind is FinalKind.CALL:
+                if said is None or self._late is not None or not answers.held:
+                    exchange.end()
+                    return said
+            elif self._late is not None or self._tells_ours(said):
+                exchange.end()
                 return said
+            wait.until = min(wait.until, self._clock.boot() + answers.patience)
+
+    def _tells_ours(self, said: str | FinalResult) -> bool:
+        """Whether an answer is this submit's; those that turn out to be of the ones before it are told as news."""
+        if not self._answers.ours(said):
+            return False
+        for line in self._answers.release():
+            self._exchange.tell(line)
+        return True
 
     @contextmanager
     def _withdrawing(self) -> Iterator[None]:
@@ -277,18 +310,38 @@ class AtChannel:
         self.dirty = True
         exchange = self._exchange
         prove(exchange, limit, self._note_late)
-        if self._unsettled and exchange.stray_reference is not None:
-            found = _REFERENCE.match(exchange.stray_reference)
-            if found is not None:
-                self._late = LateResult(int(found[1]) & 0xFF, None)
+        if self._unsettled:
+            for line in exchange.strays:
+                reference = reference_of(line)
+                if self._late is not None and self._late.error is None:
+                    exchange.tell(line)
+                elif reference is not None and self._tells_ours(line):
+                    self._late = LateResult(reference, None)
+            exchange.strays.clear()
+            self._close_doubt()
+        self._settle_strays()
         exchange.overdue.clear()
-        exchange.stray_reference = None
         self.dirty = self._unsettled = False
+
+    def _settle_strays(self) -> None:
+        """What was given up has its answer: it came while nothing else could have been answered by it."""
+        for line in self._exchange.strays:
+            self._answers.settled(line)
+        self._exchange.strays.clear()
+
+    def _close_doubt(self) -> None:
+        """After a resynchronisation: the submit that was given up has its answer now, or may still get it."""
+        if self._late is None:
+            self._answers.given_up(self._clock.boot(), restarted=self._exchange.rebooted)
+        elif self._late.reference is not None:
+            self._answers.accepted(self._late.reference)
+        else:
+            self._answers.refused()
 
     def _note_late(self, result: FinalResult) -> None:
         if self._unsettled and self._late is None:
             error = _error("AT+CMGS", result)
-            if isinstance(error, (MessageServiceError, EquipmentError)):
+            if isinstance(error, (MessageServiceError, EquipmentError)) and self._tells_ours(result):
                 self._late = LateResult(None, error)
 
 

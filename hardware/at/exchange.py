@@ -16,6 +16,8 @@ from hardware.transport import Transport
 REBOOT_GRACE = 2.0
 """Seconds that a pending command may still take after the modem said that it restarts: it will hardly be answered."""
 _INDICATIONS_KEPT = 10_000
+_LINE_TIME = 0.2  # seconds within which a line that has begun goes on; none of them has pauses in it
+_READS_BEFORE_PDU = 4096  # a modem that never stops talking is written to all the same
 
 # Read answers of these look like their own indications: the first line that has the form of an answer is it.
 _TWO_FACED = frozenset(("+CREG", "+CGREG", "+CEREG", "+C5GREG", "+CPIN", "+CFUN", "+CSQ", "+CUSD", "^CPIN", "^SIMST"))
@@ -82,10 +84,14 @@ def _idle_role(line: str) -> Role:
 
 
 class Wait:
-    """Until when an answer is waited for. After its end what is already there is read once more, and then no more."""
+    """Until when an answer is waited for. After its end what is already there is read once more, and then no more.
 
-    def __init__(self, until: float) -> None:
+    `alarm`: when, on the way, what is called, once.
+    """
+
+    def __init__(self, until: float, alarm: tuple[float, Callable[[], None]] | None = None) -> None:
         self.until = until
+        self.alarm = alarm
         self.over = False
 
 
@@ -103,8 +109,8 @@ class Exchange:
         self._owed = False  # an OK is to come that belongs to a late +CMGS
         self.noise = 0
         """Lines so far that were nothing: neither answer nor news."""
-        self.stray_reference: str | None = None
-        """The last +CMGS line that came while no AT+CMGS was pending."""
+        self.strays: list[str] = []
+        """The +CMGS lines that no pending AT+CMGS can have; whoever minds clears them."""
         self.overdue: set[str] = set()
         """Prefixes of commands that got no answer in time: their late answers are no news."""
         self.rebooted = False
@@ -134,7 +140,17 @@ class Exchange:
         self._collect(b"", Wait(0))
 
     def hand_over(self, data: str) -> None:
-        """Write the text that a prompt asked for, and Ctrl-Z; its echo is dropped like the command's."""
+        """Write the text that a prompt asked for, and Ctrl-Z; its echo is dropped like the command's.
+
+        What was said before answers something else: it is read first, and a line that has begun is heard to its end.
+        """
+        pending, self._pending = self._pending, None
+        for _ in range(_READS_BEFORE_PDU):
+            said = self._transport.read(_LINE_TIME if self._lexer.half_read else 0)
+            self._collect(said, Wait(0))
+            if not said:
+                break
+        self._pending = pending
         self._lexer.prompt_awaited = False
         self._lexer.echoes = (*self._lexer.echoes, data)
         self._transport.write(data.encode("ascii") + b"\x1a")
@@ -186,11 +202,17 @@ class Exchange:
             event = self._lexer.next_event()
 
     def _read(self, wait: Wait) -> bool:
-        left = wait.until - self.clock.boot()
+        now = self.clock.boot()
+        if wait.alarm is not None and now >= wait.alarm[0]:
+            call, wait.alarm = wait.alarm[1], None
+            call()
+        left = wait.until - now
         if left <= 0:
             if wait.over:
                 return False
             wait.over = True
+        if wait.alarm is not None:
+            left = min(left, wait.alarm[0] - now)
         self._lexer.feed(self._transport.read(max(left, 0.0)))
         return True
 
@@ -209,7 +231,8 @@ class Exchange:
             return self._final(line)
         prefix = indication_prefix(line) if role is Role.NEWS else None
         if prefix == "+CMGS":
-            self.stray_reference, self._owed = line, True
+            self.strays.append(line)
+            self._owed = True
         elif pending is None and line == "OK":
             self._owed = False
         if prefix is None or prefix in self.overdue:
@@ -227,6 +250,11 @@ class Exchange:
             self._ringing = False  # somebody's call ended, not our command
             return None
         return result
+
+    def tell(self, line: str) -> None:
+        """Queue a result that belongs to none of what is pending as news for the owner."""
+        self.indications.append(Indication(indication_prefix(line) or line, line))
+        self._fresh = True
 
     def _report(self, indication: Indication, wait: Wait) -> None:
         self.indications.append(indication)

@@ -86,6 +86,11 @@ class Lexer:
                 return None
             self._pieces.extend(self._split(line))
 
+    @property
+    def half_read(self) -> bool:
+        """Whether a line has begun and not ended."""
+        return bool(self._buffer)
+
     def forget(self) -> None:
         """Drop what is half read: the modem was interrupted, what comes next begins a new line."""
         self._buffer.clear()

@@ -34,6 +34,8 @@ from hardware.profiles import Profile
 from hardware.transport import Transport
 from hardware.ussd import UssdAnswer
 
+_SLOW = 15.0  # seconds without a result after which a submit counts as slow; most take one to six
+_SURE_FOR = 2.0  # seconds for which PDU mode is sure once it has shown: no modem restarts in less
 _LADDERS = 3  # a modem that restarts while it is set up is set up again, that often
 _POLL_PAUSE = 2.0  # seconds between looks at the registration
 _SWEEP_PAUSE = 10.0  # seconds between sweeps where the modem announces nothing
@@ -73,6 +75,7 @@ class Modem:
         self._incoming = Incoming(self._link, inbox, self._network, self._routing, self._storage)
         self._condition = Condition()
         self._late: LateResult | None = None
+        self._sure_until = 0.0
         self._next_sweep = 0.0
         self._woken = False
 
@@ -157,23 +160,41 @@ class Modem:
                 self._attend()
             self._take_news()
             self._condition.require_ready()
+            self._make_sure()
             self._late = None
             encoded = pdu.encode(self._service_centre(pdu))
             self._incoming.acknowledge()
             profile, scale = self._ladder.profile, self._link.scale
             try:
-                return self._channel.submit(
+                reference = self._channel.submit(
                     encoded.tpdu_length,
                     encoded.hex,
                     Watch(hooks, self._news_during_submit, self._must_be_set_up),
                     prompt_timeout=profile.prompt_timeout * scale,
                     result_timeout=profile.submit_timeout * scale,
+                    slow_after=_SLOW * scale,
                 )
+                self._sure_until = self._link.deadline(_SURE_FOR)
+                return reference
             except CommandRejected as refused:
                 self._learn(refused)
                 raise
             finally:
                 self._after_submit()
+
+    def _make_sure(self) -> None:
+        """Ask whether PDU mode is still on, unless it has just shown; raises NotReady where it is not.
+
+        A modem that keeps ATE0 over a restart gives no sign of one, and in text mode the length in AT+CMGS is a number
+        to send to. In a backlog the message before has just shown it, so that only the first one after a rest asks.
+        """
+        if self._clock.boot() < self._sure_until:
+            return
+        if not self._routing.in_pdu_mode():
+            self._card.was_reset()
+            self._condition.fall("the modem restarted without a word: it is in text mode")
+        self._take_news()
+        self._condition.require_ready()
 
     def _service_centre(self, pdu: SubmitPdu) -> Address | None:
         if pdu.service_centre is None and self._centre.in_pdu and self._centre.number:

@@ -24,14 +24,14 @@ log = logging.getLogger(__name__)
 
 _CARD_NEWS = ("+CPIN", "+CFUN")  # said at every start of the card or the radio (SIMCom, Quectel, Cinterion)
 _ONLY_ANSWERS = frozenset(("+CPMS", "+CNMI", "+COPS", "+CSCA", "+CSMS", "+CMGL", "+CMGR"))  # never said unasked
-_REPORT, _MESSAGE = "report", "message"
+_REPORT, _MESSAGE, _REFERENCE = "report", "message", "reference"
 _STATUS_REPORT_TYPE = 2
 _SMS_LOADED = re.compile(r"SMS (Ready|DONE)|\+QIND: *SMS DONE|\+WIND: *4|\^SMMEMFULL|SMSFULL", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True, repr=False)
 class _Direct:
-    """A PDU that came with its indication."""
+    """A PDU that came with its indication, or the line of a late +CMGS."""
 
     kind: str
     pdu: str
@@ -67,6 +67,10 @@ class Watch:
     def on_air(self) -> None:
         """Passed on."""
         self._hooks.on_air()
+
+    def slow(self) -> None:
+        """Passed on."""
+        self._hooks.slow()
 
     def news(self) -> None:
         """Passed on once the news are safe."""
@@ -117,6 +121,8 @@ class Incoming:
                 self._sweep_due = True
             else:
                 self._announced.append(_Announced(Place(values[0].text, index), news.prefix == "+CDSI"))
+        elif news.prefix == "+CMGS":
+            self._direct.append(_Direct(_REFERENCE, news.line))
         elif news.prefix == "+CUSD":
             self.ussd.append(news.line)
         elif news.prefix in REBOOTS or news.prefix in _CARD_NEWS:
@@ -148,7 +154,10 @@ class Incoming:
         done = False
         while self._direct:
             first = self._direct[0]
-            self._to_inbox(first.pdu, report=first.kind == _REPORT)
+            if first.kind == _REFERENCE:
+                self._late_reference(first.pdu)
+            else:
+                self._to_inbox(first.pdu, report=first.kind == _REPORT)
             self._direct.popleft()
             done = True
         return done
@@ -160,6 +169,12 @@ class Incoming:
         except Exception:
             log.exception("incoming PDU not stored; it is handed over again after the submit")
         return not self._direct
+
+    def _late_reference(self, line: str) -> None:
+        values = fields(line)
+        reference = values[0].number if values else None
+        if reference is not None:
+            self._inbox.late_reference(reference & 0xFF)
 
     def _to_inbox(self, pdu: str, *, report: bool) -> None:
         try:

@@ -267,3 +267,7 @@ class Inbox(Protocol):
     def message(self, raw_hex: str, message: DeliverPdu | None) -> None:
         """A message; None where it cannot be decoded."""
         ...
+
+    def late_reference(self, reference: int) -> None:
+        """A +CMGS of a submit that nobody waits for any more, with its TP-MR."""
+        ...

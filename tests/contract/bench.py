@@ -39,6 +39,7 @@ class Recorder:
     def __init__(self) -> None:
         self.reports: list[tuple[str, StatusReportPdu | None]] = []
         self.messages: list[tuple[str, DeliverPdu | None]] = []
+        self.late: list[int] = []
         self.fail = 0
 
     def status_report(self, raw_hex: str, report: StatusReportPdu | None) -> None:
@@ -48,6 +49,10 @@ class Recorder:
     def message(self, raw_hex: str, message: DeliverPdu | None) -> None:
         self._stumble()
         self.messages.append((raw_hex, message))
+
+    def late_reference(self, reference: int) -> None:
+        self._stumble()
+        self.late.append(reference)
 
     def _stumble(self) -> None:
         if self.fail:
@@ -97,6 +102,9 @@ class Hooks:
 
     def on_air(self) -> None:
         self.points.append("on_air")
+
+    def slow(self) -> None:
+        self.points.append("slow")
 
     def news(self) -> None:
         self.reports_seen = len(self._inbox.reports) if self._inbox is not None else 0

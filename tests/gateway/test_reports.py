@@ -81,3 +81,39 @@ def test_the_offset_is_learned_slowly() -> None:
 def test_a_clock_that_was_set_is_believed_at_once() -> None:
     assert learned(3600.0, 2.0) == 2.0
     assert learned(0.0, -3598.0) == -3598.0
+
+
+FATES = st.sampled_from(["accepted", "accepted", "accepted", "lost", "vanished", "refused"])
+SUBMITS = st.lists(st.tuples(st.integers(4, 90), st.sampled_from([TAIL, "00900102"]), FATES), min_size=1, max_size=40)
+
+
+@given(
+    SUBMITS,
+    st.integers(0, 255),
+    st.sampled_from([8, 16, 256]),
+    st.sampled_from([(0.0, None), (9.0, None), (-9.0, None), (3600.0, 3600.0), (-7200.0, -7198.0)]),
+    st.floats(0, 3),
+)
+def test_no_report_is_ever_given_to_another_attempt(
+    submits: list[tuple[int, str, str]], first: int, references: int, clocks: tuple[float, float | None], radio: float
+) -> None:
+    """Over any history of one SIM, with references that come again soon and a service centre whose clock is wrong.
+
+    A lost attempt has reached the network and its answer has not come back; a vanished one has reached nobody.
+    """
+    shows, known = clocks
+    candidates, truth, at, reference = [], [], 1000.0, first
+    for number, (gap, tail, fate) in enumerate(submits):
+        at += gap
+        if fate in ("accepted", "lost"):
+            reference = (reference + 1) % references
+            truth.append((number, tail, reference, at + radio + shows))
+        if fate != "refused":
+            own = reference if fate == "accepted" else None
+            candidates.append(attempt(number, at, own, tail=tail, answered=at + (radio if own is not None else 180)))
+    for number, tail, own, stamp in truth:
+        found = match(report(stamp, own), tail, candidates, known)
+        assert not isinstance(found, Match) or found.attempt == number
+    alone = {row.reference for row in candidates if row.reference is not None}
+    if len(alone) == len(candidates):
+        assert all(isinstance(match(report(at, own), to, candidates, known), Match) for _, to, own, at in truth)

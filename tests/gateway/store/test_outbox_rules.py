@@ -136,15 +136,15 @@ class OutboxMachine(RuleBasedStateMachine):
             self.outbox.accepted(attempt_id, mr, self.bench.now, f"+CMGS: {mr}")
 
     @precondition(lambda self: self.lost)
-    @rule(data=st.data(), refused=st.booleans())
-    def answer_comes_late(self, data: Any, refused: bool) -> None:
+    @rule(data=st.data())
+    def answer_comes_late(self, data: Any) -> None:
         attempt_id = self.pick(data, sorted(self.lost))
-        self.lost.pop(attempt_id)
         if attempt_id in self.network:
-            self.outbox.settle_late(attempt_id, self.network[attempt_id][2], None, self.bench.now)
-        elif refused:
-            del self.may_have[attempt_id]
-            self.outbox.settle_late(attempt_id, None, BUSY, self.bench.now)
+            slot, attempt, mr, _ = self.network[attempt_id]
+            settled = self.outbox.settle_stray(slot.imsi, mr, self.bench.now)
+            assert settled in (None, attempt.message_id), "the late answer went astray"
+            if settled is not None:
+                self.lost.pop(attempt_id)
 
     @precondition(lambda self: self.begun or self.claimed)
     @rule(data=st.data(), verdict=st.sampled_from(["now", "later", "other", "never"]))

@@ -6,10 +6,10 @@ from dataclasses import replace
 
 import pytest
 
-from gateway.messages import AttemptKind, MessageState, Refusal
+from gateway.messages import AttemptKind, MessageState
 from gateway.store import ChallengeState, Slot
 
-from .bench import ANY, BUSY, CODE, ONE, PLANNED, TWO, Bench, slot
+from .bench import ANY, CODE, ONE, PLANNED, TWO, Bench, slot
 
 S = MessageState
 HEDGE, UNCONFIRMED = 15.0, 45.0
@@ -61,7 +61,7 @@ def test_a_late_answer_settles_the_submit_and_withdraws_the_resend(bench: Bench)
     message = bench.add(CODE)
     attempt = bench.begin()
     bench.lose(attempt)
-    bench.store.outbox.settle_late(attempt.id, 44, None, bench.now)
+    assert bench.store.outbox.settle_stray(ONE.imsi, 44, bench.now) == message.id
     assert bench.state(message) == (S.SENT, None)
     bench.wake(5)
     assert bench.nothing_for()
@@ -70,52 +70,58 @@ def test_a_late_answer_settles_the_submit_and_withdraws_the_resend(bench: Bench)
     assert marked(bench, message) == []
 
 
-def test_a_late_refusal_leaves_the_resend_as_a_plain_retry(bench: Bench) -> None:
-    message = bench.add(CODE)
-    attempt = bench.begin()
-    bench.lose(attempt)
-    bench.store.outbox.settle_late(attempt.id, None, BUSY, bench.now)
-    assert bench.state(message) == (S.QUEUED, None)
-    bench.wake(2)
-    assert bench.begin(TWO).kind is AttemptKind.RETRY
-    assert marked(bench, message) == []
-
-
-def test_a_late_error_that_means_accepted_is_no_refusal(bench: Bench) -> None:
-    message = bench.add(CODE)
-    attempt = bench.begin()
-    bench.lose(attempt)
-    taken = Refusal("accepted", "+CMS ERROR: 197 (accepted, without a reference)", 197)
-    bench.store.outbox.settle_late(attempt.id, None, taken, bench.now)
-    assert bench.state(message) == (S.SENT, None)
-    assert bench.timeline(message)[-1].result == f"{taken.result} (late)"
-    bench.wake(5)
-    assert bench.nothing_for()
-
-
-def test_a_late_answer_without_a_reference_says_so(bench: Bench) -> None:
-    message = bench.add()
-    attempt = bench.begin()
-    bench.lose(attempt)
-    bench.store.outbox.settle_late(attempt.id, None, None, bench.now)
-    assert bench.state(message) == (S.SENT, None)
-    assert bench.timeline(message)[-1].result == "OK (late)"
-
-
-def test_a_late_refusal_of_a_held_message_is_told(bench: Bench) -> None:
-    message = bench.add()
-    attempt = bench.begin()
-    bench.lose(attempt)
-    bench.store.outbox.settle_late(attempt.id, None, BUSY, bench.now)
-    assert bench.state(message) == (S.FAILED, "refused")
-
-
 def test_a_retry_after_a_resend_was_refused_is_marked_too(bench: Bench) -> None:
     bench.add(CODE)
     bench.lose(bench.begin())
     bench.wake(2)
     bench.refuse(bench.begin())
     assert bench.begin().possible_duplicate
+
+
+def test_a_late_answer_needs_one_submit_alone_that_it_can_belong_to(bench: Bench) -> None:
+    settle = bench.store.outbox.settle_stray
+    assert settle(ONE.imsi, 7, bench.now) is None
+    messages = [bench.add(replace(ANY, to=f"+44770090010{n}")) for n in range(3)]
+    bench.lose(bench.begin())
+    assert settle(TWO.imsi, 7, bench.now) is None, "another SIM"
+    bench.send(8)
+    assert settle(ONE.imsi, 8, bench.now) is None, "said before"
+    assert settle(ONE.imsi, 50, bench.now) is None, "neither the one before it nor the one after it"
+    assert settle(ONE.imsi, 7, bench.now) == messages[0].id, "the one before"
+    bench.clock.advance(301)
+    bench.lose(bench.begin())
+    bench.clock.advance(301)
+    assert settle(ONE.imsi, 9, bench.now) is None, "nothing is on the air that long"
+
+
+def test_of_two_lost_ones_a_late_answer_settles_none(bench: Bench) -> None:
+    for n in range(2):
+        bench.add(replace(ANY, to=f"+44770090010{n}"))
+        bench.lose(bench.begin())
+    assert bench.store.outbox.settle_stray(ONE.imsi, 7, bench.now) is None
+
+
+def test_an_answer_that_was_taken_for_the_next_ones_is_put_right(bench: Bench) -> None:
+    """Two submits, two answers in their order: after a port was opened anew nobody knew that one was missing."""
+    first, second = bench.add(), bench.add(replace(ANY, to="+447700900102"))
+    bench.lose(bench.begin())
+    bench.send(255)
+    assert bench.store.outbox.settle_stray(ONE.imsi, 0, bench.now) == first.id
+    assert "belongs to another" in str(bench.timeline(second)[-1].result)
+    bench.report(255)
+    assert (bench.state(first), bench.state(second)) == ((S.DELIVERED, None), (S.SENT, None))
+    bench.report(0, to="+447700900102")
+    assert bench.state(second) == (S.DELIVERED, None)
+
+
+def test_what_a_report_has_confirmed_is_not_put_right(bench: Bench) -> None:
+    bench.add()
+    second = bench.add(replace(ANY, to="+447700900102"))
+    bench.lose(bench.begin())
+    bench.send(4)
+    bench.report(4, to="+447700900102")
+    assert bench.store.outbox.settle_stray(ONE.imsi, 5, bench.now) is None
+    assert bench.state(second) == (S.DELIVERED, None)
 
 
 # -- restart of the gateway -------------------------------------------------------------------------------------------
@@ -175,6 +181,17 @@ def test_a_pending_code_gets_a_second_way_over_another_sim(bench: Bench) -> None
     assert bench.state(message) == (S.SENT, None)
     bench.report(8, by=ONE)
     assert bench.state(message) == (S.DELIVERED, None)
+
+
+def test_the_second_way_goes_by_a_sim_that_is_free(bench: Bench) -> None:
+    bench.add(CODE)
+    bench.begin(ONE)
+    bench.add(replace(ANY, to="+447700900199"))
+    bench.begin(TWO)
+    bench.clock.advance(15)
+    three = slot("three")
+    assert bench.store.outbox.hedge_due(bench.now, HEDGE, [*PLANNED, Slot("three", three.imsi, ())]) == 1
+    assert bench.claim(three).kind is AttemptKind.HEDGE
 
 
 def test_the_second_way_is_withdrawn_when_the_first_one_is_accepted_before_it_began(bench: Bench) -> None:

@@ -45,7 +45,7 @@ def test_a_long_walk_keeps_every_promise(seed: int) -> None:
         (6, lambda: machine.submit(some(["one", "two"]), some(["accepted", "accepted", "lost", "vanished", "on air"]))),
         (0.5, lambda: machine.claimed and machine.release(draw)),
         (3, lambda: machine.begun and machine.submit_ends(draw, some([True, True, False]), some([True, False]))),
-        (2, lambda: machine.lost and machine.answer_comes_late(draw, some([True, False]))),
+        (2, lambda: machine.lost and machine.answer_comes_late(draw)),
         (
             2,
             lambda: (

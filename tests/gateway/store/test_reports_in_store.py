@@ -220,7 +220,7 @@ def test_of_two_unknown_outcomes_none_is_guessed_until_one_is_known(bench: Bench
     lost.append(bench.begin())
     bench.lose(lost[1])
     assert bench.report(78).ambiguous
-    bench.store.outbox.settle_late(lost[0].id, 77, None, bench.now)
+    bench.store.outbox.accepted(lost[0].id, 77, bench.now, "+CMGS: 77")
     assert bench.store.outbox.retry_unmatched(bench.now) == 1
     assert bench.state(first) == (S.SENT, None)
     assert bench.state(second) == (S.DELIVERED, None)

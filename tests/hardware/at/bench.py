@@ -34,5 +34,8 @@ class QuietHooks:
     def on_air(self) -> None:
         self._called("on_air")
 
+    def slow(self) -> None:
+        self._called("slow")
+
     def news(self) -> None:
         self._called("news")

@@ -75,7 +75,7 @@ def test_reports_that_come_meanwhile_are_told_at_once(chunk: int) -> None:
     bench = Bench(chunk)
     bench.wire.on("pdu", CDS, (5, '\r\n+CMTI: "SM",1\r\n'), (60, accepted(9) + CDS))
     assert bench.submit() == 9
-    assert bench.hooks.calls == ["awaiting_prompt", "before_pdu", "on_air", "news", "news"]
+    assert bench.hooks.calls == ["awaiting_prompt", "before_pdu", "on_air", "news", "news", "slow"]
     hear_out(bench.channel, bench.wire)
     assert [news.pdu for news in bench.channel.indications] == [REPORT, None, REPORT]
 

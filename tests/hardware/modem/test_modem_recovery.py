@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from hardware.errors import CommandTimeout, EncodeError
-from hardware.modem import ModemSettings, ModemState, RestartLevel, Secret
+from hardware.modem import ModemSettings, ModemState, NotReady, RestartLevel, Secret
 from hardware.simulator import Fault, LoseAnswer, LoseRegistration, Refuse, Rubbish, Silence, Step
 from hardware.simulator.faults import Action
 from tests.contract.bench import QUICK_BOOT, Bench
@@ -167,3 +167,37 @@ def _then(first: Callable[..., None], second: Callable[[], None]) -> Callable[..
         second()
 
     return both
+
+
+def test_a_restart_without_a_word_or_an_echo_is_seen_before_a_submit(bench: Bench) -> None:
+    """With ATE0 kept over the restart (AT&W) nothing tells of it, and in text mode AT+CMGS takes a number."""
+    bench.plug(boot=replace(QUICK_BOOT, news=()))
+    modem = bench.ready()
+    bench.submit("first")
+    bench.simulated.reboot()
+    bench.wait(3)
+    bench.simulated.session.echo = False
+    bench.simulated.session.text_mode = True  # where most families start
+    commands = len(bench.written)
+    with pytest.raises(NotReady, match="text mode"):
+        bench.submit("second")
+    assert not any(text.startswith("AT+CMGS") for text in bench.written[commands:])
+    modem.bring_up()
+    bench.submit("third")
+    bench.until(lambda: bench.texts == ["first", "third"])
+
+
+def test_pdu_mode_is_asked_for_after_a_rest_only(bench: Bench) -> None:
+    bench.ready()
+
+    def asked() -> int:
+        return bench.written.count("AT+CMGF?")
+
+    bench.submit("a")
+    before = asked()
+    for text in "bcd":
+        bench.submit(text)
+    assert asked() == before, "the message before has just shown it"
+    bench.wait(3)
+    bench.submit("e")
+    assert asked() == before + 1
