@@ -77,7 +77,13 @@ def main() -> None:
     options = parser.parse_args()
     app = application(options.database)
     server = create_server(
-        app, host="127.0.0.1", port=0, threads=options.threads, connection_limit=2_000, asyncore_use_poll=True, ident=None
+        app,
+        host="127.0.0.1",
+        port=0,
+        threads=options.threads,
+        connection_limit=2_000,
+        asyncore_use_poll=True,
+        ident=None,
     )
     print(server.socket.getsockname()[1], flush=True)
     threading.Thread(target=server.run, daemon=True).start()

@@ -68,16 +68,14 @@ def measure(options: argparse.Namespace) -> tuple[dict[str, float], Rows]:
     with scratch() as folder, paused_gateway(folder) as gateway:
         bare = BareWeb(folder, THREADS)
         served = (gateway.process.pid, (gateway.host, gateway.port), gateway.key)
-        servers = {path: (bare.process.pid, bare.address, "") for path in (BARE, INSERT)}
-        servers |= {path: served for path in (MESSAGES, OTP)}
+        servers = dict.fromkeys((BARE, INSERT), (bare.process.pid, bare.address, ""))
+        servers |= dict.fromkeys((MESSAGES, OTP), served)
         for _ in range(options.rounds):
             for connections in CONNECTIONS:
                 for path, (pid, address, key) in servers.items():
                     sent = bodies(path, int(MOST * (options.seconds + 1)), chance)
                     before = cpu_seconds(pid)
-                    done: Measured = run(
-                        address, path, sent, connections=connections, seconds=options.seconds, key=key
-                    )
+                    done: Measured = run(address, path, sent, connections=connections, seconds=options.seconds, key=key)
                     case = (path, connections)
                     costs[case].append((cpu_seconds(pid) - before) / sum(done.statuses.values()))
                     rates[case].append(done.rate)
