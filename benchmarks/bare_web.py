@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import logging
 import sqlite3
 import subprocess
 import sys
@@ -76,6 +77,7 @@ def main() -> None:
     parser.add_argument("--database", type=Path, required=True)
     options = parser.parse_args()
     app = application(options.database)
+    logging.getLogger("waitress.queue").setLevel(logging.ERROR)
     server = create_server(
         app,
         host="127.0.0.1",

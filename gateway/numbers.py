@@ -61,8 +61,8 @@ def destination(written: str, home: str) -> Destination:
         raise NotANumber(_REASONS[ValidationResult.TOO_LONG])
     bare = written.strip()
     if _PLAIN.fullmatch(bare) and (plain := numbering.read(bare)) is not None:
-        region = plain.region or plain.main_region
-        return Destination(bare, region, plain.main_region, premium=plain.premium, voip=plain.voip, valid=plain.valid)
+        of = plain.region or plain.main_region
+        return Destination(bare, of, plain.main_region, premium=plain.premium, voip=plain.voip, valid=plain.valid)
     if _SHORT.fullmatch(bare) and is_valid_short_number_for_region(_parsed(bare, home), home):
         return Destination(bare, None, None, short=True)
     parsed = _parsed(bare, home)

@@ -261,6 +261,7 @@ OWNERS: dict[str, frozenset[str]] = {
     "flask": frozenset({"gateway.api"}),
     "gsmmodem": frozenset({"hardware.errors", "hardware.pdu"}),
     "http.client": frozenset({"gateway.cli.client", "gateway.webhooks"}),
+    "orjson": frozenset({"gateway.api.operations"}),
     "phonenumbers": frozenset(
         {"gateway.numbering", "gateway.numbers", "gateway.limits", "gateway.config", "gateway.cli.demo"}
     ),
