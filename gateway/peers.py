@@ -42,12 +42,14 @@ def peer_of(remote: str, headers: Headers, trusted: Iterable[Network]) -> Addres
     Raises BadForwardingHeader for a header that is malformed or names nobody, ValueError for a `remote` that is no
     address.
     """
+    peer = _connected(remote)
     networks = tuple(trusted)
+    if not networks:
+        return peer
 
     def is_trusted(address: Address) -> bool:
         return any(address in network for network in networks)
 
-    peer = _connected(remote)
     if not is_trusted(peer):
         return peer
     named = {

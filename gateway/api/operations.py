@@ -167,7 +167,7 @@ def _body_reader(operation: Operation) -> Callable[[], BaseModel | None]:
         octets = request.get_data()
         if not octets and optional:
             return model()
-        if not request.is_json:
+        if request.content_type != JSON and not request.is_json:
             raise Problem(415, "not_json", f"send the body as Content-Type: {JSON}")
         try:
             parsed: BaseModel = validate(octets)
