@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 Note = tuple[int, int, int]
+SCOPES = ("messages:send", "messages:read", "otp:send", "otp:check", "modems:manage")
 PDU = b"0011000C914477009000000000000A" + b"E8329BFD4697D9EC37"  # as long as a short message's
 
 
@@ -58,8 +59,10 @@ class Gateway:
             stderr=self.log,
         )
         self.host, self.port = self._ready(folder / "log.txt")
+        command = [sys.executable, "-m", "gateway.cli", "keys"]
+        granted = [word for scope in SCOPES for word in ("--scope", scope)]
         answer = subprocess.run(
-            [sys.executable, "-m", "gateway.cli", "keys", "create", "bench", "--json", "--config", str(self.config)],
+            [*command, "create", "bench", "--json", "--config", str(self.config), *granted],
             capture_output=True,
             check=True,
         )

@@ -100,7 +100,7 @@ class Intake:
             if once is not None:
                 once.before(cx, now)
             self.admission.must_be_wanted(cx, new, many=many)
-            queued = [outbox.enqueue(cx, message, now) for message in new]
+            queued = outbox.enqueue_all(cx, new, now)
             if once is not None:
                 once.after(cx, queued, now)
             return queued

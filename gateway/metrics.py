@@ -77,9 +77,12 @@ class Metrics:
         registry.register(_Canaries(canaries))
         ProcessCollector(registry=registry)
         PlatformCollector(registry=registry)
+        self._answers: dict[tuple[str, str | None, int], Counter] = {}
+        """Of `_requests`, by method, operation and status: looked up for every request."""
         self._begin_at_zero([view.name for view in modems()])
         store.events.listeners.append(self._happened)
-        store.outbox.on_accepted = lambda lane: self._accepted.labels(_lane(lane)).inc()
+        accepted = {lane: self._accepted.labels(_lane(lane)) for lane in Lane}
+        store.outbox.on_accepted = lambda lane, count: accepted[lane].inc(count)
 
     def exposition(self) -> bytes:
         """Everything in Prometheus' text format; its content type is `CONTENT_TYPE`."""
@@ -87,7 +90,12 @@ class Metrics:
 
     def answered(self, method: str, operation: str | None, status: int) -> None:
         """A request was answered; no operation: nothing has that path or method."""
-        self._requests.labels(method if method in _METHODS else "other", operation or "none", str(status)).inc()
+        method = method if method in _METHODS else "other"
+        counter = self._answers.get((method, operation, status))
+        if counter is None:
+            counter = self._requests.labels(method, operation or "none", str(status))
+            self._answers[method, operation, status] = counter
+        counter.inc()
 
     def refused(self, code: str) -> None:
         """A request was answered with a problem of that stable code."""

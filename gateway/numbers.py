@@ -10,6 +10,8 @@ import phonenumbers
 from phonenumbers import ValidationResult
 from phonenumbers.shortnumberinfo import is_possible_short_number_for_region, is_valid_short_number_for_region
 
+from gateway import numbering
+
 _PLAIN = re.compile(r"\+[1-9][0-9]{6,14}")
 _SHORT = re.compile(r"[0-9]{2,8}")
 LONGEST = 32
@@ -58,6 +60,9 @@ def destination(written: str, home: str) -> Destination:
     if len(written) > LONGEST:
         raise NotANumber(_REASONS[ValidationResult.TOO_LONG])
     bare = written.strip()
+    if _PLAIN.fullmatch(bare) and (plain := numbering.read(bare)) is not None:
+        of = plain.region or plain.main_region
+        return Destination(bare, of, plain.main_region, premium=plain.premium, voip=plain.voip, valid=plain.valid)
     if _SHORT.fullmatch(bare) and is_valid_short_number_for_region(_parsed(bare, home), home):
         return Destination(bare, None, None, short=True)
     parsed = _parsed(bare, home)
@@ -76,7 +81,7 @@ def destination(written: str, home: str) -> Destination:
         main,
         premium=region is not None and _is_kind("premium_rate", region, code, national),
         voip=region is not None and _is_kind("voip", region, code, national),
-        valid=region is not None,
+        valid=phonenumbers.is_valid_number(parsed),
     )
 
 

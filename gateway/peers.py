@@ -42,12 +42,14 @@ def peer_of(remote: str, headers: Headers, trusted: Iterable[Network]) -> Addres
     Raises BadForwardingHeader for a header that is malformed or names nobody, ValueError for a `remote` that is no
     address.
     """
+    peer = _connected(remote)
     networks = tuple(trusted)
+    if not networks:
+        return peer
 
     def is_trusted(address: Address) -> bool:
         return any(address in network for network in networks)
 
-    peer = _plain(ip_address(remote.partition("%")[0]))
     if not is_trusted(peer):
         return peer
     named = {
@@ -64,6 +66,12 @@ def allowed_from(peer: Address, networks: Iterable[str]) -> bool:
     """Whether a peer is in one of the networks; anywhere is allowed where none is given. Raises as `network_of`."""
     known = [network_of(network) for network in networks]
     return not known or any(_plain(peer) in network for network in known)
+
+
+@lru_cache(maxsize=1024)
+def _connected(remote: str) -> Address:
+    """The address at the other end of a connection; raises ValueError for anything else."""
+    return _plain(ip_address(remote.partition("%")[0]))
 
 
 @lru_cache(maxsize=1024)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
+from dataclasses import dataclass, field
 from enum import IntEnum
 from typing import Annotated, Self
 
@@ -101,12 +102,11 @@ def number_in_front(to: str) -> str:
     return f"[{to}] "
 
 
-class Caller(BaseModel):
+@dataclass(frozen=True, slots=True)
+class Caller:
     """Who asks for something to be sent."""
-
-    model_config = ConfigDict(frozen=True)
 
     client: str
     """Everything that is made belongs to this client."""
     key_id: str
-    policy: KeyPolicy = KeyPolicy()
+    policy: KeyPolicy = field(default_factory=KeyPolicy)

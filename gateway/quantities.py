@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 
 _LONGEST = 1e12  # seconds; also keeps out infinity, and integers that no float can hold
 _SECONDS = {"s": 1.0, "m": 60.0, "h": 3600.0, "d": 86_400.0}
@@ -91,6 +92,7 @@ def written(duration: float) -> str:
     return f"{duration:g} s"
 
 
+@lru_cache(maxsize=1024)  # the times of one request are written more than once, those of many messages alike
 def rfc3339(milliseconds: int) -> str:
     """A time in UTC with milliseconds; what no calendar date stands for becomes the first or the last one."""
     at = _EPOCH + timedelta(milliseconds=min(max(milliseconds, _EARLIEST_MS), _LATEST_MS))

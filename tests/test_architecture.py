@@ -137,7 +137,8 @@ ALLOWED: dict[str, frozenset[str]] = {
     "gateway.masking": frozenset({"gateway.messages"}),
     "gateway.logs": frozenset({"gateway.masking"}),
     "gateway.journal": VALUES | {"gateway.config", "gateway.masking", "gateway.store", "hardware.clock"},
-    "gateway.numbers": VALUES,
+    "gateway.numbering": frozenset(),
+    "gateway.numbers": VALUES | {"gateway.numbering"},
     "gateway.otp": VALUES,
     "gateway.peers": frozenset(),
     "gateway.certificates": frozenset({"hardware.clock"}),
@@ -319,7 +320,10 @@ OWNERS: dict[str, frozenset[str]] = {
     "flask": frozenset({"gateway.api"}),
     "gsmmodem": frozenset({"hardware.errors", "hardware.pdu"}),
     "http.client": frozenset({"gateway.cli.client", "gateway.webhooks"}),
-    "phonenumbers": frozenset({"gateway.numbers", "gateway.limits", "gateway.config", "gateway.cli.demo"}),
+    "orjson": frozenset({"gateway.api.operations"}),
+    "phonenumbers": frozenset(
+        {"gateway.numbering", "gateway.numbers", "gateway.limits", "gateway.config", "gateway.cli.demo"}
+    ),
     "prometheus_client": frozenset({"gateway.metrics"}),
     "rich": frozenset({"gateway.cli"}),
     "selectors": frozenset({"hardware.serial_port", "hardware.simulator"}),

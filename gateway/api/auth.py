@@ -54,7 +54,7 @@ class Authenticator:
     def peer(self, request: Request) -> Address:
         """Where the request comes from, as trusted proxies tell it; raises Problem 400 where one does not."""
         try:
-            return peer_of(request.remote_addr or "", request.headers, self._trusted)
+            return peer_of(request.environ.get("REMOTE_ADDR", ""), request.headers, self._trusted)
         except BadForwardingHeader as error:
             raise Problem(400, "bad_forwarding_header", str(error)) from None
 
@@ -65,7 +65,7 @@ class Authenticator:
         as `peer` does.
         """
         peer = self.peer(request)
-        scheme, _, key = request.headers.get("Authorization", "").partition(" ")
+        scheme, _, key = request.environ.get("HTTP_AUTHORIZATION", "").partition(" ")
         if scheme.lower() != "bearer" or not key:
             raise _unauthorized("send your key as Authorization: Bearer KEY")
         found = self._keys.authenticate(key.strip())

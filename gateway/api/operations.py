@@ -10,6 +10,7 @@ from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
+import orjson
 from flask import Flask, Response, request
 from pydantic import BaseModel, ValidationError
 
@@ -27,7 +28,7 @@ JSON = "application/json"
 EVENT_STREAM = "text/event-stream"
 _UNBUFFERED = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
 """Headers of a stream: no proxy keeps it, nor holds it back (nginx)."""
-encode = json.JSONEncoder(separators=(",", ":"), ensure_ascii=False).encode
+encode = orjson.dumps
 
 
 Recorder = Callable[[str, str, str, Mapping[str, Any]], None]
@@ -60,7 +61,7 @@ class Call:
         octets = request.get_data()
         body = json.dumps(json.loads(octets), sort_keys=True) if octets else ""
         what = f"{request.path}\n{body}".encode("utf-8", "surrogatepass")
-        return Once(store, self.principal.client, key, what, lambda result: encode(render(result)).encode())
+        return Once(store, self.principal.client, key, what, lambda result: encode(render(result)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,7 +167,7 @@ def _body_reader(operation: Operation) -> Callable[[], BaseModel | None]:
         octets = request.get_data()
         if not octets and optional:
             return model()
-        if not request.is_json:
+        if request.content_type != JSON and not request.is_json:
             raise Problem(415, "not_json", f"send the body as Content-Type: {JSON}")
         try:
             parsed: BaseModel = validate(octets)

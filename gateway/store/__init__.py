@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+from gateway.store.accepting import queue_of
 from gateway.store.audit import GATEWAY, Audit, AuditRow, Verdict
 from gateway.store.blocked import Block, BlockedNumber, BlockedNumbers
 from gateway.store.case import Settings, Slot
 from gateway.store.caught import Caught, CaughtFilter, CaughtStore
 from gateway.store.challenge import NUMBER_LOCKED, Challenge, ChallengeState, CheckResult, NewChallenge
 from gateway.store.challenges import Challenges
-from gateway.store.claims import queue_of
 from gateway.store.database import Database
 from gateway.store.deliveries import DeadDelivery, Deliveries, Delivery, Ended, Waiting
 from gateway.store.dossier import PAGE, Page

@@ -43,19 +43,19 @@ class Challenges:
     def create(self, cx: sqlite3.Connection, new: NewChallenge, now: Instant) -> Challenge:
         """Store a pending challenge; attach its message afterwards, in the same transaction."""
         challenge_id = new.id or new_id(now)
-        cx.execute(
+        row = cx.execute(
             "INSERT INTO challenges (id, client, recipient, purpose, state, code_hash, failures, max_failures, sends,"
             " client_ref, details, created_at, sent_at, sent_boot, expires_at, expires_boot, accepted_boot,"
             " key_id, peer, delivery)"
-            " VALUES (?, ?, ?, ?, 'pending', ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            " VALUES (?, ?, ?, ?, 'pending', ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) RETURNING *",
             (
                 *(challenge_id, new.client, new.to, new.purpose, new.code_hash, new.failures, new.max_failures),
                 *(new.sends, new.client_ref, self._seal(challenge_id, new.details), wall_ms(now), wall_ms(now)),
                 *(boot_ms(now), wall_ms(now.after(new.lifetime)), boot_ms(now.after(new.lifetime))),
                 *(self._database.boot_number, new.key_id, new.peer, new.delivery),
             ),
-        )
-        return self._one(cx, challenge_id)
+        ).fetchone()
+        return self._challenge(cx, row, new.details)
 
     def attach(self, cx: sqlite3.Connection, challenge_id: str, message_id: str) -> None:
         """Say which message carries the newest code."""
@@ -222,12 +222,14 @@ class Challenges:
     def _seal(self, challenge_id: str, details: Json) -> bytes:
         return self._cipher.seal(json.dumps(details).encode(), f"challenges.details {challenge_id}")
 
-    def _challenge(self, cx: sqlite3.Connection, row: sqlite3.Row) -> Challenge:
+    def _challenge(self, cx: sqlite3.Connection, row: sqlite3.Row, details: Json | None = None) -> Challenge:
+        """The challenge of a row; `details`: what is sealed in it, where that is known."""
         left = 0
         if row["state"] == ChallengeState.PENDING:
             now = self._database.clock.now()
             left = self.guesses.left(self.guesses.look(cx, row["client"], row["recipient"], row["delivery"], now))
-        details = json.loads(self._cipher.unseal(row["details"], f"challenges.details {row['id']}"))
+        if details is None:
+            details = json.loads(self._cipher.unseal(row["details"], f"challenges.details {row['id']}"))
         return Challenge(
             id=row["id"],
             client=row["client"],

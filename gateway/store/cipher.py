@@ -30,8 +30,9 @@ class Cipher:
         if len(master) != KEY_OCTETS:
             raise ValueError(f"the master key has {len(master)} octets, not {KEY_OCTETS}")
         self._text = AESGCM(_subkey(master, "text"))
-        self._code = _subkey(master, "code-hmac")
-        self._key = _subkey(master, "key-hash")
+        # Keyed once, and copied for each hash: half the time of keying anew.
+        self._code = hmac.new(_subkey(master, "code-hmac"), digestmod="sha256")
+        self._key = hmac.new(_subkey(master, "key-hash"), digestmod="sha256")
         self.fingerprint: str = hashlib.sha256(_subkey(master, "fingerprint")).hexdigest()[:16]
         """Tells key files apart without telling anything about them."""
 
@@ -49,11 +50,17 @@ class Cipher:
 
     def code_hash(self, value: bytes) -> bytes:
         """Keyed hash for codes, bindings, contexts and idempotent requests."""
-        return hmac.digest(self._code, value, "sha256")
+        return _hashed(self._code, value)
 
     def key_hash(self, value: bytes) -> bytes:
         """Keyed hash for API keys, PINs and card numbers."""
-        return hmac.digest(self._key, value, "sha256")
+        return _hashed(self._key, value)
+
+
+def _hashed(keyed: hmac.HMAC, value: bytes) -> bytes:
+    own = keyed.copy()
+    own.update(value)
+    return own.digest()
 
 
 def _subkey(master: bytes, purpose: str) -> bytes:

@@ -1,13 +1,11 @@
-"""The front half of an attempt's life: accepted into the outbox, claimed by a modem, begun or handed back."""
+"""The front half of an attempt's life: claimed by a modem, begun or handed back."""
 
 from __future__ import annotations
 
-import json
 import sqlite3
 from typing import Final
 
 from gateway.messages import (
-    CANARY,
     POSSIBLE_DUPLICATES,
     AttemptKind,
     AttemptState,
@@ -15,16 +13,14 @@ from gateway.messages import (
     Lane,
     Message,
     MessageState,
-    NewMessage,
     Reason,
 )
-from gateway.policy import Delivery
 from gateway.quota import Bounds
+from gateway.store.accepting import Accepting
 from gateway.store.case import Case, Slot
-from gateway.store.common import boot_ms, ms, new_id, pack_body, recipient_tail, wall_ms
+from gateway.store.common import boot_ms, wall_ms
 from gateway.store.errors import Conflict, StoreDamaged
 from gateway.store.ledger import Event
-from gateway.store.modes import PARTS_APART, Modes
 from gateway.store.outcomes import options
 from gateway.store.ready import Wanted
 from hardware.clock import Instant
@@ -34,63 +30,8 @@ NOT_BEGUN: Final = "not sent: its lifetime ended first"
 UNBOUNDED: Final = Bounds()
 
 
-class Claims(Modes):
-    """Enqueue, claim, release, begin, cancel."""
-
-    def enqueue(self, cx: sqlite3.Connection, new: NewMessage, now: Instant) -> Message:
-        """Store an accepted message, inside `db.accept`; it is durable once that returns."""
-        start = now if new.not_before is None else now.after(max(0.0, new.not_before - now.wall))
-        expires = start.after(new.lifetime)
-        message_id = new_id(now)
-        spare = ms(min(self._settings.min_remaining, new.lifetime / 2)) if new.lane is Lane.OTP else 0
-        body = self._cipher.seal(pack_body(new.text, new.segments), f"messages.body {message_id}")
-        cursor = cx.execute(
-            "INSERT INTO messages (id, client, recipient, country, lane, state, parts, encoding, body, report,"
-            " replace_type, flash, silent, on_unknown, home, wanted, challenge_id, client_ref, tags, warnings,"
-            " created_at, not_before_at, expires_at, expires_boot, spare, check_boot, accepted_boot,"
-            " key_id, delivery, sent_to)"
-            " VALUES (?, ?, ?, ?, ?, 'queued', ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-            (
-                *(message_id, new.client, new.to, new.country, int(new.lane), len(new.segments), new.encoding, body),
-                *(int(new.report), new.replace, int(new.flash), int(new.silent), new.on_unknown, new.route, new.modem),
-                *(new.challenge_id, new.client_ref, json.dumps(new.tags), json.dumps(new.warnings), wall_ms(now)),
-                *(wall_ms(start) if start is not now else None, wall_ms(expires), boot_ms(expires), spare),
-                *(boot_ms(expires) - spare, self._database.boot_number, new.key_id, new.delivery, new.sent_to),
-            ),
-        )
-        seq = int(cursor.lastrowid or 0)
-        waits = start.boot > now.boot
-        cx.execute("INSERT INTO timeline (message, at, state) VALUES (?, ?, 'queued')", (seq, wall_ms(now)))
-        if new.delivery == Delivery.CATCH and not waits:
-            self._keep_caught(Case(cx, seq), now, new.text, new.segments, new.code)
-        else:
-            self._plan(cx, seq, new, start if waits else None)
-        cx.executemany("INSERT OR IGNORE INTO message_tags VALUES (?, ?)", [(tag, seq) for tag in new.tags])
-        if new.client != CANARY:
-            self._database.after_commit(lambda: self.on_accepted(new.lane))
-        return Message(
-            id=message_id,
-            client=new.client,
-            to=new.to,
-            state=MessageState.QUEUED,
-            reason=None,
-            parts=len(new.segments),
-            encoding=new.encoding,
-            lane=new.lane,
-            modem=new.modem,
-            attempts=0,
-            report=new.report,
-            created_at=wall_ms(now),
-            expires_at=wall_ms(expires),
-            next_attempt_at=wall_ms(start) if waits else None,
-            sent_at=None,
-            delivered_at=None,
-            client_ref=new.client_ref,
-            tags=new.tags,
-            warnings=new.warnings,
-            challenge_id=new.challenge_id,
-            final=False,
-        )
+class Claims(Accepting):
+    """Claim, release, begin, cancel."""
 
     def claim(self, slot: Slot, now: Instant, bounds: Bounds = UNBOUNDED) -> ClaimedAttempt | None:
         """Take the most urgent part that this modem may send now within `bounds`; None where there is none.
@@ -201,22 +142,6 @@ class Claims(Modes):
 
     # -- inside -------------------------------------------------------------------------------------------------------
 
-    def _plan(self, cx: sqlite3.Connection, seq: int, new: NewMessage, start: Instant | None) -> None:
-        """The first attempts of a message, which wait until `start` where that is given."""
-        tail, queue = recipient_tail(new.sent_to or new.to), queue_of(new)
-        cx.executemany(
-            "INSERT INTO attempts (message, part, generation, number, kind, lane, position, state, queue, due_boot,"
-            " due_at, concat_reference, recipient_tail) VALUES (?, ?, 0, 1, 'first', ?, ?, ?, ?, ?, ?, ?, ?)",
-            [
-                (
-                    *(seq, part, int(new.lane), seq * PARTS_APART + part, "waiting" if start else "ready", queue),
-                    *(boot_ms(start) if start else None, wall_ms(start) if start else None),
-                    *(new.concat_reference, tail),
-                )
-                for part in range(1, len(new.segments) + 1)
-            ],
-        )
-
     def _look(self, wanted: Wanted, now: Instant) -> int | None:
         """A look that takes no lock: an idle modem must not hold up the others. None where there is nothing.
 
@@ -298,8 +223,3 @@ class Claims(Modes):
             hopped=bool(attempt["hopped"]),
             home=message["home"],
         )
-
-
-def queue_of(new: NewMessage) -> str:
-    """The queue that a new message waits in."""
-    return new.route if new.sim is None else f"sim:{new.sim}"

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import re
 import secrets
 import struct
 import threading
-import uuid
 from collections.abc import Iterable, Sequence
 
 from gateway.messages import Secret
 from hardware.clock import Instant
+
+_DIGITS = re.compile(r"\+?[0-9]{8,}", re.ASCII)
 
 
 def wall_ms(now: Instant) -> int:
@@ -32,7 +34,8 @@ def new_id(now: Instant) -> str:
     value = (max(0, wall_ms(now)) & (1 << 48) - 1) << 80 | secrets.randbits(80)
     value = value & ~(0xF << 76) | 7 << 76
     value = value & ~(0x3 << 62) | 2 << 62
-    return str(uuid.UUID(int=value))
+    digits = f"{value:032x}"
+    return f"{digits[:8]}-{digits[8:12]}-{digits[12:16]}-{digits[16:20]}-{digits[20:]}"
 
 
 def id_floor(moment: int) -> str:
@@ -49,7 +52,7 @@ LAST_BEFORE = "(SELECT max(seq) FROM (SELECT seq FROM messages WHERE id < ? ORDE
 
 def recipient_tail(number: str) -> str:
     """The digits by which numbers are compared: the last eight, whatever form the network gives them."""
-    return "".join(c for c in number if c in "0123456789*#abc")[-8:]
+    return number[-8:] if _DIGITS.fullmatch(number) else "".join(c for c in number if c in "0123456789*#abc")[-8:]
 
 
 def pack_body(text: Secret | None, segments: Sequence[bytes]) -> bytes:

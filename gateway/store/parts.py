@@ -23,8 +23,8 @@ class Room:
         self._database, self._settings, self._cipher = database, settings, database.cipher
         self.waiters = Waiters()
         self.caught = CaughtStore(database)
-        self.on_accepted: Callable[[Lane], None] = lambda _lane: None
-        """Called after the commit of each message that was taken."""
+        self.on_accepted: Callable[[Lane, int], None] = lambda _lane, _count: None
+        """Called after a commit with how many messages of a lane were taken."""
         self._ledger = Ledger(database, self.waiters.tell, settings, events)
 
     def _case(self, cx: sqlite3.Connection, attempt_id: int) -> Case:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 ALWAYS = frozenset({"code", "organisation", "date", "time", "until"})
 """Fields that every message has a value for."""
@@ -43,16 +43,15 @@ class Template:
     """One text, compiled."""
 
     groups: tuple[Group, ...]
+    fields: frozenset[str] = field(init=False)
+    """Names of the fields that it shows, where they have values."""
+    needed: frozenset[str] = field(init=False)
+    """Names of the fields that must have values: those outside `[…]`."""
 
-    @property
-    def fields(self) -> frozenset[str]:
-        """Names of the fields that it shows, where they have values."""
-        return frozenset(name for group in self.groups for name in group.fields)
-
-    @property
-    def needed(self) -> frozenset[str]:
-        """Names of the fields that must have values: those outside `[…]`."""
-        return frozenset(name for group in self.groups if not group.optional for name in group.fields)
+    def __post_init__(self) -> None:
+        needed = frozenset(name for group in self.groups if not group.optional for name in group.fields)
+        object.__setattr__(self, "needed", needed)
+        object.__setattr__(self, "fields", needed.union(*(group.fields for group in self.groups)))
 
     @property
     def pieces(self) -> tuple[Piece, ...]:

@@ -42,6 +42,8 @@ def encode(text: str, *, locking: int = 0, single: int = 0) -> bytes:
 def foreign(text: str, *, locking: int = 0, single: int = 0) -> tuple[str, ...]:
     """The characters of `text` that the tables lack, each once, in order of appearance."""
     codes = _codes(locking, single)
+    if codes.keys() >= set(text):
+        return ()
     return tuple(dict.fromkeys(char for char in text if char not in codes))
 
 

@@ -348,6 +348,43 @@ def test_accepts_share_a_commit_and_fail_alone(tmp_path: Path) -> None:
     database.close()
 
 
+def test_the_first_of_a_batch_fails_alone_too(tmp_path: Path) -> None:
+    """It has no savepoint: what it wrote is undone with the whole transaction, before anybody else's is in it."""
+    database, told = open_at(tmp_path), list[str]()
+    failed = threading.Event()
+
+    def bad(cx: sqlite3.Connection) -> None:
+        note("bad")(cx)
+        database.after_commit(lambda: told.append("bad"))
+        raise LookupError
+
+    def good(cx: sqlite3.Connection) -> None:
+        note("good")(cx)
+        database.after_commit(lambda: told.append("good"))
+
+    def ask_badly() -> None:
+        with pytest.raises(LookupError):
+            database.accept(bad)
+        failed.set()
+
+    threads = [threading.Thread(target=ask_badly), threading.Thread(target=lambda: database.accept(good))]
+    with database.mark():  # both wait for this one, the bad one in front
+        threads[0].start()
+        while not database._writer._leading:
+            pass
+        threads[1].start()
+        while len(database._writer._queue) < 2:
+            pass
+    for thread in threads:
+        thread.join()
+    assert failed.is_set()
+    assert noted(database) == {"good"}
+    assert told == ["good"]
+    database.accept(note("later"))
+    assert noted(database) == {"good", "later"}
+    database.close()
+
+
 def test_what_is_answered_survives_the_end_of_the_process(tmp_path: Path) -> None:
     """A process accepts from eight threads and is killed; every number it printed must be there."""
     program = """

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from gateway.messages import AttemptKind, Lane, MessageState, Secret
+from gateway.messages import CATCH, AttemptKind, Lane, MessageState, Secret
 from gateway.quota import Bounds
 from gateway.store import Conflict, Settings, Slot, StaleAttempt
 
@@ -41,6 +41,35 @@ def test_the_text_is_kept_for_who_may_read_it_and_shown_by_nothing_else(bench: B
     bench.close()
     for file in bench.folder.iterdir():
         assert b"tell nobody" not in file.read_bytes()
+
+
+def test_many_at_once_are_what_each_alone_would_be(bench: Bench) -> None:
+    kinds = [
+        ANY,
+        replace(
+            ANY, to="+447700900102", text=Secret("another"), segments=(b"a", b"b"), tags=("x", "y"), warnings=("w",)
+        ),
+        replace(ANY, to="+447700900103", not_before=bench.now.wall + 60),
+        replace(CODE, to="+447700900104", delivery=2, route=CATCH, code=Secret("1234")),
+        replace(ANY, to="+447700900105", text=None, segments=(b"data",), encoding="data", client_ref="mine"),
+    ]
+    outbox, accepted = bench.store.outbox, list[tuple[Lane, int]]()
+    outbox.on_accepted = lambda lane, count: accepted.append((lane, count))
+    together = bench.store.database.accept(lambda cx: outbox.enqueue_all(cx, kinds, bench.now))
+    alone = [bench.store.database.accept(lambda cx, new=new: outbox.enqueue(cx, new, bench.now)) for new in kinds]
+    assert sorted(accepted) == sorted([(Lane.NORMAL, 4), (Lane.OTP, 1), *((new.lane, 1) for new in kinds)])
+    for one, other, new in zip(together, alone, kinds, strict=True):
+        assert replace(one, id="") == replace(other, id="")
+        assert replace(bench.message(one), id="") == replace(bench.message(other), id="")
+        assert bench.timeline(one) == bench.timeline(other)
+        if new.delivery != 2:
+            assert outbox.text(one.id) == outbox.text(other.id) == new.text
+    assert len({one.id for one in (*together, *alone)}) == 2 * len(kinds)
+    sent = [bench.send(number) for number in range(8)]
+    assert [(one.to[-1], one.segment) for one in sent[:4]] == [
+        ("1", b"segment 1"), ("2", b"a"), ("2", b"b"), ("5", b"data")
+    ]  # fmt: skip
+    assert bench.nothing_for()
 
 
 def test_parts_go_in_order_by_one_sim(bench: Bench) -> None:

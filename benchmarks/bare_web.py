@@ -1,0 +1,96 @@
+"""The floor of accepting: Flask on waitress that reads a JSON body and answers one, and nothing else.
+
+python -m benchmarks.bare_web [--threads 64] [--database FILE]
+
+POST /bare answers at once; POST /insert after one row in a SQLite database, synced to disk. Prints its port, and
+serves until standard input ends.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import logging
+import sqlite3
+import subprocess
+import sys
+import threading
+from pathlib import Path
+from typing import Any
+
+from flask import Flask, Response, request
+from waitress.server import create_server
+
+
+class BareWeb:
+    """The process, from outside."""
+
+    def __init__(self, folder: Path, threads: int) -> None:
+        command = [sys.executable, "-m", "benchmarks.bare_web", "--threads", str(threads)]
+        self.process = subprocess.Popen(
+            [*command, "--database", str(folder / "bare.db")],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        assert self.process.stdout is not None
+        self.address = ("127.0.0.1", int(self.process.stdout.readline()))
+
+    def stop(self) -> None:
+        """End it."""
+        self.process.communicate(timeout=30)
+
+
+def application(database: Path) -> Flask:
+    """See the module's text."""
+    app = Flask("bare")
+    connection = sqlite3.connect(database, isolation_level=None, check_same_thread=False)
+    connection.executescript(
+        "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL;"
+        " CREATE TABLE message (id INTEGER PRIMARY KEY, recipient TEXT, body TEXT)"
+    )
+    lock = threading.Lock()
+
+    def answered(body: dict[str, Any], number: int) -> Response:
+        document = {"id": str(number), "to": body["to"], "state": "queued"}
+        return Response(json.dumps(document), 202, content_type="application/json")
+
+    @app.post("/bare")
+    def bare() -> Response:
+        return answered(request.get_json(), 1)
+
+    @app.post("/insert")
+    def insert() -> Response:
+        body = request.get_json()
+        with lock:
+            row = (body["to"], json.dumps(body))
+            number = connection.execute("INSERT INTO message (recipient, body) VALUES (?, ?)", row).lastrowid
+        return answered(body, number or 0)
+
+    return app
+
+
+def main() -> None:
+    """See the module's text."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--threads", type=int, default=64)
+    parser.add_argument("--database", type=Path, required=True)
+    options = parser.parse_args()
+    app = application(options.database)
+    logging.getLogger("waitress.queue").setLevel(logging.ERROR)
+    server = create_server(
+        app,
+        host="127.0.0.1",
+        port=0,
+        threads=options.threads,
+        connection_limit=2_000,
+        asyncore_use_poll=True,
+        ident=None,
+    )
+    print(server.socket.getsockname()[1], flush=True)
+    threading.Thread(target=server.run, daemon=True).start()
+    sys.stdin.read()
+
+
+if __name__ == "__main__":
+    main()

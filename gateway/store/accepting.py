@@ -1,0 +1,137 @@
+"""Messages into the outbox: each with its first attempts and the first row of its timeline, many in few statements."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections import Counter
+from collections.abc import Sequence
+from functools import lru_cache
+
+from gateway.messages import CANARY, Lane, Message, MessageState, NewMessage
+from gateway.policy import Delivery
+from gateway.store.case import Case
+from gateway.store.common import boot_ms, ms, new_id, pack_body, recipient_tail, wall_ms
+from gateway.store.modes import PARTS_APART, Modes
+from hardware.clock import Instant
+
+_MESSAGE = (
+    "INSERT INTO messages (seq, id, client, recipient, country, lane, state, parts, encoding, body, report,"
+    " replace_type, flash, silent, on_unknown, home, wanted, challenge_id, client_ref, tags, warnings,"
+    " created_at, not_before_at, expires_at, expires_boot, spare, check_boot, accepted_boot,"
+    " key_id, delivery, sent_to)"
+    " VALUES (?, ?, ?, ?, ?, ?, 'queued', ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+)
+_TIMELINE = "INSERT INTO timeline (message, at, state) VALUES (?, ?, 'queued')"
+_ATTEMPT = (
+    "INSERT INTO attempts (message, part, generation, number, kind, lane, position, state, queue, due_boot,"
+    " due_at, concat_reference, recipient_tail) VALUES (?, ?, 0, 1, 'first', ?, ?, ?, ?, ?, ?, ?, ?)"
+)
+
+
+class Accepting(Modes):
+    """Enqueue."""
+
+    def enqueue(self, cx: sqlite3.Connection, new: NewMessage, now: Instant) -> Message:
+        """Store an accepted message, inside `db.accept`; it is durable once that returns."""
+        return self.enqueue_all(cx, (new,), now)[0]
+
+    def enqueue_all(self, cx: sqlite3.Connection, new: Sequence[NewMessage], now: Instant) -> list[Message]:
+        """`enqueue`, for all of them at once."""
+        first = cx.execute("SELECT coalesce(max(seq), 0) + 1 FROM messages").fetchone()[0]
+        numbered = list(enumerate(new, first))
+        # Whoever asks for many asks for the same text: it is packed once, and sealed for each message by itself.
+        packed = lru_cache(maxsize=1)(pack_body)
+        messages, rows = [], []
+        for seq, one in numbered:
+            message, row = self._accepted(seq, one, packed(one.text, one.segments), now)
+            messages.append(message)
+            rows.append(row)
+        cx.executemany(_MESSAGE, rows)
+        cx.executemany(_TIMELINE, [(seq, wall_ms(now)) for seq, _ in numbered])
+        cx.executemany(_ATTEMPT, [row for seq, one in numbered for row in self._first_attempts(seq, one, now)])
+        if tags := [(tag, seq) for seq, one in numbered for tag in one.tags]:
+            cx.executemany("INSERT OR IGNORE INTO message_tags VALUES (?, ?)", tags)
+        for seq, one in numbered:
+            if _caught_at_once(one, now):
+                self._keep_caught(Case(cx, seq), now, one.text, one.segments, one.code)
+        self._database.after_commit(lambda: self._tell_accepted(new))
+        return messages
+
+    def _accepted(self, seq: int, new: NewMessage, body: bytes, now: Instant) -> tuple[Message, tuple[object, ...]]:
+        """A message as its client sees it, and its row."""
+        message_id = new_id(now)
+        start = _start(new, now)
+        expires = now.after(new.lifetime) if start is None else start.after(new.lifetime)
+        spare = ms(min(self._settings.min_remaining, new.lifetime / 2)) if new.lane is Lane.OTP else 0
+        message = Message(
+            id=message_id,
+            client=new.client,
+            to=new.to,
+            state=MessageState.QUEUED,
+            reason=None,
+            parts=len(new.segments),
+            encoding=new.encoding,
+            lane=new.lane,
+            modem=new.modem,
+            attempts=0,
+            report=new.report,
+            created_at=wall_ms(now),
+            expires_at=wall_ms(expires),
+            next_attempt_at=None if start is None else wall_ms(start),
+            sent_at=None,
+            delivered_at=None,
+            client_ref=new.client_ref,
+            tags=new.tags,
+            warnings=new.warnings,
+            challenge_id=new.challenge_id,
+            final=False,
+        )
+        sealed = self._cipher.seal(body, f"messages.body {message_id}")
+        row = (
+            *(seq, message_id, new.client, new.to, new.country, int(new.lane), len(new.segments), new.encoding),
+            *(sealed, int(new.report), new.replace, int(new.flash), int(new.silent), new.on_unknown, new.route),
+            *(new.modem, new.challenge_id, new.client_ref, _listed(new.tags), _listed(new.warnings)),
+            *(message.created_at, None if new.not_before is None else wall_ms(start or now), message.expires_at),
+            *(boot_ms(expires), spare, boot_ms(expires) - spare, self._database.boot_number, new.key_id),
+            *(new.delivery, new.sent_to),
+        )
+        return message, row
+
+    @staticmethod
+    def _first_attempts(seq: int, new: NewMessage, now: Instant) -> list[tuple[object, ...]]:
+        """The rows of a message's first attempts, which wait until its start where it has one."""
+        if _caught_at_once(new, now):
+            return []
+        start = _start(new, now)
+        state, boot, wall = ("ready", None, None) if start is None else ("waiting", boot_ms(start), wall_ms(start))
+        shared = (new.concat_reference, recipient_tail(new.sent_to or new.to))
+        lane, queue = int(new.lane), queue_of(new)
+        return [
+            (seq, part, lane, seq * PARTS_APART + part, state, queue, boot, wall, *shared)
+            for part in range(1, len(new.segments) + 1)
+        ]
+
+    def _tell_accepted(self, new: Sequence[NewMessage]) -> None:
+        for lane, count in Counter(one.lane for one in new if one.client != CANARY).items():
+            self.on_accepted(lane, count)
+
+
+def queue_of(new: NewMessage) -> str:
+    """The queue that a new message waits in."""
+    return new.route if new.sim is None else f"sim:{new.sim}"
+
+
+def _start(new: NewMessage, now: Instant) -> Instant | None:
+    """When the message may go, where that is later than now."""
+    if new.not_before is None or new.not_before <= now.wall:
+        return None
+    return now.after(new.not_before - now.wall)
+
+
+def _caught_at_once(new: NewMessage, now: Instant) -> bool:
+    return new.delivery == Delivery.CATCH and _start(new, now) is None
+
+
+def _listed(words: tuple[str, ...]) -> str:
+    return json.dumps(words) if words else "[]"
