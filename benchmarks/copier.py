@@ -6,8 +6,8 @@ import sqlite3
 
 from gateway.store.cipher import Cipher
 
-SECOND = 1000  # milliseconds between two messages
-PER_NUMBER = 20  # messages that one number gets, on average
+APART = 10_000  # milliseconds between two messages: 10^4 reach back as far as reports may come late
+PER_NUMBER = 10  # messages that one number gets, on average
 SIMS = 4
 EVENTS_KEPT, TEXTS_KEPT = 7 * 86_400 * 1000, 30 * 86_400 * 1000  # milliseconds, as retention usually has it
 
@@ -102,7 +102,7 @@ class Copier:
     def copy(self, first: int, end: int) -> None:
         """Make the copies from `first` to before `end`, counted from 0, the oldest."""
         size = self._size["messages"]
-        span = size * SECOND
+        span = size * APART
         self._cx.execute("DROP TABLE IF EXISTS temp.copies")
         self._cx.execute("CREATE TEMP TABLE copies (n INTEGER PRIMARY KEY, shift INTEGER)")
         rows = [(n, self._newest - (self._copies - n) * span - self._begin) for n in range(first, end)]
@@ -117,6 +117,11 @@ class Copier:
         for statement in self._statements:
             self._cx.execute(statement, values)
         self._cx.execute("COMMIT")
+
+    def finish(self) -> None:
+        """Take the pattern away, whose tables would hide those of the database."""
+        for table in _SHIFTED:
+            self._cx.execute(f"DROP TABLE temp.{table}")
 
     def _statement(self, table: str) -> str:
         columns = [row[1] for row in self._cx.execute(f"PRAGMA main.table_info({table})")]

@@ -1,7 +1,7 @@
 """Databases with as many messages as asked for, as the product leaves them: for P7 and for what one host can hold.
 
 A pattern of a few messages of each kind is sent through the product (workers, simulated modems, reports, checks), and
-then copied in SQL: new ids, numbers, references and times, one message a second up to now, everything sealed for its new
+then copied in SQL: new ids, numbers, references and times, one message in ten seconds up to now, everything sealed for its new
 place. Ids keep their time and order, numbers come again as people's do, references run through 0-255 on four SIMs, and
 what the usual retention erases first is gone: events after 7 days, texts after 30.
 """
@@ -63,10 +63,10 @@ def pattern(folder: Path, clock: FakeClock) -> Path:
 
 
 def fill(folder: Path, messages: int, now: Instant, tell: Callable[[str], None] = lambda _: None) -> Path:
-    """A database `kept.db` with its key file `kept.key` and so many messages, the newest a minute before `now`."""
+    """A database `bench.db` with its key file `bench.key` and so many messages, the newest a minute before `now`."""
     clock = FakeClock(wall=now.wall - 1200.0, boot=now.boot)
-    database = pattern(folder, clock).rename(folder / "kept.db")
-    key_file = (folder / "rig.key").rename(folder / "kept.key")
+    database = pattern(folder, clock).rename(folder / "bench.db")
+    key_file = (folder / "rig.key").rename(folder / "bench.key")
     cx = sqlite3.connect(database, isolation_level=None)
     # Made for measurements: what a crash would leave of it does not matter.
     cx.executescript(
@@ -81,6 +81,7 @@ def fill(folder: Path, messages: int, now: Instant, tell: Callable[[str], None] 
     for first in range(0, copies, BATCH):
         copier.copy(first, min(copies, first + BATCH))
         tell(f"{min(copies, first + BATCH) * PATTERN} messages, {time.monotonic() - begun:.0f} s")
+    copier.finish()
     for _, statement in indexes:
         cx.execute(statement)
     cx.execute("PRAGMA journal_mode = WAL")
