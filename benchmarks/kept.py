@@ -51,7 +51,9 @@ def pattern(folder: Path, clock: FakeClock) -> Path:
             rig.network.open = True
         else:
             tags = {"tagged": (TAG, OTHER_TAG), "long": (TAG,)}.get(kind, ())
-            rig.send(LONG if kind == "long" else "Your parcel comes tomorrow between 10 and 12.", to, Lane.BULK, tags=tags)
+            rig.send(
+                LONG if kind == "long" else "Your parcel comes tomorrow between 10 and 12.", to, Lane.BULK, tags=tags
+            )
             rig.play(3.0)
     for number in range(2):
         raw = RECEIVED[:-4] + f"{number:02X}07"

@@ -122,7 +122,9 @@ def over_http(folder: Path, size: int, options: argparse.Namespace, taken: Taken
         "GET /v1/messages": lambda: gateway.get("/v1/messages"),
         "GET /v1/messages?state=": lambda: gateway.get("/v1/messages?state=failed"),
         "GET /v1/messages?tag=": lambda: gateway.get("/v1/messages?tag=campaign"),
-        "GET /v1/messages?to=": lambda: gateway.get(f"/v1/messages?to={quote('+447500000' + str(chance.randrange(100, 400)))}"),
+        "GET /v1/messages?to=": lambda: gateway.get(
+            f"/v1/messages?to={quote('+447500000' + str(chance.randrange(100, 400)))}"
+        ),
         "GET /v1/stats": lambda: gateway.get("/v1/stats?window=6h"),
         "GET /v1/inbox": lambda: gateway.get("/v1/inbox"),
     }

@@ -114,12 +114,19 @@ class Queries(Upkeep):
 
     def codes_ready(self, queues: Iterable[str], most: int) -> int:
         """How many parts of the otp lane wait in those queues, counted up to `most`."""
+        return self._ready(queues, most, Lane.OTP)
+
+    def parts_ready(self, queues: Iterable[str], most: int) -> int:
+        """How many parts wait in those queues, counted up to `most`."""
+        return self._ready(queues, most, Lane.BULK)
+
+    def _ready(self, queues: Iterable[str], most: int, least: Lane) -> int:
         query = (
             "SELECT count(*) FROM (SELECT 1 FROM json_each(?) AS q JOIN attempts AS a"
-            " ON a.queue = q.value AND a.state = 'ready' AND a.lane = 0 LIMIT ?)"
+            " ON a.queue = q.value AND a.state = 'ready' AND a.lane <= ? LIMIT ?)"
         )
         with self._database.read() as cx:
-            return int(cx.execute(query, (json.dumps(sorted(queues)), most)).fetchone()[0])
+            return int(cx.execute(query, (json.dumps(sorted(queues)), least, most)).fetchone()[0])
 
     def waiting(self) -> dict[Lane, tuple[int, int]]:
         """By lane: messages of which a part could go now, and since when the oldest could (Unix milliseconds).
