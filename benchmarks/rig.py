@@ -21,6 +21,7 @@ from hardware.clock import FakeClock
 from hardware.modem import Modem, ModemSettings
 from hardware.pdu import segment
 from hardware.simulator import SimCard, SimulatedModem, SimulatedNetwork
+from hardware.simulator.centre import CONGESTION, Refused, SubmitRecord
 
 CLIENT = "bench"
 LONG = "a message that is longer than one part " * 8
@@ -37,7 +38,15 @@ class Airwaves(SimulatedNetwork):
 
     def __init__(self, clock: FakeClock, chance: random.Random, radio: Span, linked: Span) -> None:
         self.chance, self.radio, self.linked = chance, radio, linked
+        self.refused_share = 0.0
+        """Share of the parts that are refused for the moment, after their time on the air."""
         super().__init__(clock)
+
+    def submit(self, sim: SimCard, centre_address: str, tpdu: bytes) -> SubmitRecord:
+        """As any network, but for those that it refuses."""
+        if self.chance.random() < self.refused_share:
+            raise Refused(CONGESTION)
+        return super().submit(sim, centre_address, tpdu)
 
     @property
     def submit_seconds(self) -> float:  # type: ignore[override]  # a new value at each look
