@@ -173,7 +173,7 @@ def simulated(case: Case, folder: Path, count: int, seed: int) -> tuple[list[flo
         for number in range(parts):
             rig.send("an offer", f"+447700{910000 + number % NUMBERS}", Lane.BULK)
     rig.play(60.0)
-    begun = rig.clock.boot()
+    begun, before = rig.clock.boot(), len(rig.network.drawn)
     long = random.Random(seed + 2)
     for number, at in enumerate(arrivals):
         text = LONG if long.random() < case.three_parts else "123456 is your code"
@@ -187,8 +187,8 @@ def simulated(case: Case, folder: Path, count: int, seed: int) -> tuple[list[flo
     with rig.store.database.read() as cx:
         waits = [row[0] / 1000 - begun - at for row, at in zip(cx.execute(query), arrivals, strict=True)]
     rig.close()
-    radio = random.Random(seed)
-    alike = _recursion(case, arrivals, lambda: radio.uniform(*case.radio), random.Random(seed + 2))
+    drawn = iter(rig.network.drawn[before:])
+    alike = _recursion(case, arrivals, lambda: next(drawn, case.service.mean), random.Random(seed + 2))
     return waits, list(alike)
 
 

@@ -38,20 +38,26 @@ class Airwaves(SimulatedNetwork):
 
     def __init__(self, clock: FakeClock, chance: random.Random, radio: Span, linked: Span) -> None:
         self.chance, self.radio, self.linked = chance, radio, linked
+        self.drawn: list[float] = []
+        """The radio times of all parts, in the order in which they went."""
         self.refused_share = 0.0
         """Share of the parts that are refused for the moment, after their time on the air."""
         super().__init__(clock)
 
     def submit(self, sim: SimCard, centre_address: str, tpdu: bytes) -> SubmitRecord:
         """As any network, but for those that it refuses."""
-        if self.chance.random() < self.refused_share:
+        if self.refused_share and self.chance.random() < self.refused_share:
             raise Refused(CONGESTION)
         return super().submit(sim, centre_address, tpdu)
+
+    def _draw(self, span: Span) -> float:
+        self.drawn.append(self.chance.uniform(*span))
+        return self.drawn[-1]
 
     @property
     def submit_seconds(self) -> float:  # type: ignore[override]  # a new value at each look
         """Radio time of the next part."""
-        return self.chance.uniform(*self.radio)
+        return self._draw(self.radio)
 
     @submit_seconds.setter
     def submit_seconds(self, _: float) -> None:
@@ -60,7 +66,7 @@ class Airwaves(SimulatedNetwork):
     @property
     def linked_submit_seconds(self) -> float:  # type: ignore[override]
         """The same, while the link is kept."""
-        return self.chance.uniform(*self.linked)
+        return self._draw(self.linked)
 
     @linked_submit_seconds.setter
     def linked_submit_seconds(self, _: float) -> None:

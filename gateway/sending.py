@@ -182,8 +182,11 @@ class Sender:
         In a deep backlog none is idle, and what is taken ahead waits hardly longer than what comes behind it; else a
         part waits for whichever is free first.
         """
-        deep = DEEP * modems
-        return modems > 1 and 0 < self._store.outbox.parts_ready(queues, deep) < deep
+        outbox, deep = self._store.outbox, DEEP * modems
+        if modems == 1:
+            return False
+        waiting = outbox.codes_ready(queues, deep) or outbox.parts_ready(queues, deep)  # codes go first, so they count
+        return 0 < waiting < deep
 
     # -- one submit ---------------------------------------------------------------------------------------------------
 
