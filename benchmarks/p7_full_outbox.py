@@ -89,7 +89,7 @@ def through_the_store(folders: dict[int, Path], options: argparse.Namespace, tak
         works[size] = Work(folder, random.Random(options.seed))
         figures[f"open_{size}_ms"] = (time.perf_counter() - begun) * 1e3
     operations = {size: work.operations() for size, work in works.items()}
-    for number in range(-2, options.rounds):  # the first two rounds only warm up
+    for number in range(-2, options.rounds):  # the first two only warm up
         for size in folders:
             before = read_from_disk()
             for name, operation in operations[size].items():

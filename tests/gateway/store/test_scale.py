@@ -111,7 +111,7 @@ HOT = {
     "unconfirmed": lambda bench: bench.store.outbox.unconfirmed_due(bench.now.after(50), 45, PLANNED),
     "strand": lambda bench: bench.store.outbox.strand_due(bench.now, PLANNED),
     "next due": lambda bench: bench.store.outbox.next_due(15, 45),
-    "unmatched": lambda bench: bench.store.outbox.retry_unmatched(bench.now),
+    "unmatched": lambda bench: (bench.report(77), bench.store.outbox.retry_unmatched(bench.now)),
     "recover": lambda bench: bench.store.outbox.recover(bench.now),
     "get": lambda bench: bench.store.outbox.get("x"),
     "timeline": lambda bench: bench.store.outbox.timeline("x"),
