@@ -19,7 +19,7 @@ RADIOS = {
     "lte": Service.between(1.0, 2.0),
     "throttled": Service.between(5.0, 10.0),
 }
-"""Seconds of one part on the air; `gsm-linked`: with AT+CMMS in a backlog; `throttled`: a SIM that the network slows."""
+"""Seconds of one part on the air; `gsm-linked`: with AT+CMMS in a backlog; `throttled`: a slowed SIM."""
 MODEMS = (1, 2, 3, 4, 6, 8, 12, 16)
 QUICK, SHARE = 5.0, 0.95
 """The rule of thumb: so many of the codes are on the air within so many seconds."""

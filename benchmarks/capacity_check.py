@@ -3,8 +3,8 @@
 python -m benchmarks.capacity_check [--messages 1500] [--seed 1]
 
 The real sending gateway (outbox, workers, driver, simulated modems) runs in simulated time with codes that come at
-random. A mean over a few thousand codes is rough at high load, whatever sends them; so the same arrivals and radio times
-also go through a plain recursion (a code goes to the modem that is free first), whose own mean over a million arrivals
+random. A mean over a few thousand codes is rough at high load, whatever sends them; so the same arrivals and radio
+times also go through a plain recursion (a code goes to the modem that is free first), whose own mean over many arrivals
 is compared with the model. What the gateway waits more or less than the recursion is nearly free of chance: that
 difference is added to the model's mean, with its confidence interval over batches (a control variate).
 """

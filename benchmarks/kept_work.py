@@ -28,8 +28,11 @@ class Work:
         self.store = Store.open(folder / "bench.db", folder / "bench.key", self.clock)
         self._chance, self._references = chance, 0
         with self.store.database.read() as cx:
-            self._newest, self._kept = cx.execute("SELECT max(seq), count(*) FROM messages").fetchone()
-            (self._oldest,) = cx.execute("SELECT min(created_at) FROM messages").fetchone()
+            first, self._newest = cx.execute(
+                "SELECT (SELECT min(seq) FROM messages), (SELECT max(seq) FROM messages)"
+            ).fetchone()
+            self._kept = self._newest - first + 1
+            (self._oldest,) = cx.execute("SELECT created_at FROM messages WHERE seq = ?", (first,)).fetchone()
         self.people = self._people()
         self.ids = [self._id(chance.randint(1, self._newest)) for _ in range(500)]
         self._sent: tuple[int, str, str] | None = None

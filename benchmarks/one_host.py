@@ -2,14 +2,13 @@
 
 python -m benchmarks.one_host [--messages 1000000] [--folder DIR]
 
-The database is one of `benchmarks.p7_full_outbox` (same --folder: made once). Nothing is changed in it but some messages
-that are accepted during the backup, and what one round of retention erases.
+The database is one of `benchmarks.p7_full_outbox` (same --folder: made once). Nothing is changed in it but some
+messages that are accepted during the backup, and what one round of retention erases.
 """
 
 from __future__ import annotations
 
 import argparse
-import os
 import random
 import sqlite3
 import threading
@@ -20,6 +19,7 @@ from pathlib import Path
 from benchmarks.bench import percentile, scratch, show
 from benchmarks.kept_work import Work
 from benchmarks.p7_full_outbox import kept
+
 
 def main() -> None:
     """Measure and show."""
@@ -98,7 +98,7 @@ def backed_up(path: Path, target: Path, accept: Callable[[], object]) -> dict[st
     p50, p99 = in_ms(taken)
     return {
         "backup_s": seconds,
-        "backup_mb_a_second": os.path.getsize(target) / seconds / 1e6,
+        "backup_mb_a_second": target.stat().st_size / seconds / 1e6,
         "accept_beside_backup_p50_ms": p50,
         "accept_beside_backup_p99_ms": p99,
         "accept_beside_backup_max_ms": max(taken) * 1e3,
