@@ -1,9 +1,9 @@
 """Databases with as many messages as asked for, as the product leaves them: for P7 and for what one host can hold.
 
 A pattern of a few messages of each kind is sent through the product (workers, simulated modems, reports, checks), and
-then copied in SQL: new ids, numbers, references and times, one message in ten seconds up to now, everything sealed for its
-new place. Ids keep their time and order, numbers come again as people's do, references run through 0-255 on four SIMs, and
-what the usual retention erases first is gone: events after 7 days, texts after 30.
+then copied in SQL: new ids, numbers, references and times, one message in ten seconds up to now, everything sealed for
+its new place. Ids keep their time and order, numbers come again as people's do, references run through 0-255 on four
+SIMs, and what the usual retention erases first is gone: events after 7 days, texts after 30.
 """
 
 from __future__ import annotations

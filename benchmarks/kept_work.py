@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import random
 import sqlite3
 from collections.abc import Callable
@@ -141,16 +142,14 @@ class Work:
     def _report(self) -> None:
         assert self._sent is not None
         now = self.clock.now()
-        raw = self._chance.randbytes(30)
+        raw = os.urandom(30)  # new ones also in a database that an earlier run left
         report = Report(IMSI, self._sent[0], self._sent[1], 0, now.wall + 1, now.wall + 2, raw)
         assert self.store.outbox.report(report, now).matched
         self.clock.advance(4.0)
 
     def _stray(self) -> None:
         now = self.clock.now()
-        report = Report(
-            IMSI, self._chance.randrange(256), "+447012345678", 0, now.wall, now.wall, self._chance.randbytes(30)
-        )
+        report = Report(IMSI, self._chance.randrange(256), "+447012345678", 0, now.wall, now.wall, os.urandom(30))
         assert not self.store.outbox.report(report, now).matched
 
     # -- looking ------------------------------------------------------------------------------------------------------

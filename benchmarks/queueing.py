@@ -3,7 +3,8 @@
 Codes come at random (Poisson), each modem takes one part at a time, and a part takes nearly the same time each time.
 For equal times the waiting time is known exactly (M/D/c: Crommelin 1932; in the form without cancelling terms, Franx
 2001). Where the times vary, it is taken between that and the one of exponential times (M/M/c, Erlang's C), by the
-squared coefficient of variation (Tijms, "A First Course in Stochastic Models", 9.6.2); for one modem that mean is exact.
+squared coefficient of variation (Tijms, "A First Course in Stochastic Models", 9.6.2): exact for
+one modem's mean.
 """
 
 from __future__ import annotations
