@@ -29,6 +29,7 @@ log = logging.getLogger("simwire.sending")
 
 ASIDE_WAITS = (60.0, 120.0, 300.0, 600.0)  # seconds a SIM stays aside after refusals in a row
 REFUSALS_BEFORE_ASIDE = 3
+DEEP = 2  # parts that wait for each modem: from there on a part is claimed while the one before it is on the air
 NEWEST_WEIGHS = 0.2  # share by which a submit moves the average of how long one takes
 
 
@@ -184,16 +185,30 @@ class Sender:
     def _still_may_go(self, attempt: ClaimedAttempt) -> bool:
         return self.allowance.allows(attempt, reserved=self._view().reserve_for_otp)
 
-    def _claim(self) -> ClaimedAttempt | None:
+    def _claim(self, *, ahead: bool = False) -> ClaimedAttempt | None:
         view, imsi = self._view(), self._sink.imsi
         bounds = self.allowance.bounds(reserved=view.reserve_for_otp)
         if bounds is None:
             return None
         views, prefixes = self._others.views(), self._others.prefixes()
         routes, others = (routes_for(view.name, views, prefixes, lane) for lane in (Lane.OTP, Lane.NORMAL))
+        if ahead and self._sooner_elsewhere({*routes, *others}, sum(one.usable for one in views)):
+            return None
         queues, but_codes = (f"sim:{imsi}", f"modem:{view.name}", *routes), tuple(set(others) - set(routes))
         slot = Slot(view.name, imsi, queues, view.reports, but_codes)
         return self._store.outbox.claim(slot, self._clock.now(), bounds)
+
+    def _sooner_elsewhere(self, queues: set[str], modems: int) -> bool:
+        """Whether another modem, free before this one, would find nothing if this one took a part ahead.
+
+        In a deep backlog none is idle, and what is taken ahead waits hardly longer than what comes behind it; else a
+        part waits for whichever is free first.
+        """
+        outbox, deep = self._store.outbox, DEEP * modems
+        if modems == 1:
+            return False
+        waiting = outbox.codes_ready(queues, deep) or outbox.parts_ready(queues, deep)  # codes go first, so they count
+        return 0 < waiting < deep
 
     # -- one submit ---------------------------------------------------------------------------------------------------
 
@@ -275,12 +290,12 @@ class Sender:
             self._others.planned()  # its hedge is due some time
 
     def claim_ahead(self) -> None:
-        """The PDU is with the modem: claim the part that goes next."""
+        """The PDU is with the modem: claim the part that goes next, unless that might go sooner by another one."""
         if self._ahead is not None or not self._may_send():
             return
         self._urgent()
         try:
-            self._ahead = self._claim()
+            self._ahead = self._claim(ahead=True)
         except StoreError as error:  # the submit on the air must come to its end whatever the disk does
             log.warning("nothing claimed ahead: %s", error)
 

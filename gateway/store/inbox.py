@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 
 from gateway.messages import Secret
 from gateway.store.cipher import Cipher
-from gateway.store.common import Waiters, ms, new_id, wall_ms
+from gateway.store.common import Waiters, id_floor, ms, new_id, wall_ms
 from gateway.store.database import Database
 from gateway.store.events import Events
 from gateway.store.removal import INBOX_FLOOR
@@ -24,6 +24,8 @@ from hardware.pdu import DeliverPdu, join_user_data
 
 WAIT_FOR_PARTS = 86_400.0  # seconds after the newest part until a long message is shown without what is missing
 _NEXT = "next"
+# An id begins with the time at which its message was shown, which is never before it was received: where the walk ends.
+_FIRST_SINCE = "(SELECT min(seq) FROM (SELECT seq FROM inbox WHERE id >= :floor ORDER BY id LIMIT 1000))"
 log = logging.getLogger("simwire.store")
 
 Taker = Callable[[sqlite3.Connection, Secret, str, Instant], bool]
@@ -165,18 +167,19 @@ class InboxStore:
         """
         if cursor is not None and not (cursor.isascii() and cursor.isdigit() and len(cursor) < 19):
             raise ValueError("the cursor is not one that a list gave")
+        before = None if cursor is None else int(cursor)
+        where = {
+            "sender = :sender": sender,
+            "seq < :before": before,
+            f"received_at >= :since AND seq >= {_FIRST_SINCE}": since,
+            "received_at < :until": until,
+        }
+        condition = " AND ".join(term for term, value in where.items() if value is not None) or "1"
+        values = {"sender": sender, "before": before, "since": since, "until": until, "limit": limit + 1}
         with self._database.read() as cx:
             rows = cx.execute(
-                "SELECT * FROM inbox WHERE (:sender IS NULL OR sender = :sender) AND (:cursor IS NULL OR seq < :cursor)"
-                " AND (:since IS NULL OR received_at >= :since) AND (:until IS NULL OR received_at < :until)"
-                " ORDER BY seq DESC LIMIT :limit",
-                {
-                    "sender": sender,
-                    "cursor": None if cursor is None else int(cursor),
-                    "since": since,
-                    "until": until,
-                    "limit": limit + 1,
-                },
+                f"SELECT * FROM inbox WHERE {condition} ORDER BY seq DESC LIMIT :limit",  # noqa: S608 - conditions are ours
+                {**values, "floor": None if since is None else id_floor(since)},
             ).fetchall()
         more = str(rows[limit - 1]["seq"]) if len(rows) > limit else None
         return [self._received(row) for row in rows[:limit]], more

@@ -84,18 +84,11 @@ class Queries(Upkeep):
 
         Raises ValueError for a cursor that this method did not make.
         """
-        where, values = _conditions(filters)
-        if cursor is not None:
-            if not (cursor.isascii() and cursor.isdigit() and len(cursor) < 19):
-                raise ValueError("the cursor is not one that a list gave")
-            where.append("m.seq < ?")
-            values.append(int(cursor))
-        condition = " AND ".join(where) or "1"
+        if cursor is not None and not (cursor.isascii() and cursor.isdigit() and len(cursor) < 19):
+            raise ValueError("the cursor is not one that a list gave")
+        query, values = _listed(filters, None if cursor is None else int(cursor))
         with self._database.read() as cx:
-            rows = cx.execute(
-                f"SELECT {MESSAGE_COLUMNS} FROM messages AS m WHERE {condition} ORDER BY m.seq DESC LIMIT ?",  # noqa: S608 - conditions are ours
-                (*values, limit + 1),
-            ).fetchall()
+            rows = cx.execute(f"{query} LIMIT ?", (*values, limit + 1)).fetchall()
         more = str(rows[limit - 1]["seq"]) if len(rows) > limit else None
         return [message_of(row) for row in rows[:limit]], more
 
@@ -121,12 +114,19 @@ class Queries(Upkeep):
 
     def codes_ready(self, queues: Iterable[str], most: int) -> int:
         """How many parts of the otp lane wait in those queues, counted up to `most`."""
+        return self._ready(queues, most, Lane.OTP)
+
+    def parts_ready(self, queues: Iterable[str], most: int) -> int:
+        """How many parts wait in those queues, counted up to `most`."""
+        return self._ready(queues, most, Lane.BULK)
+
+    def _ready(self, queues: Iterable[str], most: int, least: Lane) -> int:
         query = (
             "SELECT count(*) FROM (SELECT 1 FROM json_each(?) AS q JOIN attempts AS a"
-            " ON a.queue = q.value AND a.state = 'ready' AND a.lane = 0 LIMIT ?)"
+            " ON a.queue = q.value AND a.state = 'ready' AND a.lane <= ? LIMIT ?)"
         )
         with self._database.read() as cx:
-            return int(cx.execute(query, (json.dumps(sorted(queues)), most)).fetchone()[0])
+            return int(cx.execute(query, (json.dumps(sorted(queues)), least, most)).fetchone()[0])
 
     def waiting(self) -> dict[Lane, tuple[int, int]]:
         """By lane: messages of which a part could go now, and since when the oldest could (Unix milliseconds).
@@ -165,7 +165,40 @@ class Queries(Upkeep):
             self.waiters.remove(message_id, event)
 
 
-def _conditions(filters: MessageFilter) -> tuple[list[str], list[object]]:
+# Each list walks an index in the order of the list and ends with its page, however much is kept.
+_EVERY = f"SELECT {MESSAGE_COLUMNS} FROM messages AS m WHERE {{}}"  # noqa: S608 - columns are ours
+# What is open and what ended in one of the rarer ways: whoever sees everybody's does not walk through all the others.
+_OPEN = f"SELECT {MESSAGE_COLUMNS} FROM messages AS m INDEXED BY messages_open WHERE m.final = 0 AND {{}}"  # noqa: S608
+_ENDED = _EVERY.format(f"m.final = 1 AND m.state <> '{MessageState.DELIVERED}' AND {{}}")
+_TAGGED = (
+    f"SELECT {MESSAGE_COLUMNS} FROM message_tags AS t CROSS JOIN messages AS m ON m.seq = t.message"  # noqa: S608 - columns are ours
+    " WHERE t.tag = ? AND {}"
+)
+
+
+def _listed(filters: MessageFilter, before: int | None) -> tuple[str, list[object]]:
+    """The query of a list, newest first, and its values; `before`: only what comes behind that `seq`."""
+    by_tag = filters.tag is not None and filters.to is None and filters.challenge_id is None
+    order = "t.message" if by_tag else "m.seq"
+    where, values = _conditions(filters, order)
+    if before is not None:
+        where.append(f"{order} < ?")
+        values.append(before)
+    if by_tag:
+        return f"{_TAGGED.format(' AND '.join(where) or '1')} ORDER BY {order} DESC", [filters.tag, *values]
+    if filters.tag is not None:
+        where.append("EXISTS (SELECT 1 FROM message_tags WHERE tag = ? AND message = m.seq)")
+        values.append(filters.tag)
+    condition = " AND ".join(where) or "1"
+    narrow = any(one is not None for one in (filters.client, filters.to, filters.challenge_id))
+    if narrow or filters.state in (None, MessageState.DELIVERED):
+        return f"{_EVERY.format(condition)} ORDER BY {order} DESC", values
+    halves = f"{_OPEN.format(condition)} UNION ALL {_ENDED.format(condition)}"
+    return f"{halves} ORDER BY seq DESC", [*values, *values]
+
+
+def _conditions(filters: MessageFilter, order: str) -> tuple[list[str], list[object]]:
+    """What narrows a list, tags apart; `order`: the column that it is ordered by."""
     where: list[str] = []
     values: list[object] = []
     since = None if filters.since is None else id_floor(filters.since)
@@ -175,11 +208,10 @@ def _conditions(filters: MessageFilter) -> tuple[list[str], list[object]]:
         ("m.recipient = ?", filters.to),
         ("m.state = ?", filters.state),
         ("m.challenge_id = ?", filters.challenge_id),
-        ("m.seq IN (SELECT message FROM message_tags WHERE tag = ?)", filters.tag),
         ("m.created_at >= ?", filters.since),
         ("m.created_at < ?", filters.until),
-        (f"m.seq >= {FIRST_SINCE}", since),
-        (f"m.seq <= {LAST_BEFORE}", until),
+        (f"{order} >= {FIRST_SINCE}", since),
+        (f"{order} <= {LAST_BEFORE}", until),
     ):
         if value is not None:
             where.append(condition)

@@ -218,7 +218,7 @@ class Writer:
             accept.result = accept.function(self._connection)
         except BaseException as error:  # noqa: BLE001 - it belongs to whoever asked
             self._rollback()
-            accept.error = translate(error, self._path) if isinstance(error, sqlite3.Error) else error
+            accept.error = self._soundness.told(error) if isinstance(error, sqlite3.Error) else error
             self._begin(synced=True)
             return False
         return True

@@ -11,7 +11,9 @@ from sqlite_utils.migrations import Migrations
 
 from gateway.store.migrations.first import initial
 from gateway.store.migrations.second import trust
+from gateway.store.migrations.third import flat
 
 migrations = Migrations("simwire")
 migrations(name="0001_initial")(initial)
 migrations(name="0002_trust")(trust)
+migrations(name="0003_flat")(flat)

@@ -111,14 +111,18 @@ HOT = {
     "unconfirmed": lambda bench: bench.store.outbox.unconfirmed_due(bench.now.after(50), 45, PLANNED),
     "strand": lambda bench: bench.store.outbox.strand_due(bench.now, PLANNED),
     "next due": lambda bench: bench.store.outbox.next_due(15, 45),
-    "unmatched": lambda bench: bench.store.outbox.retry_unmatched(bench.now),
+    "unmatched": lambda bench: (bench.report(77), bench.store.outbox.retry_unmatched(bench.now)),
     "recover": lambda bench: bench.store.outbox.recover(bench.now),
     "get": lambda bench: bench.store.outbox.get("x"),
     "timeline": lambda bench: bench.store.outbox.timeline("x"),
     "list": lambda bench: bench.store.outbox.list(MessageFilter("shop", MessageState.QUEUED)),
+    "list by state of everybody": lambda bench: bench.store.outbox.list(MessageFilter(state=MessageState.FAILED)),
     "list of a time": lambda bench: bench.store.outbox.list(MessageFilter("shop", since=1, until=2)),
     "list by number": lambda bench: bench.store.outbox.list(MessageFilter("shop", to="+44")),
     "list by tag": lambda bench: bench.store.outbox.list(MessageFilter("shop", tag="t")),
+    "list by number and tag": lambda bench: bench.store.outbox.list(MessageFilter(to="+44", tag="t")),
+    "received": lambda bench: bench.store.inbox.list(sender="+44"),
+    "received of a time": lambda bench: bench.store.inbox.list(since=1, until=2),
     "code": lambda bench: bench.add_code(),
     "codes ready": lambda bench: bench.store.outbox.codes_ready([HOME, "modem:one"], 100),
     "blocked": lambda bench: bench.store.database.accept(lambda cx: bench.store.blocked.among(cx, [ANY.to])),
@@ -146,3 +150,39 @@ def test_nothing_hot_scans_a_table(bench: Bench, name: str) -> None:
     ours = ("SCAN (subquery", "SCAN CONSTANT", "SCAN (join", "SCAN json_each", "SCAN q VIRTUAL", "SCAN sqlite_sequence")
     assert [plan for plan in scans if not plan.startswith(ours)] == []
     assert plans
+
+
+LISTS = {
+    "by tag": MessageFilter(tag="t"),
+    "by tag, of a client": MessageFilter("shop", tag="t"),
+    "by tag and state": MessageFilter("shop", MessageState.CANCELLED, tag="t"),
+    "by a state that nothing has": MessageFilter(state=MessageState.UNDELIVERED),
+    "by a state": MessageFilter(state=MessageState.CANCELLED),
+}
+
+
+def _steps(bench: Bench, filters: MessageFilter) -> int:
+    """How many instructions of SQLite's machine a page of a list takes."""
+    steps = [0]
+
+    def count() -> None:
+        steps[0] += 1
+
+    with bench.store.database.read() as reader:
+        reader.set_progress_handler(count, 1)
+    bench.store.outbox.list(filters, 5)
+    reader.set_progress_handler(None, 1)
+    return steps[0]
+
+
+def test_a_page_of_a_list_costs_the_same_however_much_is_kept(bench: Bench) -> None:
+    def end(count: int) -> None:
+        for _ in range(count):
+            message = bench.add(replace(ANY, tags=("t",)))
+            bench.store.database.accept(lambda cx, one=message: bench.store.outbox.cancel(cx, one.id, bench.now))
+
+    end(20)
+    few = {name: _steps(bench, filters) for name, filters in LISTS.items()}
+    end(200)
+    many = {name: _steps(bench, filters) for name, filters in LISTS.items()}
+    assert {name: many[name] / few[name] for name in LISTS if many[name] > 1.2 * few[name]} == {}
