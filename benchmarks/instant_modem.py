@@ -113,7 +113,9 @@ class InstantModem:
     def report(self) -> None:
         """The oldest status report: delivered."""
         _, pdu, reference = self._due.popleft()
-        address, stamp = pdu[6 : 10 + (int(pdu[6:8], 16) + 1) // 2 * 2], "62112211100000"
+        address = pdu[6 : 10 + (int(pdu[6:8], 16) + 1) // 2 * 2]
+        clock = time.strftime("%y%m%d%H%M%S", time.gmtime()) + "00"  # 23.040 9.2.3.11: digits of each octet swapped
+        stamp = "".join(clock[n + 1] + clock[n] for n in range(0, len(clock), 2))
         report = f"0006{reference:02X}{address}{stamp}{stamp}00"
         os.write(self.master, f"\r\n+CDS: {len(report) // 2 - 1}\r\n{report}\r\n".encode())
         self.reported.append((destination(pdu), time.monotonic_ns()))
