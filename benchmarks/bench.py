@@ -29,6 +29,7 @@ Figures = dict[str, float]
 Row = tuple[str, str, str, bool | None]
 """What, measured, target or floor, and whether the target is met: None where there is none."""
 SCOPES = ("messages:send", "messages:read", "otp:send", "otp:check", "modems:manage")
+_started: dict[Path, list[subprocess.Popen[bytes]]] = {}
 PDU = b"0011000C914477009000000000000A" + b"E8329BFD4697D9EC37"  # as long as a short message's
 
 
@@ -94,6 +95,7 @@ class Gateway:
                 stdout=subprocess.DEVNULL,
                 stderr=sink,
             )
+        _started.setdefault(self.config.parent, []).append(self.process)
         host, port = self._ready()
         self.host, self.port = host, port
         self.connection = HTTPConnection(host, port)
@@ -170,9 +172,15 @@ def in_seconds(seconds: float) -> str:
 
 @contextmanager
 def scratch() -> Iterator[Path]:
-    """A folder on the disk that the system gives for temporary files."""
+    """A folder on the disk that the system gives for temporary files; ends the gateways in it that still run."""
     with tempfile.TemporaryDirectory(prefix="simwire-bench-") as name:
-        yield Path(name)
+        try:
+            yield Path(name)
+        finally:
+            # One that is left would open the next modem's port: names of pseudo-terminals are used again.
+            for process in _started.pop(Path(name), []):
+                process.kill()
+                process.wait()
 
 
 def bare_submits(count: int, folder: Path) -> list[float]:
