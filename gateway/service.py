@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import logging
 import socket
 import sys
@@ -9,7 +10,7 @@ import threading
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from waitress.server import create_server
 
@@ -38,8 +39,10 @@ from hardware.clock import Clock
 from hardware.discovery import open_port
 from hardware.errors import HardwareError
 from hardware.modem import Modem, ModemSettings, RestartLevel, Secret
-from hardware.simulator import SimCard, SimulatedModem, SimulatedNetwork, SimulatorServer
 from hardware.transport import Transport
+
+if TYPE_CHECKING:
+    from hardware.simulator import SimulatorServer
 
 log = logging.getLogger("simwire.service")
 
@@ -118,6 +121,7 @@ class Service:
     def start(self) -> None:
         """Recover what the last run left, then start the modems, the clockwork and the web server."""
         sys.setswitchinterval(SWITCH_INTERVAL)
+        gc.freeze()  # what is there now stays: no collection looks at it again, which would hold up every thread
         now = self.clock.now()
         recovered = self.store.outbox.recover(now)
         self.store.outbox.reroute(self.fleet.prefixes())
@@ -210,6 +214,8 @@ class Service:
         """Virtual modems for `port = "simulator"`: real pseudo-terminals, nobody's phone."""
         if not modems:
             return {}
+        from hardware.simulator import SimCard, SimulatedModem, SimulatedNetwork, SimulatorServer  # memory of few
+
         network = SimulatedNetwork(self.clock)
         simulated = [
             SimulatedModem(
