@@ -31,6 +31,8 @@ ANSWERS = {
     "AT+CCID": "+CCID: 8900100000000000017",
     "AT+CFUN?": "+CFUN: 1",
     "AT+CPIN?": "+CPIN: READY",
+    "AT+CMEE?": "+CMEE: 1",
+    "AT+CMGF?": "+CMGF: 0",
     "AT+CSMS=0": "+CSMS: 1,1,1",
     "AT+CSMS=1": "+CSMS: 1,1,1",
     "AT+CSMS?": "+CSMS: 0,1,1,1",

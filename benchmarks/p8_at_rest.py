@@ -32,6 +32,11 @@ def wake_ups(pid: int) -> int:
     return total
 
 
+def used(pid: int) -> float:
+    """Seconds of a core that the threads which run now have used; finer than the ticks that a process is charged."""
+    return sum(int(one.read_text("ascii").split()[0]) for one in Path(f"/proc/{pid}/task").glob("*/schedstat")) / 1e9
+
+
 def measure(options: argparse.Namespace) -> tuple[Figures, list[Row]]:
     """Starts first, then the rest."""
     with scratch() as folder:
@@ -46,18 +51,18 @@ def measure(options: argparse.Namespace) -> tuple[Figures, list[Row]]:
             uses.append(gateway.cpu)
             gateway.until_able()
         time.sleep(SETTLE)
-        before, woken, begun = gateway.cpu, wake_ups(gateway.process.pid), time.monotonic()
+        pid = gateway.process.pid
+        before, woken, begun = used(pid), wake_ups(pid), time.monotonic()
         time.sleep(options.seconds)
         seconds = time.monotonic() - begun
-        share = (gateway.cpu - before) / seconds
-        rate = (wake_ups(gateway.process.pid) - woken) / seconds
-        memory = memory_mb(gateway.process.pid)
+        share, rate = (used(pid) - before) / seconds, (wake_ups(pid) - woken) / seconds
+        memory = memory_mb(pid)
         gateway.stop()
         modem.stop()
     start, use = median(starts), median(uses)
     figures = {"cpu_share": share, "memory_mb": memory, "wake_ups_per_s": rate, "start_s": start, "start_cpu_s": use}
     return figures, [
-        (f"CPU over {seconds:.0f} s", f"{share:.2%} of a core", "<= 0.2 %", share <= 0.002),
+        (f"CPU over {seconds:.0f} s", f"{share:.3%} of a core", "<= 0.2 %", share <= 0.002),
         ("memory (RSS)", f"{memory:.1f} MB", "<= 80 MB", memory <= 80),
         ("wake-ups", f"{rate:.1f} a second", "", None),
         ("process started -> ready; of that CPU", f"{start:.2f} s; {use:.2f} s", "<= 1.5 s", start <= 1.5),

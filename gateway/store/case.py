@@ -58,9 +58,10 @@ class Settings:
 class Case:
     """One message's row and its attempts, newest state of both, for the length of a transaction."""
 
-    def __init__(self, cx: sqlite3.Connection, seq: int) -> None:
+    def __init__(self, cx: sqlite3.Connection, seq: int, message: sqlite3.Row | None = None) -> None:
+        """`message`: its row, where that was read already."""
         self.cx, self.seq = cx, seq
-        self.message: sqlite3.Row = cx.execute("SELECT * FROM messages WHERE seq = ?", (seq,)).fetchone()
+        self.message: sqlite3.Row = message or cx.execute("SELECT * FROM messages WHERE seq = ?", (seq,)).fetchone()
         self.attempts: list[sqlite3.Row] = []
         self.reload()
 
