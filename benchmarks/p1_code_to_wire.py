@@ -9,15 +9,20 @@ import argparse
 import random
 import time
 
-from benchmarks.bench import Gateway, Instrument, bare_submits, percentile, scratch, show
+from benchmarks.bench import Figures, Gateway, Instrument, Row, alone, bare_submits, percentile, scratch
+
+TITLE = "P1 request to code on the wire"
+QUICK = {"codes": 60}
 
 
-def main() -> None:
-    """Measure floor and gateway in one run."""
-    parser = argparse.ArgumentParser(description=__doc__)
+def add_options(parser: argparse.ArgumentParser) -> None:
+    """What can be chosen."""
     parser.add_argument("--codes", type=int, default=500)
     parser.add_argument("--seed", type=int, default=1)
-    options = parser.parse_args()
+
+
+def measure(options: argparse.Namespace) -> tuple[Figures, list[Row]]:
+    """Floor and gateway in one run."""
     chance = random.Random(options.seed)
     with scratch() as folder:
         floor = bare_submits(options.codes, folder)
@@ -43,17 +48,19 @@ def main() -> None:
         "floor_p99_ms": percentile(floor, 0.99) * 1e3,
     }
     figures["ratio_p50"] = figures["p50_ms"] / figures["floor_p50_ms"]
-    show(
-        f"P1 request to code on the wire, {options.codes} codes",
-        [
-            ("p50", f"{figures['p50_ms']:.2f} ms", "<= 6 ms"),
-            ("p99", f"{figures['p99_ms']:.2f} ms", "<= 25 ms"),
-            ("202 at the client, p50", f"{figures['answer_p50_ms']:.2f} ms", ""),
-            ("floor p50 / p99", f"{figures['floor_p50_ms']:.2f} / {figures['floor_p99_ms']:.2f} ms", ""),
-            ("p50 over floor", f"{figures['ratio_p50']:.1f} x", "<= 3 x"),
-        ],
-        figures,
-    )
+    floors = f"{figures['floor_p50_ms']:.2f} / {figures['floor_p99_ms']:.2f} ms"
+    return figures, [
+        ("p50", f"{figures['p50_ms']:.2f} ms", "<= 6 ms", figures["p50_ms"] <= 6),
+        ("p99", f"{figures['p99_ms']:.2f} ms", "<= 25 ms", figures["p99_ms"] <= 25),
+        ("202 at the client, p50", f"{figures['answer_p50_ms']:.2f} ms", "", None),
+        ("floor p50 / p99: one synced commit, and the AT steps", floors, "", None),
+        ("p50 over floor", f"{figures['ratio_p50']:.1f} x", "<= 3 x", figures["ratio_p50"] <= 3),
+    ]
+
+
+def main() -> None:
+    """Measure and show."""
+    alone("benchmarks.p1_code_to_wire")
 
 
 if __name__ == "__main__":

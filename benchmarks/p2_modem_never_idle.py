@@ -9,8 +9,10 @@ import argparse
 import time
 from itertools import pairwise
 
-from benchmarks.bench import Gateway, Instrument, Note, percentile, scratch, show
+from benchmarks.bench import Figures, Gateway, Instrument, Note, Row, alone, in_seconds, percentile, scratch
 
+TITLE = "P2 modem never idle"
+QUICK = {"backlog": 500, "radio_backlog": 10}
 PAGE = 500  # recipients in one request
 
 
@@ -19,11 +21,10 @@ def drain(backlog: int, radio: float) -> list[Note]:
     with scratch() as folder:
         modem = Instrument(radio)
         gateway = Gateway(folder, modem.path)
+        due = in_seconds(4 + backlog / 1000)  # all of it together, once it is stored
         for start in range(0, backlog, PAGE):
             numbers = [f"+447700{900000 + n % 1000}" for n in range(start, min(start + PAGE, backlog))]
-            gateway.post(
-                "/v1/messages", {"to": numbers, "text": "Backlog", "report": False, "not_before": _soon(backlog)}
-            )
+            gateway.post("/v1/messages", {"to": numbers, "text": "Backlog", "report": False, "not_before": due})
         deadline = time.monotonic() + 60 + backlog * (radio + 0.05)
         while time.monotonic() < deadline:
             time.sleep(1)
@@ -36,18 +37,14 @@ def drain(backlog: int, radio: float) -> list[Note]:
         return modem.stop()
 
 
-def _soon(backlog: int) -> str:
-    # All of the backlog becomes due together, once it is stored.
-    at = time.gmtime(time.time() + 4 + backlog / 1000)
-    return time.strftime("%Y-%m-%dT%H:%M:%SZ", at)
-
-
-def main() -> None:
-    """Measure without and with time on the air."""
-    parser = argparse.ArgumentParser(description=__doc__)
+def add_options(parser: argparse.ArgumentParser) -> None:
+    """What can be chosen."""
     parser.add_argument("--backlog", type=int, default=2000)
     parser.add_argument("--radio-backlog", type=int, default=60)
-    options = parser.parse_args()
+
+
+def measure(options: argparse.Namespace) -> tuple[Figures, list[Row]]:
+    """Without time on the air, and with one second."""
     notes = drain(options.backlog, 0.0)
     if len(notes) != options.backlog:
         raise SystemExit(f"{options.backlog} accepted, {len(notes)} PDUs seen")
@@ -61,16 +58,17 @@ def main() -> None:
         "gap_p99_ms": percentile(gaps, 0.99) * 1e3,
         "busy_share": busy,
     }
-    show(
-        f"P2 modem never idle, backlog of {options.backlog}; {options.radio_backlog} with 1 s on the air",
-        [
-            ("messages a second", f"{rate:.0f}", ">= 500"),
-            ("gap p50", f"{figures['gap_p50_ms']:.2f} ms", "<= 1 ms"),
-            ("gap p99", f"{figures['gap_p99_ms']:.2f} ms", "<= 8 ms"),
-            ("radio busy", f"{busy:.2%}", ">= 99.5 %"),
-        ],
-        figures,
-    )
+    return figures, [
+        (f"messages a second, backlog of {options.backlog}", f"{rate:.0f}", ">= 500", rate >= 500),
+        ("final result -> AT+CMGS, p50", f"{figures['gap_p50_ms']:.2f} ms", "<= 1 ms", figures["gap_p50_ms"] <= 1),
+        ("final result -> AT+CMGS, p99", f"{figures['gap_p99_ms']:.2f} ms", "<= 8 ms", figures["gap_p99_ms"] <= 8),
+        ("radio busy at 1 s a part", f"{busy:.2%}", ">= 99.5 %", busy >= 0.995),
+    ]
+
+
+def main() -> None:
+    """Measure and show."""
+    alone("benchmarks.p2_modem_never_idle")
 
 
 if __name__ == "__main__":

@@ -108,7 +108,7 @@ class _World:
                 name=f"sim{n}",
                 imei=f"490154{n:08}0",
             )
-            for n in range(1, options.modems + 1)
+            for n in range(options.first, options.first + options.modems)
         }
 
     def do(self, do: str, **details: Any) -> Any:
@@ -207,6 +207,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--folder", type=Path, required=True)
     parser.add_argument("--modems", type=int, default=1)
+    parser.add_argument("--first", type=int, default=1, help="number of the first one: names and SIMs follow from it")
     parser.add_argument("--personality", default="generic", help="names of families with commas in between")
     parser.add_argument("--submit-seconds", type=float, default=0.5)
     parser.add_argument("--linked-submit-seconds", type=float, default=None)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import logging
 import socket
 import sys
@@ -10,7 +11,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from waitress.server import create_server
 
@@ -43,8 +44,10 @@ from hardware.discovery import PortSearch, opener_with
 from hardware.errors import HardwareError
 from hardware.modem import Modem, ModemSettings, RestartLevel, Secret
 from hardware.power_switch import CommandSwitch, HelperSwitch
-from hardware.simulator import SimCard, SimulatedModem, SimulatedNetwork, SimulatorServer
 from hardware.transport import Transport
+
+if TYPE_CHECKING:
+    from hardware.simulator import SimulatorServer
 
 log = logging.getLogger("simwire.service")
 
@@ -100,13 +103,11 @@ class Service:
         self.canary = Canary(pairs, every, within, self.store, self.clock, self.fleet.views, self.fleet.wake)
         self.store.inbox.takers.append(self.canary.heard)
         self.scheduler.also.append(self.canary.round)
-        self.metrics = Metrics(self.store, self.clock, self.fleet.views, self.canary.views)
-        self.fleet.on_submitted = self.metrics.submitted
         self._ports = PortSearch(SystemClock())
         links = self._simulate([modem for modem in config.modem if modem.port == "simulator"])
         for modem in config.modem:
             self.fleet.add(self._worker(modem, links.get(modem.name)))
-        self.metrics = Metrics(self.store, self.clock, self.fleet.views)
+        self.metrics = Metrics(self.store, self.clock, self.fleet.views, self.canary.views)
         self.fleet.on_submitted, self.fleet.on_recovery = self.metrics.submitted, self.metrics.recovering
         self._socket = _listen(config.api.host, config.api.port)
         app = create_app(self)
@@ -136,6 +137,7 @@ class Service:
     def start(self) -> None:
         """Recover what the last run left, then start the modems, the clockwork and the web server."""
         sys.setswitchinterval(SWITCH_INTERVAL)
+        gc.freeze()  # what is there now stays: no collection looks at it again, which would hold up every thread
         now = self.clock.now()
         recovered = self.store.outbox.recover(now)
         self.store.outbox.reroute(self.fleet.prefixes())
@@ -258,6 +260,8 @@ class Service:
         """Virtual modems for `port = "simulator"`: real pseudo-terminals, nobody's phone."""
         if not modems:
             return {}
+        from hardware.simulator import SimCard, SimulatedModem, SimulatedNetwork, SimulatorServer  # memory of few
+
         network = SimulatedNetwork(self.clock)
         simulated = [
             SimulatedModem(

@@ -366,7 +366,7 @@ CALL_OWNERS: dict[str, frozenset[str]] = {
     "threading.Thread": frozenset(
         {"gateway.fleet", "gateway.scheduler", "gateway.service", "gateway.webhooks", "hardware.simulator"}
     ),
-    "os.fork": frozenset(),
+    "os.fork": frozenset({"gateway.cli.serve"}),
     "os.system": frozenset(),
 }
 """Who alone may read the wall clock, sleep or start threads."""

@@ -58,9 +58,10 @@ class Settings:
 class Case:
     """One message's row and its attempts, newest state of both, for the length of a transaction."""
 
-    def __init__(self, cx: sqlite3.Connection, seq: int) -> None:
+    def __init__(self, cx: sqlite3.Connection, seq: int, message: sqlite3.Row | None = None) -> None:
+        """`message`: its row, where that was read already."""
         self.cx, self.seq = cx, seq
-        self.message: sqlite3.Row = cx.execute("SELECT * FROM messages WHERE seq = ?", (seq,)).fetchone()
+        self.message: sqlite3.Row = message or cx.execute("SELECT * FROM messages WHERE seq = ?", (seq,)).fetchone()
         self.attempts: list[sqlite3.Row] = []
         self.reload()
 
@@ -135,20 +136,24 @@ class Case:
         return message["withdrawn"] is None and boot_ms(now) < message["expires_boot"] - message["spare"]
 
     def change(self, attempt_ids: Iterable[int], **columns: object) -> None:
-        """Set columns of some attempts and read them again."""
+        """Set columns of some attempts."""
         ids = list(attempt_ids)
         if not ids:
             return
         names = ", ".join(f"{name} = ?" for name in columns)
         marks = ", ".join("?" * len(ids))
-        self.cx.execute(f"UPDATE attempts SET {names} WHERE id IN ({marks})", (*columns.values(), *ids))  # noqa: S608 - names are ours
-        self.reload()
+        query = f"UPDATE attempts SET {names} WHERE id IN ({marks}) RETURNING *"  # noqa: S608 - names are ours
+        changed = {row["id"]: row for row in self.cx.execute(query, (*columns.values(), *ids)).fetchall()}
+        self.attempts = [changed.get(row["id"], row) for row in self.attempts]
 
     def set(self, **columns: object) -> None:
-        """Set columns of the message and read it again."""
-        names = ", ".join(f"{name} = ?" for name in columns)
-        self.cx.execute(f"UPDATE messages SET {names} WHERE seq = ?", (*columns.values(), self.seq))  # noqa: S608 - names are ours
-        self.message = self.cx.execute("SELECT * FROM messages WHERE seq = ?", (self.seq,)).fetchone()
+        """Set columns of the message; those that have that value already are left alone."""
+        fresh = {name: value for name, value in columns.items() if self.message[name] != value}
+        if not fresh:
+            return
+        names = ", ".join(f"{name} = ?" for name in fresh)
+        query = f"UPDATE messages SET {names} WHERE seq = ? RETURNING *"  # noqa: S608 - names are ours
+        (self.message,) = self.cx.execute(query, (*fresh.values(), self.seq)).fetchall()
 
     def insert(self, like: sqlite3.Row, **columns: object) -> int:
         """Plan an attempt of the same part as `like`, with other columns; returns its id."""

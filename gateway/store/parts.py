@@ -28,10 +28,11 @@ class Room:
         self._ledger = Ledger(database, self.waiters.tell, settings, events)
 
     def _case(self, cx: sqlite3.Connection, attempt_id: int) -> Case:
-        row = cx.execute("SELECT message FROM attempts WHERE id = ?", (attempt_id,)).fetchone()
+        query = "SELECT * FROM messages WHERE seq = (SELECT message FROM attempts WHERE id = ?)"
+        row = cx.execute(query, (attempt_id,)).fetchone()
         if row is None:
             raise KeyError(attempt_id)
-        return Case(cx, row["message"])
+        return Case(cx, row["seq"], row)
 
     def _seq(self, cx: sqlite3.Connection, message_id: str) -> int:
         row = cx.execute("SELECT seq FROM messages WHERE id = ?", (message_id,)).fetchone()
