@@ -50,7 +50,7 @@ class Case:
 
     @property
     def service(self) -> Service:
-        """Of one message, with what is sent again."""
+        """Of one message that is sent once."""
         return Service.between(*self.radio).with_parts(self.three_parts, 3)
 
     @property
@@ -61,8 +61,8 @@ class Case:
     @property
     def model(self) -> Queue | BehindBulk:
         """What the model says of it."""
-        modems, rate = self.modems - self.away, self.rate / (1 - self.refused)
-        return BehindBulk(modems, rate, self.service) if self.bulk else Queue(modems, rate, self.service)
+        modems, service = self.modems - self.away, self.service.sent_again(self.refused)
+        return BehindBulk(modems, self.rate, service) if self.bulk else Queue(modems, self.rate, service)
 
 
 CASES = (
@@ -146,7 +146,7 @@ def _recursion(
         begun = max(at, free[0])
         parts = 3 if chance.random() < case.three_parts else 1
         tries = 1
-        while chance.random() < case.refused:
+        while case.refused and chance.random() < case.refused:
             tries += 1
         heapq.heapreplace(free, begun + sum(radio() for _ in range(parts * tries)))
         yield begun - at
