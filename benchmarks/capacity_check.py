@@ -69,7 +69,7 @@ CASES = (
     *(Case("codes only", modems, load) for modems in (1, 2, 4, 8) for load in (0.3, 0.5, 0.7, 0.8, 0.9)),
     *(Case("GSM, 3-6 s", modems, 0.7, GSM) for modems in (1, 4)),
     *(Case("behind endless bulk, GSM", modems, 0.5, GSM, bulk=True) for modems in (1, 4)),
-    *(Case("one modem away", modems, 0.5, away=1) for modems in (2, 4)),
+    *(Case("one modem away", modems, load, away=1) for modems, load in ((2, 0.35), (4, 0.6))),
     Case("1 of 10 refused, 2 modems", 2, 0.7, refused=0.1),
     Case("1 of 10 has 3 parts", 2, 0.7, three_parts=0.1),
 )
