@@ -92,8 +92,8 @@ def most(modems: int, service: Service, fits: Callable[[Queue], bool]) -> float:
 
 
 def _queue(options: argparse.Namespace) -> Queue:
-    service = RADIOS[options.radio].with_parts(options.long_share, options.parts)
-    return Queue(options.modems, options.per_minute / 60 / (1 - options.refused), service)
+    service = RADIOS[options.radio].with_parts(options.long_share, options.parts).sent_again(options.refused)
+    return Queue(options.modems, options.per_minute / 60, service)
 
 
 def _one_away(queue: Queue) -> float:

@@ -50,7 +50,7 @@ class Case:
 
     @property
     def service(self) -> Service:
-        """Of one message, with what is sent again."""
+        """Of one message that is sent once."""
         return Service.between(*self.radio).with_parts(self.three_parts, 3)
 
     @property
@@ -61,15 +61,15 @@ class Case:
     @property
     def model(self) -> Queue | BehindBulk:
         """What the model says of it."""
-        modems, rate = self.modems - self.away, self.rate / (1 - self.refused)
-        return BehindBulk(modems, rate, self.service) if self.bulk else Queue(modems, rate, self.service)
+        modems, service = self.modems - self.away, self.service.sent_again(self.refused)
+        return BehindBulk(modems, self.rate, service) if self.bulk else Queue(modems, self.rate, service)
 
 
 CASES = (
     *(Case("codes only", modems, load) for modems in (1, 2, 4, 8) for load in (0.3, 0.5, 0.7, 0.8, 0.9)),
     *(Case("GSM, 3-6 s", modems, 0.7, GSM) for modems in (1, 4)),
     *(Case("behind endless bulk, GSM", modems, 0.5, GSM, bulk=True) for modems in (1, 4)),
-    *(Case("one modem away", modems, 0.5, away=1) for modems in (2, 4)),
+    *(Case("one modem away", modems, load, away=1) for modems, load in ((2, 0.35), (4, 0.6))),
     Case("1 of 10 refused, 2 modems", 2, 0.7, refused=0.1),
     Case("1 of 10 has 3 parts", 2, 0.7, three_parts=0.1),
 )
@@ -146,7 +146,7 @@ def _recursion(
         begun = max(at, free[0])
         parts = 3 if chance.random() < case.three_parts else 1
         tries = 1
-        while chance.random() < case.refused:
+        while case.refused and chance.random() < case.refused:
             tries += 1
         heapq.heapreplace(free, begun + sum(radio() for _ in range(parts * tries)))
         yield begun - at

@@ -41,6 +41,11 @@ class Service:
         second += share * (parts * self.variance + (parts * self.mean) ** 2)
         return Service(mean, second - mean**2)
 
+    def sent_again(self, refused: float) -> Service:
+        """Where that share of all submits is refused after its time on the air, and sent again until it is taken."""
+        mean = self.mean / (1 - refused)
+        return Service(mean, self.variance / (1 - refused) + refused * mean**2)
+
 
 def erlang_c(modems: int, erlangs: float) -> float:
     """Share of arrivals that find every modem busy, for exponential times; `erlangs`: arrivals a second times mean."""

@@ -101,6 +101,12 @@ def test_parts_of_one_message_make_it_longer_and_its_times_differ() -> None:
     assert service.variance == pytest.approx(0.75 * 4 + 0.25 * 36 - 9)
 
 
+def test_what_is_sent_again_takes_longer_by_a_geometric_number_of_times() -> None:
+    service = Service(2.0).sent_again(0.1)
+    assert service.mean == pytest.approx(2.0 / 0.9)
+    assert service.variance == pytest.approx(0.1 / 0.81 * 4)
+
+
 def test_what_cannot_be_carried_is_said() -> None:
     with pytest.raises(ValueError, match="2 modems cannot carry 60 a minute"):
         _ = Queue(2, 1.0, Service(2.0)).mean
