@@ -25,6 +25,7 @@ TITLE = "Misfortunes"
 QUICK = {"lost": 0}
 Told = tuple[Figures, list[Row]]
 MANY = 100
+ENDED = ("delivered", "undelivered", "failed", "expired", "cancelled")
 LONG = "This is a long notice that does not fit in one part, because it goes on and on about what nobody asked. " * 4
 
 
@@ -151,7 +152,7 @@ def lifetime_over() -> Told:
         this.modems.ask("act", modem="sim1", action="Vanish", parameters={"seconds": 20})
         time.sleep(1)
         this.send(5, lifetime="10s")
-        this.until(lambda: all(message["final"] for message in this.messages()), 20)
+        this.until(lambda: all(message["state"] in ENDED for message in this.messages()), 20)
         reasons = {f"{message['state']} ({message['reason']})" for message in this.messages()}
         this.until(lambda: this.gateway.get("/v1/modems")["items"][0]["state"] == "ready", 60)
         time.sleep(2)
@@ -169,7 +170,7 @@ def long_message() -> Told:
         this.until(lambda: len(this.submits()) == this.messages()[0]["parts"], 30)
         time.sleep(3)
         two = this.messages()[0]["state"]
-        this.until(lambda: this.messages()[0]["final"], 20)
+        this.until(lambda: this.messages()[0]["state"] in ENDED, 20)
         message = this.messages()[0]
     good = two == "sent" and message["state"] == "delivered"
     told = f"{two} while one report is out, then {message['state']}"
