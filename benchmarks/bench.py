@@ -12,6 +12,7 @@ import json
 import os
 import platform
 import re
+import select
 import sqlite3
 import subprocess
 import sys
@@ -29,7 +30,6 @@ SCOPES = ("messages:send", "messages:read", "otp:send", "otp:check", "modems:man
 Figures = dict[str, float]
 Row = tuple[str, str, str, bool | None]
 """What, measured, target or floor, and whether the target is met: None where there is none."""
-SCOPES = ("messages:send", "messages:read", "otp:send", "otp:check", "modems:manage")
 _started: dict[Path, list[subprocess.Popen[bytes]]] = {}
 PDU = b"0011000C914477009000000000000A" + b"E8329BFD4697D9EC37"  # as long as a short message's
 
@@ -210,6 +210,8 @@ def bare_submits(count: int, folder: Path) -> list[float]:
 def _read_until(port: int, mark: bytes) -> None:
     seen = b""
     while mark not in seen:
+        if not select.select([port], [], [], 30)[0]:
+            raise SystemExit(f"the instant modem said {seen!r} and nothing more")
         seen += os.read(port, 4096)
 
 

@@ -201,7 +201,8 @@ class ModemWorker(Doors):
         if attempt is not None:
             self._send(modem, attempt)
             return
-        self._sender.store_outcome()
+        if self._sender.store_outcome():
+            self._publish_status(modem)  # before a wait: people look at what was sent
         if self._backlog:
             self._backlog = False
             modem.backlog(False)

@@ -313,14 +313,16 @@ class Sender:
 
     # -- outcomes -----------------------------------------------------------------------------------------------------
 
-    def store_outcome(self) -> None:
-        """Commit what the submits came to, if that is not done yet. Raises StoreError, and keeps what is left."""
+    def store_outcome(self) -> bool:
+        """Commit what the submits came to; whether there was anything. Raises StoreError, and keeps what is left."""
+        anything = bool(self._unstored)
         while self._unstored:
             outcome = self._unstored[0]
             self._commit(outcome)
             self._unstored.popleft()
             if outcome.refusal is not None or outcome.attempt.lane is Lane.OTP or outcome.attempt.parts > 1:
                 self._others.planned()
+        return anything
 
     def _commit(self, outcome: _Outcome) -> None:
         outbox, now, attempt = self._store.outbox, self._clock.now(), outcome.attempt
