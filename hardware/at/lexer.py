@@ -89,7 +89,7 @@ class Lexer:
     @property
     def half_read(self) -> bool:
         """Whether a line has begun and not ended."""
-        return bool(self._buffer)
+        return bool(self._buffer.strip())  # the space of a prompt begins no line
 
     def forget(self) -> None:
         """Drop what is half read: the modem was interrupted, what comes next begins a new line."""
