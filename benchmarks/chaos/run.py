@@ -182,6 +182,7 @@ def run(setting: Setting, entries: Sequence[Entry], *, keep: Path | None = None)
     """Run a schedule over a setting and judge what came of it; `keep`: a folder that stays, for a look afterwards."""
     with ExitStack() as stack:
         folder = keep or Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="simwire-chaos-")))
+        folder.mkdir(parents=True, exist_ok=True)
         world = Run(folder, setting, stack, entries)
         if any(entry["what"] in ("clock", "boot") for entry in entries):
             setting.load.later = 0.0  # a gateway whose clock is an hour slow rightly waits an hour for its moment
