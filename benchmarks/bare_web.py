@@ -11,6 +11,7 @@ from __future__ import annotations
 import argparse
 import json
 import logging
+import socket
 import sqlite3
 import subprocess
 import sys
@@ -78,16 +79,16 @@ def main() -> None:
     options = parser.parse_args()
     app = application(options.database)
     logging.getLogger("waitress.queue").setLevel(logging.ERROR)
+    listening = socket.create_server(("127.0.0.1", 0), backlog=1024)
     server = create_server(
         app,
-        host="127.0.0.1",
-        port=0,
+        sockets=[listening],
         threads=options.threads,
         connection_limit=2_000,
         asyncore_use_poll=True,
         ident=None,
     )
-    print(server.socket.getsockname()[1], flush=True)
+    print(listening.getsockname()[1], flush=True)
     threading.Thread(target=server.run, daemon=True).start()
     sys.stdin.read()
 

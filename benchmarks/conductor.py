@@ -66,7 +66,7 @@ class Conductor:
     def __init__(self, clock: FakeClock, network: SimulatedNetwork) -> None:
         self.clock, self.network = clock, network
         self._players: list[Player] = []
-        self._calls: list[tuple[float, int, Callable[[], None]]] = []
+        self._calls: list[tuple[float, int, Callable[[], object]]] = []
         self._numbers = itertools.count()
 
     def player(self, name: str) -> Player:
@@ -74,7 +74,7 @@ class Conductor:
         self._players.append(Player(self, name))
         return self._players[-1]
 
-    def at(self, boot: float, call: Callable[[], None]) -> None:
+    def at(self, boot: float, call: Callable[[], object]) -> None:
         """Plan a call for that boot time."""
         heapq.heappush(self._calls, (boot, next(self._numbers), call))
 

@@ -69,7 +69,7 @@ class InstantModem:
         while True:
             wait = max(0.0, self._due[0][0] - time.monotonic()) if self._due else None
             ready, _, _ = select.select([self.master, sys.stdin], [], [], wait)
-            if sys.stdin in ready and not sys.stdin.buffer.read1(1):
+            if sys.stdin in ready and not os.read(sys.stdin.fileno(), 1):
                 return
             if self.master not in ready:
                 if not begun:

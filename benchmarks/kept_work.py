@@ -158,7 +158,7 @@ class Work:
         return self._chance.choice(self.people)
 
     def _moment(self) -> int:
-        return self._oldest + self._chance.randrange(self._kept) * APART
+        return int(self._oldest) + self._chance.randrange(self._kept) * APART
 
     def _a_while(self, **filters: object) -> None:
         since = self._moment()

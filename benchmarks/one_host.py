@@ -16,7 +16,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from benchmarks.bench import percentile, scratch, show
+from benchmarks.bench import Figures, Row, percentile, scratch, show
 from benchmarks.kept_work import Work
 from benchmarks.p7_full_outbox import kept
 
@@ -35,7 +35,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--folder", type=Path, help="where the databases are made, and kept for the next run")
 
 
-def measure(options: argparse.Namespace) -> tuple[dict[str, float], list[tuple[str, str, str]]]:
+def measure(options: argparse.Namespace) -> tuple[Figures, list[Row]]:
     """Figures for programs and rows for people."""
     with scratch() as temporary:
         folder = kept(options.folder or temporary, options.messages)
@@ -49,7 +49,7 @@ def measure(options: argparse.Namespace) -> tuple[dict[str, float], list[tuple[s
         erased = work.retention()
         figures["retention_messages_a_second"] = erased / (time.perf_counter() - begun)
         work.store.close()
-    return figures, [(name, f"{value:,.2f}", "") for name, value in figures.items()]
+    return figures, [(name, f"{value:,.2f}", "", None) for name, value in figures.items()]
 
 
 def grown(path: Path) -> dict[str, float]:

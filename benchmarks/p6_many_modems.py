@@ -32,7 +32,8 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 
 def start_modems(folder: Path, size: int) -> tuple[list[VirtualModems], dict[str, str]]:
     """The processes, and the ports of all their modems by name."""
-    processes, ports = [], {}
+    processes: list[VirtualModems] = []
+    ports: dict[str, str] = {}
     for first in range(0, size, PROCESS):
         own = folder / f"ports{first}"
         own.mkdir()

@@ -55,7 +55,7 @@ class Airwaves(SimulatedNetwork):
         return self.drawn[-1]
 
     @property
-    def submit_seconds(self) -> float:  # type: ignore[override]  # a new value at each look
+    def submit_seconds(self) -> float:  # a new value at each look
         """Radio time of the next part."""
         return self._draw(self.radio)
 
@@ -64,7 +64,7 @@ class Airwaves(SimulatedNetwork):
         """The span decides."""
 
     @property
-    def linked_submit_seconds(self) -> float:  # type: ignore[override]
+    def linked_submit_seconds(self) -> float:
         """The same, while the link is kept."""
         return self._draw(self.linked)
 

@@ -20,6 +20,7 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -223,7 +224,7 @@ def main() -> None:
             if request["do"] == "stop":
                 break
             try:
-                _say({"result": server.call(lambda asked=request: world.do(**asked))})
+                _say({"result": server.call(partial(world.do, **request))})
             except Exception as error:  # noqa: BLE001 - whoever asked is told
                 _say({"error": f"{type(error).__name__}: {error}"})
 
