@@ -19,7 +19,7 @@ from gateway.healing import Healer, NoSwitch, PowerSwitch
 from gateway.incoming import ModemInbox
 from gateway.messages import ClaimedAttempt
 from gateway.modem_port import ModemPort
-from gateway.port_watch import GivenUp, PortWatch
+from gateway.port_watch import GivenUp, PortWatch, Stopping
 from gateway.recovery import SILENT_SUBMITS, Recovery, Trouble
 from gateway.retry import RetryPolicy
 from gateway.sending import Others, Sender
@@ -68,7 +68,7 @@ class ModemWorker(Doors):
         self._balance, self._care = balance, Care(view.name, balance, store, clock)
         self._sender = Sender(store, others, self._sink, clock, retries, lambda: self._view, allowance, self._care)
         healer = Healer(view.name, Recovery(scale), switch or NoSwitch(), clock, others.recovering)
-        port = ModemPort(open_port, self._adopt, healer, PortWatch(clock), wait)
+        port = ModemPort(open_port, self._adopt, healer, PortWatch(clock, self._may_end), wait)
         super().__init__(Announcer(view, store, others, clock), self._sender, port)
         self._orphaned = False
         self._next_sweep = self._next_refresh = 0.0
@@ -110,7 +110,7 @@ class ModemWorker(Doors):
         while not self._stopping.is_set():
             try:
                 self.turn(IDLE_WAIT)
-            except GivenUp:
+            except (GivenUp, Stopping):
                 break
             except StoreError as error:
                 self.recover_from(str(error))
@@ -123,6 +123,11 @@ class ModemWorker(Doors):
         except StoreError as error:
             log.warning("modem %s: %s; what it was sending is settled at the next start", self.name, error)
         self._close()
+
+    def _may_end(self) -> bool:
+        """Whether the gateway stops, and the modem owes no answer that must be heard."""
+        modem = self._modem
+        return self._stopping.is_set() and not self._sender.on_air and not (modem is not None and modem.tries_pin)
 
     def recover_from(self, what: str) -> None:
         """Something other than the modem failed: show it, close the port, and wait a while before the next `turn`."""

@@ -116,6 +116,8 @@ class Sender:
         """Whether the network took the last part that was sent."""
         self.needs_help = False
         """Whether the last refusal asks for the modem to be set up again, or too many submits got no result."""
+        self.on_air = False
+        """Whether a PDU was begun whose outcome is not in hand yet."""
         self.paused = False
         self.aside_until = 0.0
         """Boot-clock seconds until which the network's refusals keep this SIM aside."""
@@ -173,6 +175,11 @@ class Sender:
         """Whether the next part is claimed already: a backlog."""
         return self._ahead is not None
 
+    @property
+    def has_in_hand(self) -> bool:
+        """Whether something was claimed, or came to an outcome, that the store has not got back."""
+        return self._ahead is not None or bool(self._unstored)
+
     def codes_wait(self) -> bool:
         """Whether a code could go now: what is not urgent is left until later. Raises StoreError."""
         if Lane.OTP in tuple(self._hints) or (self._ahead is not None and self._ahead.lane is Lane.OTP):
@@ -218,6 +225,12 @@ class Sender:
         Raises CommandTimeout, ConnectionLost, NotReady and StoreError; what was claimed is kept for `store_outcome`
         then too.
         """
+        try:
+            self._follow(modem, self._submit(modem, attempt))
+        finally:
+            self.on_air = False
+
+    def _submit(self, modem: Modem, attempt: ClaimedAttempt) -> _Outcome:
         hooks = _Hooks(self, attempt)
         outcome = _Outcome(attempt, handed_back=True)
         self.needs_help = self.took = False
@@ -246,7 +259,7 @@ class Sender:
             raise
         finally:
             self._unstored.append(outcome)
-        self._follow(modem, outcome)
+        return outcome
 
     def _follow(self, modem: Modem, outcome: _Outcome) -> None:
         """What an outcome asks for at once; a success waits for the next AT+CMGS to be on its way."""
@@ -379,7 +392,7 @@ class _Hooks:
 
     def before_pdu(self) -> None:
         self._sender.begin(self._attempt)
-        self.begun = True
+        self.begun = self._sender.on_air = True
 
     def on_air(self) -> None:
         self._sender.claim_ahead()

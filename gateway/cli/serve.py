@@ -52,9 +52,8 @@ def serve(config: Path, log_level: str) -> None:
     finished = service.stop(GRACE)
     if soundness.damage is not None:
         raise Failure(str(soundness.damage))
-    if not finished:
-        raise Failure("a modem did not finish in time; what it was sending is settled at the next start")
-    log.info("stopped")
+    # What did not end in time was named in the log, and the next start settles it: no failure of the gateway.
+    log.info("stopped" if finished else "stopped, without waiting any longer")
 
 
 def _look_at_texts(settings: Config) -> int:

@@ -315,6 +315,11 @@ class Modem:
         return said
 
     @property
+    def tries_pin(self) -> bool:
+        """Whether a PIN was written whose answer must be heard: one that got none is not tried again."""
+        return self._card.tries_pin
+
+    @property
     def can_reset(self) -> bool:
         """Whether its family has a reset that does more good than harm."""
         return self._ladder.profile.reset_command is not None
