@@ -202,6 +202,9 @@ class ModemWorker(Doors):
         self._housekeeping(modem)
         if self._care.attend(modem, lambda: self._stopping.is_set() or self._sender.codes_wait()):
             self._publish_status(modem)  # before a wait for news
+        if modem.news_press:
+            self._sender.store_outcome()  # a report may be that of the part before
+            modem.fetch()
         attempt = self._sender.take()
         if attempt is not None:
             self._send(modem, attempt)
