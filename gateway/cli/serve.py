@@ -40,11 +40,13 @@ def serve(config: Path, log_level: str) -> None:
     logs.configure(form, log_level)
     looking = _look_at_texts(settings)
     stop = StopSignals()
-    service = Service(settings, SystemClock())
-    soundness = service.store.database.soundness
-    soundness.on_damage = stop.ask
-    service.start()
-    os.waitpid(looking, 0)
+    try:
+        service = Service(settings, SystemClock())
+        soundness = service.store.database.soundness
+        soundness.on_damage = stop.ask
+        service.start()
+    finally:
+        os.waitpid(looking, 0)  # what it says comes before `ready`, and before what stands in the way of it
     ready = json.dumps({"event": "ready", "url": service.url}) if form == "json" else f"ready {service.url}"
     click.echo(ready, err=True)
     stop.wait()
