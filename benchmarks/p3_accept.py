@@ -9,7 +9,6 @@ known before. On a machine that does other things too, compare the CPU time of a
 from __future__ import annotations
 
 import argparse
-import os
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
