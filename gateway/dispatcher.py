@@ -19,10 +19,11 @@ from gateway.healing import Healer, NoSwitch, PowerSwitch
 from gateway.incoming import ModemInbox
 from gateway.messages import ClaimedAttempt
 from gateway.modem_port import ModemPort
+from gateway.others import Others
 from gateway.port_watch import GivenUp, PortWatch, Stopping
 from gateway.recovery import SILENT_SUBMITS, Recovery, Trouble
 from gateway.retry import RetryPolicy
-from gateway.sending import Others, Sender
+from gateway.sending import Sender
 from gateway.store import Store, StoreError
 from hardware.clock import Clock
 from hardware.errors import CommandRejected, ConnectionLost, HardwareError, PortUnavailable
@@ -97,7 +98,10 @@ class ModemWorker(Doors):
 
     def _inherit(self, predecessor: ModemWorker, what: str) -> None:
         self._errands, self._announcer = predecessor._errands, predecessor._announcer
-        self._sender.paused, self._sender.counts = predecessor._sender.paused, predecessor._sender.counts
+        self._sender.paused, self._sender.results.counts = (
+            predecessor._sender.paused,
+            predecessor._sender.results.counts,
+        )
         self._sink.carry_on(predecessor._sink)
         self._port.healer = predecessor._healer
         self._healer.trouble(Trouble.STUCK, what)
@@ -181,7 +185,7 @@ class ModemWorker(Doors):
         modem.bring_up()
         self._sender.allowance.load(self._sink.imsi)
         if self._care.opened(modem.status.identity):
-            self._sender.card_changed()
+            self._sender.results.card_changed()
         self._publish_status(modem)
         self._next_refresh = self._clock.boot() + IDLE_WAIT
         self._next_sweep = self._clock.boot() + SWEEP_EVERY
@@ -233,8 +237,10 @@ class ModemWorker(Doors):
         if self._sender.took:
             self._healer.accepted()
         elif self._sender.needs_help:
-            self._healer.trouble(Trouble.FRUITLESS, self._sender.counts.last_error or "its submits come to nothing")
-            said = self._sender.counts.last_error
+            self._healer.trouble(
+                Trouble.FRUITLESS, self._sender.results.counts.last_error or "its submits come to nothing"
+            )
+            said = self._sender.results.counts.last_error
             self._show_trouble("configuring", Finding(said), said)
             return
         if self._sender.has_more and not self._backlog:
@@ -281,8 +287,8 @@ class ModemWorker(Doors):
         self._port.close()
 
     def _publish_status(self, modem: Modem) -> None:
-        status, identity, counts = modem.status, modem.status.identity, self._sender.counts
-        ready, aside = status.state is ModemState.READY, self._sender.aside
+        status, identity, counts = modem.status, modem.status.identity, self._sender.results.counts
+        ready, aside = status.state is ModemState.READY, self._sender.results.aside
         quota = self._sender.allowance.uses() if ready else ()
         found = self._care.judge(status, aside=aside, held_back=self._sender.allowance.explained(quota))
         self._publish(
