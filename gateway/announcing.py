@@ -6,7 +6,7 @@ import logging
 
 from gateway.directory import ModemView, takes
 from gateway.messages import Lane
-from gateway.sending import Others
+from gateway.others import Others
 from gateway.store import Store, StoreError
 from hardware.clock import Clock
 

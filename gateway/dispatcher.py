@@ -19,10 +19,11 @@ from gateway.healing import Healer, NoSwitch, PowerSwitch
 from gateway.incoming import ModemInbox
 from gateway.messages import ClaimedAttempt
 from gateway.modem_port import ModemPort
-from gateway.port_watch import GivenUp, PortWatch
+from gateway.others import Others
+from gateway.port_watch import GivenUp, PortWatch, Stopping
 from gateway.recovery import SILENT_SUBMITS, Recovery, Trouble
 from gateway.retry import RetryPolicy
-from gateway.sending import Others, Sender
+from gateway.sending import Sender
 from gateway.store import Store, StoreError
 from hardware.clock import Clock
 from hardware.errors import CommandRejected, ConnectionLost, HardwareError, PortUnavailable
@@ -68,7 +69,7 @@ class ModemWorker(Doors):
         self._balance, self._care = balance, Care(view.name, balance, store, clock)
         self._sender = Sender(store, others, self._sink, clock, retries, lambda: self._view, allowance, self._care)
         healer = Healer(view.name, Recovery(scale), switch or NoSwitch(), clock, others.recovering)
-        port = ModemPort(open_port, self._adopt, healer, PortWatch(clock), wait)
+        port = ModemPort(open_port, self._adopt, healer, PortWatch(clock, self._may_end), wait)
         super().__init__(Announcer(view, store, others, clock), self._sender, port)
         self._orphaned = False
         self._next_sweep = self._next_refresh = 0.0
@@ -97,7 +98,10 @@ class ModemWorker(Doors):
 
     def _inherit(self, predecessor: ModemWorker, what: str) -> None:
         self._errands, self._announcer = predecessor._errands, predecessor._announcer
-        self._sender.paused, self._sender.counts = predecessor._sender.paused, predecessor._sender.counts
+        self._sender.paused, self._sender.results.counts = (
+            predecessor._sender.paused,
+            predecessor._sender.results.counts,
+        )
         self._sink.carry_on(predecessor._sink)
         self._port.healer = predecessor._healer
         self._healer.trouble(Trouble.STUCK, what)
@@ -110,7 +114,7 @@ class ModemWorker(Doors):
         while not self._stopping.is_set():
             try:
                 self.turn(IDLE_WAIT)
-            except GivenUp:
+            except (GivenUp, Stopping):
                 break
             except StoreError as error:
                 self.recover_from(str(error))
@@ -123,6 +127,11 @@ class ModemWorker(Doors):
         except StoreError as error:
             log.warning("modem %s: %s; what it was sending is settled at the next start", self.name, error)
         self._close()
+
+    def _may_end(self) -> bool:
+        """Whether the gateway stops, and the modem owes no answer that must be heard."""
+        modem = self._modem
+        return self._stopping.is_set() and not self._sender.on_air and not (modem is not None and modem.tries_pin)
 
     def recover_from(self, what: str) -> None:
         """Something other than the modem failed: show it, close the port, and wait a while before the next `turn`."""
@@ -176,7 +185,7 @@ class ModemWorker(Doors):
         modem.bring_up()
         self._sender.allowance.load(self._sink.imsi)
         if self._care.opened(modem.status.identity):
-            self._sender.card_changed()
+            self._sender.results.card_changed()
         self._publish_status(modem)
         self._next_refresh = self._clock.boot() + IDLE_WAIT
         self._next_sweep = self._clock.boot() + SWEEP_EVERY
@@ -197,6 +206,9 @@ class ModemWorker(Doors):
         self._housekeeping(modem)
         if self._care.attend(modem, lambda: self._stopping.is_set() or self._sender.codes_wait()):
             self._publish_status(modem)  # before a wait for news
+        if modem.news_press:
+            self._sender.store_outcome()  # a report may be that of the part before
+            modem.fetch()
         attempt = self._sender.take()
         if attempt is not None:
             self._send(modem, attempt)
@@ -225,8 +237,10 @@ class ModemWorker(Doors):
         if self._sender.took:
             self._healer.accepted()
         elif self._sender.needs_help:
-            self._healer.trouble(Trouble.FRUITLESS, self._sender.counts.last_error or "its submits come to nothing")
-            said = self._sender.counts.last_error
+            self._healer.trouble(
+                Trouble.FRUITLESS, self._sender.results.counts.last_error or "its submits come to nothing"
+            )
+            said = self._sender.results.counts.last_error
             self._show_trouble("configuring", Finding(said), said)
             return
         if self._sender.has_more and not self._backlog:
@@ -273,8 +287,8 @@ class ModemWorker(Doors):
         self._port.close()
 
     def _publish_status(self, modem: Modem) -> None:
-        status, identity, counts = modem.status, modem.status.identity, self._sender.counts
-        ready, aside = status.state is ModemState.READY, self._sender.aside
+        status, identity, counts = modem.status, modem.status.identity, self._sender.results.counts
+        ready, aside = status.state is ModemState.READY, self._sender.results.aside
         quota = self._sender.allowance.uses() if ready else ()
         found = self._care.judge(status, aside=aside, held_back=self._sender.allowance.explained(quota))
         self._publish(

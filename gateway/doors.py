@@ -68,7 +68,7 @@ class Doors:
         self.wake()
 
     def stop(self) -> None:
-        """Finish the submit on the air, hand back what is only claimed, and end `run`."""
+        """Finish the submit on the air, break off whatever else waits, hand back what is only claimed, end `run`."""
         self._stopping.set()
         self._sender.paused = True
         self.wake()
@@ -76,6 +76,11 @@ class Doors:
     def overdue(self) -> float | None:
         """For how many seconds a call on the port should have returned; None where none is late."""
         return self._port.watch.overdue()
+
+    @property
+    def may_be_left(self) -> bool:
+        """Whether its thread is in nothing but the opening of a port, after which it only ends where it was stopped."""
+        return self._port.watch.opening and not self._sender.has_in_hand
 
     @property
     def _view(self) -> ModemView:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 from collections.abc import Callable, Iterable
 from concurrent.futures import Future
@@ -13,6 +14,7 @@ from gateway.messages import Lane
 from hardware.modem import Modem
 
 T = TypeVar("T")
+log = logging.getLogger("simwire.fleet")
 
 WATCH_EVERY = 5.0  # seconds between looks whether the workers get on
 STUCK_THREADS = 3  # of one modem that may hang in a call; after that it is only reported
@@ -53,7 +55,10 @@ class Fleet:
         thread.start()
 
     def stop(self, grace: float) -> bool:
-        """Let each worker finish what is on the air, at most `grace` seconds for all; False where one did not."""
+        """Let each worker finish what is on the air, at most `grace` seconds for all; False where one did not.
+
+        A thread that is still in the opening of a port is left behind: it does nothing more when that returns.
+        """
         self._stopping.set()
         for worker in self._workers.values():
             worker.stop()
@@ -61,13 +66,18 @@ class Fleet:
         timer = threading.Timer(grace, deadline.set)
         timer.daemon = True
         timer.start()
-        for thread in self._threads.values():
-            while thread.is_alive() and not deadline.is_set():
+        late = []
+        for name, thread in self._threads.items():
+            while (busy := thread.is_alive() and not self._workers[name].may_be_left) and not deadline.is_set():
                 thread.join(0.05)
+            late += [name] if busy else []
         timer.cancel()
         if self._watcher.is_alive():
             self._watcher.join(1.0)
-        return not any(thread.is_alive() for thread in self._threads.values())
+        if late:
+            what = "did not finish in time; what it was sending is settled at the next start"
+            log.warning("modem %s %s", ", ".join(late), what)
+        return not late
 
     # -- the watch ----------------------------------------------------------------------------------------------------
 

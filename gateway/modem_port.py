@@ -42,7 +42,7 @@ class ModemPort:
             modem.wake()
 
     def connect(self) -> Modem:
-        """Open the port; raises PortUnavailable."""
+        """Open the port; raises PortUnavailable, and what a call on a port that is watched does."""
         self._transport = transport = self.watch.open(self._open_port)
         self.healer.switch.seen(transport.name)
         self.modem = self._make_modem(transport)

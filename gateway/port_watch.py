@@ -25,19 +25,31 @@ class GivenUp(BaseException):
     """
 
 
-class PortWatch:
-    """The calls of one thread on its port. `overdue` and `give_up` are for other threads."""
+class Stopping(BaseException):
+    """The gateway stops, and nothing that was begun on the port has to be heard to its end: its thread is to end.
 
-    def __init__(self, clock: Clock) -> None:
-        self._clock = clock
+    Not an Exception, as GivenUp: no step of the driver goes on after it.
+    """
+
+
+class PortWatch:
+    """The calls of one thread on its port. `overdue`, `give_up` and `opening` are for other threads.
+
+    `may_end` says whether waiting is to be broken off; whoever makes it true wakes the port.
+    """
+
+    def __init__(self, clock: Clock, may_end: Callable[[], bool]) -> None:
+        self.clock, self.may_end = clock, may_end
         self._until: float | None = None
+        self.opening = False
+        """Whether the port is being opened, which nothing can break off."""
         self.given_up = False
         """Whether somebody else goes on with the modem."""
 
     def overdue(self) -> float | None:
         """For how many seconds a call that is under way should have returned; None where none is late."""
         until = self._until
-        late = None if until is None else self._clock.boot() - until
+        late = None if until is None else self.clock.boot() - until
         return late if late is not None and late > MARGIN else None
 
     def give_up(self) -> None:
@@ -45,20 +57,25 @@ class PortWatch:
         self.given_up = True
 
     def open(self, opener: Callable[[], Transport]) -> Transport:
-        """Open a port and watch it; raises what `opener` does, GivenUp."""
+        """Open a port and watch it; raises what `opener` does, GivenUp, Stopping."""
         opened: Transport | None = None
+        self.opening = True
         try:
+            self.end_here()
             with self.calling(OPEN_LIMIT):
                 opened = opener()
-        except GivenUp:
+            self.end_here()
+        except (GivenUp, Stopping):
             if opened is not None:
                 opened.close()
             raise
+        finally:
+            self.opening = False
         return WatchedPort(opened, self)
 
     def calling(self, seconds: float) -> PortWatch:
         """Within the `with` block a call is under way that takes at most so many seconds."""
-        self._until = self._clock.boot() + seconds
+        self._until = self.clock.boot() + seconds
         return self
 
     def __enter__(self) -> None:
@@ -72,16 +89,22 @@ class PortWatch:
         """The call that was under way has returned."""
         self._until = None
 
+    def end_here(self) -> None:
+        """Raise Stopping where waiting is to be broken off."""
+        if self.may_end():
+            raise Stopping
+
     def _stop_here(self) -> None:
         if self.given_up:
             raise GivenUp
 
 
 class WatchedPort:
-    """A transport whose calls are watched."""
+    """A transport whose calls are watched, and whose waiting ends where `may_end` says so."""
 
     def __init__(self, transport: Transport, watch: PortWatch) -> None:
         self._transport, self._watch = transport, watch
+        self._woken = False  # by a wake that came while nobody asked for it
 
     @property
     def name(self) -> str:
@@ -94,7 +117,24 @@ class WatchedPort:
             self._transport.write(data)
 
     def read(self, timeout: float, *, wakeable: bool = False) -> bytes:
-        """What is there within `timeout` seconds; raises ConnectionLost, GivenUp."""
+        """What is there within `timeout` seconds; raises ConnectionLost, GivenUp, and Stopping where it would wait."""
+        if timeout <= 0:
+            return self._read(timeout, wakeable=wakeable)
+        clock = self._watch.clock
+        until = clock.boot() + timeout
+        while True:
+            self._watch.end_here()
+            # Always wakeable: a stop ends every wait. Any other wake is kept for whoever minds.
+            data = self._read(0.0 if wakeable and self._woken else timeout, wakeable=True)
+            if data:
+                return data
+            timeout = until - clock.boot()
+            if wakeable or timeout <= 0:
+                self._woken = self._woken and not wakeable
+                return b""
+            self._woken = True
+
+    def _read(self, timeout: float, *, wakeable: bool) -> bytes:
         with self._watch.calling(timeout):
             return self._transport.read(timeout, wakeable=wakeable)
 

@@ -9,17 +9,17 @@ from __future__ import annotations
 import logging
 from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Protocol
 
 from gateway.allowance import Allowance
 from gateway.care import Care
-from gateway.directory import SECONDS_PER_PART, ModemView, others_usable, routes_for
+from gateway.directory import ModemView, routes_for
 from gateway.incoming import ModemInbox
 from gateway.messages import ClaimedAttempt, Lane, Refusal
+from gateway.others import Others
 from gateway.recovery import SILENT_SUBMITS
-from gateway.retry import RetryPolicy, decide
-from gateway.store import LATE, Slot, Store, StoreError
+from gateway.results import Outcome, Results
+from gateway.retry import RetryPolicy
+from gateway.store import Slot, Store, StoreError
 from gateway.submission import refusal_of, submit_pdu
 from hardware.clock import Clock
 from hardware.errors import CommandRejected, CommandTimeout, HardwareError, PduError, SubmitUncertain
@@ -27,66 +27,11 @@ from hardware.modem import Modem
 
 log = logging.getLogger("simwire.sending")
 
-ASIDE_WAITS = (60.0, 120.0, 300.0, 600.0)  # seconds a SIM stays aside after refusals in a row
-REFUSALS_BEFORE_ASIDE = 3
 DEEP = 2  # parts that wait for each modem: from there on a part is claimed while the one before it is on the air
-NEWEST_WEIGHS = 0.2  # share by which a submit moves the average of how long one takes
-
-
-class Others(Protocol):
-    """What a worker knows of the other modems."""
-
-    def views(self) -> list[ModemView]:
-        """A snapshot of every modem."""
-        ...
-
-    def prefixes(self) -> tuple[str, ...]:
-        """Every configured prefix."""
-        ...
-
-    def planned(self) -> None:
-        """Attempts were planned or became ready: wake whoever can take them, re-arm the scheduler."""
-        ...
-
-    def submitted(self, name: str, seconds: float) -> None:
-        """A modem's submit was accepted by the network after so many seconds."""
-        ...
-
-    def recovering(self, name: str, step: str) -> None:
-        """A step was taken to bring a modem back."""
-        ...
 
 
 class WithdrawnError(Exception):
     """The message was withdrawn or expired between the claim and the PDU."""
-
-
-@dataclass(slots=True)
-class Counts:
-    """Since the start."""
-
-    sent: int = 0
-    failed: int = 0
-    last_error: str | None = None
-    seconds_per_part: float = SECONDS_PER_PART
-    """Moving average over the submits that were accepted."""
-
-    def took(self, seconds: float) -> None:
-        """A part was handed over within that time."""
-        self.seconds_per_part += NEWEST_WEIGHS * (seconds - self.seconds_per_part)
-
-
-@dataclass(slots=True)
-class _Outcome:
-    """The result of one submit, not yet stored."""
-
-    attempt: ClaimedAttempt
-    reference: int | None = None
-    refusal: Refusal | None = None
-    uncertain: str | None = None
-    handed_back: bool = False
-    late: bool = False
-    """The answer came after the submit had been given up."""
 
 
 class Sender:
@@ -108,35 +53,24 @@ class Sender:
         care: Care,
     ) -> None:
         self._store, self._others, self._sink, self._clock = store, others, sink, clock
-        self._retries, self._view, self.allowance, self._care = retries, view, allowance, care
-        self.counts = Counts()
+        self._view, self.allowance, self._care = view, allowance, care
+        self.results = Results(store, others, clock, retries, view, allowance, care)
         self.without_result = 0
         """Submits in a row that got no result at all: no prompt, or nothing after the PDU."""
         self.took = False
         """Whether the network took the last part that was sent."""
         self.needs_help = False
         """Whether the last refusal asks for the modem to be set up again, or too many submits got no result."""
+        self.on_air = False
+        """Whether a PDU was begun whose outcome is not in hand yet."""
         self.paused = False
-        self.aside_until = 0.0
-        """Boot-clock seconds until which the network's refusals keep this SIM aside."""
         self._hints: deque[Lane] = deque()
         self._ahead: ClaimedAttempt | None = None
-        self._unstored: deque[_Outcome] = deque()
-        self._refusals = self._asides = 0
-
-    @property
-    def aside(self) -> bool:
-        """Whether the network refused this SIM so often that it rests."""
-        return self._clock.boot() < self.aside_until
 
     def forgive(self) -> None:
         """Forget why the SIM was set aside."""
-        self.card_changed()
+        self.results.card_changed()
         self._care.forgive()
-
-    def card_changed(self) -> None:
-        """What the network refused was another SIM's."""
-        self.aside_until, self._refusals, self._asides = 0.0, 0, 0
 
     # -- claiming -----------------------------------------------------------------------------------------------------
 
@@ -173,6 +107,11 @@ class Sender:
         """Whether the next part is claimed already: a backlog."""
         return self._ahead is not None
 
+    @property
+    def has_in_hand(self) -> bool:
+        """Whether something was claimed, or came to an outcome, that the store has not got back."""
+        return self._ahead is not None or self.results.unstored
+
     def codes_wait(self) -> bool:
         """Whether a code could go now: what is not urgent is left until later. Raises StoreError."""
         if Lane.OTP in tuple(self._hints) or (self._ahead is not None and self._ahead.lane is Lane.OTP):
@@ -180,7 +119,7 @@ class Sender:
         return Lane.OTP in self._store.outbox.waiting()
 
     def _may_send(self) -> bool:
-        return not (self.paused or self.aside)
+        return not (self.paused or self.results.aside)
 
     def _still_may_go(self, attempt: ClaimedAttempt) -> bool:
         return self.allowance.allows(attempt, reserved=self._view().reserve_for_otp)
@@ -218,37 +157,43 @@ class Sender:
         Raises CommandTimeout, ConnectionLost, NotReady and StoreError; what was claimed is kept for `store_outcome`
         then too.
         """
+        try:
+            self._follow(modem, self._submit(modem, attempt))
+        finally:
+            self.on_air = False
+
+    def _submit(self, modem: Modem, attempt: ClaimedAttempt) -> Outcome:
         hooks = _Hooks(self, attempt)
-        outcome = _Outcome(attempt, handed_back=True)
+        outcome = Outcome(attempt, handed_back=True)
         self.needs_help = self.took = False
         begun = self._clock.boot()
         try:
             reference = modem.submit(submit_pdu(attempt, begun), hooks)
-            self.counts.took(self._clock.boot() - begun)
-            outcome = _Outcome(attempt, reference)
+            self.results.counts.took(self._clock.boot() - begun)
+            outcome = Outcome(attempt, reference)
             self.took, self.without_result = True, 0
             self._others.submitted(self._view().name, self._clock.boot() - begun)
         except WithdrawnError:
             pass
         except PduError as error:
-            outcome = _Outcome(attempt, refusal=Refusal("permanent", f"no PDU can be made: {error}"))
+            outcome = Outcome(attempt, refusal=Refusal("permanent", f"no PDU can be made: {error}"))
         except CommandRejected as error:
             self.without_result = 0
             refusal = refusal_of(error, modem.classify(error))
             uncertain = refusal.result if hooks.begun and refusal.error_class == "uncertain" else None
-            outcome = _Outcome(attempt, refusal=refusal, uncertain=uncertain)
+            outcome = Outcome(attempt, refusal=refusal, uncertain=uncertain)
         except SubmitUncertain as error:
             self.without_result += 1
-            outcome = _Outcome(attempt, uncertain=error.reason)
+            outcome = Outcome(attempt, uncertain=error.reason)
         except CommandTimeout as error:
             self.without_result += 1
-            outcome = _Outcome(attempt, refusal=Refusal("recover", str(error)))
+            outcome = Outcome(attempt, refusal=Refusal("recover", str(error)))
             raise
         finally:
-            self._unstored.append(outcome)
-        self._follow(modem, outcome)
+            self.results.add(outcome)
+        return outcome
 
-    def _follow(self, modem: Modem, outcome: _Outcome) -> None:
+    def _follow(self, modem: Modem, outcome: Outcome) -> None:
         """What an outcome asks for at once; a success waits for the next AT+CMGS to be on its way."""
         if outcome.uncertain is not None:
             self._hear_late(modem, outcome)
@@ -259,7 +204,7 @@ class Sender:
             self.store_outcome()  # it may say that this SIM must rest
             self.needs_help = outcome.refusal.error_class == "recover"
 
-    def _hear_late(self, modem: Modem, outcome: _Outcome) -> None:
+    def _hear_late(self, modem: Modem, outcome: Outcome) -> None:
         """See what the modem still has to say about a submit that was given up, before it is called unknown.
 
         It stays begun meanwhile: a restart finds it so, and a code gets its second way.
@@ -311,60 +256,9 @@ class Sender:
         self._ahead = None
         self._others.planned()
 
-    # -- outcomes -----------------------------------------------------------------------------------------------------
-
     def store_outcome(self) -> bool:
         """Commit what the submits came to; whether there was anything. Raises StoreError, and keeps what is left."""
-        anything = bool(self._unstored)
-        while self._unstored:
-            outcome = self._unstored[0]
-            self._commit(outcome)
-            self._unstored.popleft()
-            if outcome.refusal is not None or outcome.attempt.lane is Lane.OTP or outcome.attempt.parts > 1:
-                self._others.planned()
-        return anything
-
-    def _commit(self, outcome: _Outcome) -> None:
-        outbox, now, attempt = self._store.outbox, self._clock.now(), outcome.attempt
-        refusal = outcome.refusal
-        if outcome.handed_back:
-            outbox.release(attempt.id, now)
-        elif outcome.uncertain is not None:
-            outbox.unknown(attempt.id, now, outcome.uncertain)
-            self.counts.last_error = f"outcome unknown: {outcome.uncertain}"
-        elif refusal is not None and refusal.error_class != "accepted":
-            self._store_refusal(attempt, refusal)
-        else:
-            result = refusal.result if refusal is not None else f"+CMGS: {outcome.reference}"
-            result = f"{result} ({LATE})" if outcome.late else result
-            outbox.accepted(attempt.id, outcome.reference, now, result)
-            self._refusals = self._asides = 0
-            self._care.accepted()
-            self.counts.sent += 1
-
-    def _store_refusal(self, attempt: ClaimedAttempt, refusal: Refusal) -> None:
-        now, name = self._clock.now(), self._view().name
-        others = others_usable(name, attempt.home, attempt.lane, self._others.views(), self._others.prefixes())
-        verdict = decide(refusal, attempt, self._retries, others_usable=others)
-        self._store.outbox.refused(attempt.id, refusal, verdict, now)
-        self.allowance.refused(attempt)
-        self.counts.failed += 1
-        self.counts.last_error = refusal.result
-        self._count_refusal(refusal)
-        log.info("refused message=%s part=%d modem=%s %s", attempt.message_id, attempt.part, name, refusal.result)
-
-    def _count_refusal(self, refusal: Refusal) -> None:
-        self._care.refused(refusal)
-        doubted = self._care.doubts_centre
-        if refusal.error_class != "other_modem" and not doubted:
-            return
-        self._refusals += 1
-        if self._refusals < REFUSALS_BEFORE_ASIDE and not doubted:
-            return
-        wait = ASIDE_WAITS[min(self._asides, len(ASIDE_WAITS) - 1)]
-        self._refusals, self._asides = 0, self._asides + 1
-        self.aside_until = self._clock.boot() + wait
-        log.warning("modem %s rests for %g s: %s", self._view().name, wait, refusal.result)
+        return self.results.store()
 
 
 class _Hooks:
@@ -379,7 +273,7 @@ class _Hooks:
 
     def before_pdu(self) -> None:
         self._sender.begin(self._attempt)
-        self.begun = True
+        self.begun = self._sender.on_air = True
 
     def on_air(self) -> None:
         self._sender.claim_ahead()

@@ -40,11 +40,13 @@ def serve(config: Path, log_level: str) -> None:
     logs.configure(form, log_level)
     looking = _look_at_texts(settings)
     stop = StopSignals()
-    service = Service(settings, SystemClock())
-    soundness = service.store.database.soundness
-    soundness.on_damage = stop.ask
-    service.start()
-    os.waitpid(looking, 0)
+    try:
+        service = Service(settings, SystemClock())
+        soundness = service.store.database.soundness
+        soundness.on_damage = stop.ask
+        service.start()
+    finally:
+        os.waitpid(looking, 0)  # what it says comes before `ready`, and before what stands in the way of it
     ready = json.dumps({"event": "ready", "url": service.url}) if form == "json" else f"ready {service.url}"
     click.echo(ready, err=True)
     stop.wait()
@@ -52,9 +54,8 @@ def serve(config: Path, log_level: str) -> None:
     finished = service.stop(GRACE)
     if soundness.damage is not None:
         raise Failure(str(soundness.damage))
-    if not finished:
-        raise Failure("a modem did not finish in time; what it was sending is settled at the next start")
-    log.info("stopped")
+    # What did not end in time was named in the log, and the next start settles it: no failure of the gateway.
+    log.info("stopped" if finished else "stopped, without waiting any longer")
 
 
 def _look_at_texts(settings: Config) -> int:

@@ -14,13 +14,13 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from gateway.messages import Secret
-from gateway.store.cipher import Cipher
 from gateway.store.common import Waiters, id_floor, ms, new_id, wall_ms
 from gateway.store.database import Database
 from gateway.store.events import Events
+from gateway.store.received import Part, content_of
 from gateway.store.removal import INBOX_FLOOR
 from hardware.clock import Instant
-from hardware.pdu import DeliverPdu, join_user_data
+from hardware.pdu import DeliverPdu
 
 WAIT_FOR_PARTS = 86_400.0  # seconds after the newest part until a long message is shown without what is missing
 _NEXT = "next"
@@ -59,42 +59,6 @@ class Received:
     """Order of arrival; see `InboxStore.next_after`."""
 
 
-@dataclass(frozen=True, slots=True)
-class _Part:
-    """One part as it came, or as it was kept."""
-
-    raw_hex: str = field(repr=False)
-    message: DeliverPdu | None = field(repr=False)
-    modem: str
-    imsi: str
-    received_at: int
-
-    @property
-    def place(self) -> tuple[int, int]:
-        """Sequence number and total; (1, 1) for what stands alone."""
-        concatenation = self.message.user_data.concatenation if self.message else None
-        if concatenation is None or not concatenation.valid or concatenation.total == 1:
-            return 1, 1
-        return concatenation.sequence, concatenation.total
-
-    def joins(self, cipher: Cipher) -> bytes | None:
-        """Keyed hash of what the parts of one message share; None for what stands alone."""
-        if self.message is None or self.place[1] == 1:
-            return None
-        sender, concatenation = self.message.originator, self.message.user_data.concatenation
-        assert concatenation is not None
-        shared = (
-            *(self.imsi, sender.digits, sender.type_of_number, sender.numbering_plan),
-            *(concatenation.reference, concatenation.bits, concatenation.total),
-        )
-        return cipher.key_hash(b"joins\0" + json.dumps(shared).encode())
-
-    def content(self, cipher: Cipher) -> bytes:
-        """Keyed hash of what the part says: a part that the network repeats says the same under another time stamp."""
-        said = self.message.user_data.content if self.message else self.raw_hex.encode("utf-8", "replace")
-        return cipher.key_hash(b"content\0" + said)
-
-
 class InboxStore:
     """The tables of received messages and of the parts that wait for others."""
 
@@ -111,7 +75,7 @@ class InboxStore:
 
         None for `message` keeps a PDU that no decoder could read.
         """
-        part = _Part(raw_hex, message, modem, imsi, wall_ms(now))
+        part = Part(raw_hex, message, modem, imsi, wall_ms(now))
         digest = self._cipher.key_hash(
             b"incoming\0" + imsi.encode() + b"\0" + raw_hex.upper().encode("utf-8", "replace")
         )
@@ -219,7 +183,7 @@ class InboxStore:
 
     # -- parts --------------------------------------------------------------------------------------------------------
 
-    def _make_room(self, cx: sqlite3.Connection, joins: bytes, part: _Part, now: Instant) -> bool:
+    def _make_room(self, cx: sqlite3.Connection, joins: bytes, part: Part, now: Instant) -> bool:
         """Whether the part is new. One of another message under the same reference ends the message that waits."""
         recently = part.received_at - ms(WAIT_FOR_PARTS)
         query = "SELECT content, message FROM inbox_parts WHERE joins = ? AND sequence = ? AND received_at > ?"
@@ -230,7 +194,7 @@ class InboxStore:
             self._publish_group(cx, self._waiting(cx, joins), joins, now)
         return True
 
-    def _keep(self, cx: sqlite3.Connection, part: _Part, digest: bytes, joins: bytes | None) -> None:
+    def _keep(self, cx: sqlite3.Connection, part: Part, digest: bytes, joins: bytes | None) -> None:
         body = self._cipher.seal(part.raw_hex.encode("utf-8", "replace"), "inbox_parts.body")
         cx.execute(
             "INSERT INTO inbox_parts (digest, joins, content, sequence, total, body, modem, imsi, received_at)"
@@ -238,26 +202,26 @@ class InboxStore:
             (digest, joins, part.content(self._cipher), *part.place, body, part.modem, part.imsi, part.received_at),
         )
 
-    def _waiting(self, cx: sqlite3.Connection, joins: bytes) -> Sequence[_Part]:
+    def _waiting(self, cx: sqlite3.Connection, joins: bytes) -> Sequence[Part]:
         rows = cx.execute("SELECT * FROM inbox_parts WHERE joins = ? AND message IS NULL ORDER BY sequence", (joins,))
         found = []
         for row in rows:
             raw_hex = self._cipher.unseal(row["body"], "inbox_parts.body").decode()
             message = DeliverPdu.decode(raw_hex)
-            found.append(_Part(raw_hex, message, row["modem"], row["imsi"], row["received_at"]))
+            found.append(Part(raw_hex, message, row["modem"], row["imsi"], row["received_at"]))
         return found
 
-    def _publish_group(self, cx: sqlite3.Connection, parts: Sequence[_Part], joins: bytes, now: Instant) -> str | None:
+    def _publish_group(self, cx: sqlite3.Connection, parts: Sequence[Part], joins: bytes, now: Instant) -> str | None:
         return self._publish(cx, parts, now, "joins = ? AND message IS NULL", joins)
 
     def _publish(
-        self, cx: sqlite3.Connection, parts: Sequence[_Part], now: Instant, where: str, key: bytes
+        self, cx: sqlite3.Connection, parts: Sequence[Part], now: Instant, where: str, key: bytes
     ) -> str | None:
         """Show a message of these parts, and tie them to it; None where it is for nobody's eyes."""
         message_id = new_id(now)
         first = parts[0].message
         total = parts[0].place[1]
-        content = _content(parts)
+        content = content_of(parts)
         if content["text"] is not None and self._taken(cx, Secret(str(content["text"])), parts[-1].modem, now):
             cx.execute(f"DELETE FROM inbox_parts WHERE {where}", (key,))  # noqa: S608 - conditions are ours
             return None
@@ -328,21 +292,3 @@ class InboxStore:
             received_at=row["received_at"],
             seq=row["seq"],
         )
-
-
-def _content(parts: Sequence[_Part]) -> dict[str, object]:
-    messages = [part.message for part in parts if part.message is not None]
-    if not messages:
-        raw = parts[0].raw_hex
-        try:
-            octets = bytes.fromhex(raw)
-        except ValueError:
-            octets = raw.encode("utf-8", "replace")
-        return {"text": None, "data": octets.hex(), "ports": None}
-    joined = join_user_data(message.user_data for message in messages)
-    ports = messages[0].user_data.ports
-    return {
-        "text": joined if isinstance(joined, str) else None,
-        "data": joined.hex() if isinstance(joined, bytes) else None,
-        "ports": None if ports is None else (ports.destination, ports.source),
-    }

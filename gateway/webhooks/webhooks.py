@@ -78,6 +78,7 @@ class Webhooks:
             for endpoint in self.endpoints.values():
                 endpoint.abort()
         if not self._joined(ABORT_GRACE):
+            log.warning("an exchange with a webhook did not end in time; its event is sent again after the next start")
             return False
         for endpoint in self.endpoints.values():
             endpoint.close()

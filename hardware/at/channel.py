@@ -181,11 +181,15 @@ class AtChannel:
         started = self._clock.boot()
         for first in (True, False):
             exchange.begin(Pending(text, None), prompt=True)
-            if first:
-                with self._withdrawing():
+            with self._withdrawing():
+                if first:
                     hooks.awaiting_prompt()
-            prompted = self._prompted(hooks, Wait(self._clock.boot() + timeout))
-            if prompted and not exchange.rebooted:
+                said = self._prompted(hooks, Wait(self._clock.boot() + timeout))
+            if isinstance(said, FinalResult):
+                exchange.end()
+                self.dirty = self._answers.in_doubt  # as the error of a submit before it leaves the prompt to come
+                raise _error("AT+CMGS", said)
+            if said is not None and not exchange.rebooted:
                 return
             self.dirty = True
             exchange.escape()
@@ -202,23 +206,15 @@ class AtChannel:
             return False
         return True
 
-    def _prompted(self, hooks: SubmitHooks, wait: Wait) -> bool:
-        def news() -> None:
-            with self._withdrawing():
-                hooks.news()
-
+    def _prompted(self, hooks: SubmitHooks, wait: Wait) -> Prompt | FinalResult | None:
         while True:
-            said = self._exchange.next(wait, news)
-            if said is None or isinstance(said, Prompt):
-                return said is not None
+            said = self._exchange.next(wait, hooks.news)
             if isinstance(said, str):
                 self._exchange.tell(said)  # of a submit before: no PDU of this one was written
                 self._answers.settled(said)
             # An OK here is that of an ESC before: the prompt is still to come.
-            elif not said.ok:
-                self._exchange.end()
-                self.dirty = self._answers.in_doubt  # as the error of a submit before it leaves the prompt to come
-                raise _error("AT+CMGS", said)
+            elif not (isinstance(said, FinalResult) and said.ok):
+                return said
 
     def _hand_over(self, hex_pdu: str, hooks: SubmitHooks, timeout: float, slow_after: float) -> int:
         exchange, answers = self._exchange, self._answers
@@ -288,7 +284,7 @@ class AtChannel:
 
     @contextmanager
     def _withdrawing(self) -> Iterator[None]:
-        """What a hook raises before the PDU ends the transaction in the modem too."""
+        """What a hook or the port raises before the PDU ends the transaction in the modem too."""
         try:
             yield
         except BaseException:

@@ -88,8 +88,9 @@ class Lexer:
 
     @property
     def half_read(self) -> bool:
-        """Whether a line has begun and not ended."""
-        return bool(self._buffer.strip())  # the space of a prompt begins no line
+        """Whether a line has begun and not ended; the space that follows a prompt begins none."""
+        self._drop_blank()
+        return bool(self._buffer)
 
     def forget(self) -> None:
         """Drop what is half read: the modem was interrupted, what comes next begins a new line."""

@@ -46,6 +46,8 @@ class Card:
     def __init__(self, link: Link, settings: ModemSettings, ledger: PinLedger) -> None:
         self._link, self._settings, self._ledger = link, settings, ledger
         self._entered = False
+        self.tries_pin = False
+        """A PIN was written, or is about to be, and it is not known yet what the card says to it."""
         self.iccid: str | None = None
         self.imsi: str | None = None
 
@@ -64,7 +66,11 @@ class Card:
         self._check_expected()
         if state == "SIM PIN":
             self._require_identified(imei)
-            self._enter_pin(profile, imei)
+            self.tries_pin = True
+            try:
+                self._enter_pin(profile, imei)
+            finally:
+                self.tries_pin = False
             self._read_iccid(profile)
             self._check_expected()
         elif state not in _USABLE:

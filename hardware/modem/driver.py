@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
 
 from hardware.at.channel import AtChannel, LateResult, SubmitHooks
@@ -38,6 +39,7 @@ _SLOW = 15.0  # seconds without a result after which a submit counts as slow; mo
 _SURE_FOR = 2.0  # seconds for which PDU mode is sure once it has shown: no modem restarts in less
 _LADDERS = 3  # a modem that restarts while it is set up is set up again, that often
 _POLL_PAUSE = 2.0  # seconds between looks at the registration
+_FETCHED_AT_ONCE = 10  # stored messages that are read between two submits; each takes a modem 50 to 200 ms
 _SWEEP_PAUSE = 10.0  # seconds between sweeps where the modem announces nothing
 _NO_CENTRE, _NO_NETWORK = 330, 331
 _ASKS_BACK = 1  # +CUSD: a reply is expected
@@ -248,6 +250,19 @@ class Modem:
             if self._routing.polling and self._condition.configured and self._clock.boot() >= self._next_sweep:
                 self.sweep()
 
+    @property
+    def news_press(self) -> bool:
+        """Whether stored messages and reports wait to be fetched, although submits follow each other: see `fetch`."""
+        return self._incoming.pressing
+
+    def fetch(self) -> None:
+        """Between two submits of a backlog: take in some of what is stored and announced, the oldest first.
+
+        A few at a time, so that a code does not wait for many. Raises as `service`.
+        """
+        with self._condition.port():
+            self._attend(_FETCHED_AT_ONCE)
+
     def refresh(self) -> None:
         """Ask for registration, signal, operator, storage and routing; sweeps where a storage is nearly full."""
         with self._condition.port():
@@ -315,6 +330,11 @@ class Modem:
         return said
 
     @property
+    def tries_pin(self) -> bool:
+        """Whether a PIN was written whose answer must be heard: one that got none is not tried again."""
+        return self._card.tries_pin
+
+    @property
     def can_reset(self) -> bool:
         """Whether its family has a reset that does more good than harm."""
         return self._ladder.profile.reset_command is not None
@@ -374,11 +394,11 @@ class Modem:
         self._take_news()
         self._condition.require_ready()
 
-    def _attend(self) -> bool:
-        """Do what came in: hand over, acknowledge, fetch; whether there was anything."""
+    def _attend(self, most: int = sys.maxsize) -> bool:
+        """Do what came in: hand over, acknowledge, fetch, `most` messages where given; whether there was anything."""
         self._take_news()
         if not self._condition.configured:
             return self._incoming.hand_over()
-        done = self._incoming.work()
+        done = self._incoming.work(most)
         self._take_news()
         return done

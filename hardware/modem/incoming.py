@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import re
+import sys
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -26,6 +27,7 @@ _CARD_NEWS = ("+CPIN", "+CFUN")  # said at every start of the card or the radio 
 _ONLY_ANSWERS = frozenset(("+CPMS", "+CNMI", "+COPS", "+CSCA", "+CSMS", "+CMGL", "+CMGR"))  # never said unasked
 _REPORT, _MESSAGE, _REFERENCE = "report", "message", "reference"
 _STATUS_REPORT_TYPE = 2
+_MANY, _LONG = 10, 2.0  # announced messages, or seconds since the first of them, for which a backlog is interrupted
 _SMS_LOADED = re.compile(r"SMS (Ready|DONE)|\+QIND: *SMS DONE|\+WIND: *4|\^SMMEMFULL|SMSFULL", re.IGNORECASE)
 
 
@@ -97,6 +99,8 @@ class Incoming:
         self.lost_settings = False
         """The routing was not what had been set, and no acknowledgement explains it."""
         self._sweep_due = False
+        self._waits_since: float | None = None  # boot-clock seconds at which the first of what is stored was announced
+        self._refused = False  # the inbox did not take the last PDU, and the log says so
 
     def restarted(self) -> None:
         """Forget what is not true after a restart; stored messages are found by the sweep of the bring-up."""
@@ -110,6 +114,10 @@ class Incoming:
         queue = self._link.channel.indications
         while queue:
             self._sort(queue.popleft())
+        if not (self._announced or self._sweep_due):
+            self._waits_since = None
+        elif self._waits_since is None:
+            self._waits_since = self._link.clock.boot()
 
     def _sort(self, news: Indication) -> None:
         if news.prefix in ("+CDS", "+CMT"):
@@ -166,8 +174,12 @@ class Incoming:
         """As `hand_over` within a transaction that must not end by it; False where something is left for later."""
         try:
             self.hand_over()
-        except Exception:
-            log.exception("incoming PDU not stored; it is handed over again after the submit")
+        except Exception as error:  # noqa: BLE001 - it comes again after the submit, and ends no transaction then
+            if not self._refused:  # said once: a full disk stays full, and one report follows another
+                log.warning("what comes in cannot be stored; it is tried again after the submit: %s", error)
+            self._refused = True
+        else:
+            self._refused = False
         return not self._direct
 
     def _late_reference(self, line: str) -> None:
@@ -216,14 +228,23 @@ class Incoming:
         fell = self._routing.route is ReportRoute.ACKNOWLEDGED and self._routing.restore()
         self.lost_settings = not fell
 
-    def work(self) -> bool:
-        """Hand over, acknowledge, look at the routing, fetch, sweep; whether there was anything to do."""
+    @property
+    def pressing(self) -> bool:
+        """Whether something that is stored has waited for long, or is so much that a storage may fill."""
+        if self._waits_since is None:
+            return False
+        over = self._waits_since + _LONG * self._link.scale
+        return len(self._announced) >= _MANY or self._link.clock.boot() >= over
+
+    def work(self, most: int = sys.maxsize) -> bool:
+        """Hand over, acknowledge, look at the routing, fetch `most` messages, sweep; whether there was anything."""
         busy = bool(self._direct or self.acknowledgements or self._announced or self._sweep_due)
         self.acknowledge()
         if self.check_due:
             self._network.poll()
             self._check()
-        while self._announced and not self.lost_settings:
+        while self._announced and not self.lost_settings and most > 0:
+            most -= 1
             self._fetch(self._announced[0])
             self.take_news()
             self.acknowledge()

@@ -172,11 +172,14 @@ def asked(app: WSGIApplication, path: str) -> int:
     connection = http.client.HTTPConnection("127.0.0.1", server.effective_port, timeout=30)
     try:
         connection.request("GET", path)
-        return connection.getresponse().status
+        with connection.getresponse() as answer:
+            answer.read()
+            return answer.status
     finally:
         connection.close()
         server.task_dispatcher.shutdown()
-        server.close()
+        # On its own thread: closed by another one it fails in select(2), and leaves the client's socket open.
+        server.trigger.pull_trigger(server.close)
         thread.join()
 
 

@@ -48,7 +48,9 @@ class Bench:
 def test_a_submit_returns_its_reference(chunk: int, echo: bool, prompt: str) -> None:
     bench = Bench(chunk, echo=echo, prompt=prompt)
     bench.wire.on("pdu", accepted(44))
+    begun = bench.wire.clock.boot()
     assert bench.submit() == 44
+    assert bench.wire.clock.boot() - begun < 0.1, "the space after the prompt is not waited behind"
     assert bench.hooks.calls == ["awaiting_prompt", "before_pdu", "on_air"]
     assert bench.wire.heard == [COMMAND, f"pdu:{PDU}"]
     assert not bench.channel.dirty
