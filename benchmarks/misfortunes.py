@@ -12,7 +12,7 @@ from __future__ import annotations
 import argparse
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from itertools import pairwise
@@ -68,15 +68,22 @@ class World:
         return [self.gateway.get(f"/v1/messages/{identity}") for identity in self.accepted]
 
     def silent_duplicates(self) -> int:
-        """Copies that the network took and no timeline tells of."""
-        copies = Counter(submit[3] for submit in self.submits())
-        told = {m["to"] for m in self.messages() if any(row["possible_duplicate"] for row in m["timeline"])}
-        return sum(count - 1 for number, count in copies.items() if number not in told)
+        """Copies of a part that the network took, beyond the first and one for each mark in a timeline."""
+        marks: Counter[tuple[str, int]] = Counter()
+        for message in self.messages():
+            marks.update((message["to"], row["part"] or 1) for row in message["timeline"] if row["possible_duplicate"])
+        return unmarked(self.submits(), marks)
 
     def never_sent(self) -> int:
         """Messages that were accepted and that the network did not take."""
         went = {submit[3] for submit in self.submits()}
         return sum(message["to"] not in went for message in self.messages())
+
+
+def unmarked(submits: Iterable[Sequence[Any]], marks: Mapping[tuple[str, int], int]) -> int:
+    """Copies that no mark (by number and part) speaks of. A submit is (…, …, …, number, reference, text, joint, …)."""
+    copies = Counter((submit[3], submit[6][2] if submit[6] else 1) for submit in submits)
+    return sum(max(0, count - 1 - marks.get(part, 0)) for part, count in copies.items())
 
 
 @contextmanager

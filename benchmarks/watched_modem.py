@@ -26,8 +26,8 @@ class Record:
     """(when its last octet was read, IMSI, the SMS-SUBMIT) of every PDU, whatever came of it."""
     reports: list[tuple[float, str, int, str, str, int]] = field(default_factory=list)
     """(when, IMSI, TP-MR, recipient, fate, TP-ST): fate is `lost`, `left` (the centre) or `came` (to the modem)."""
-    faults: list[tuple[float, str, str, str]] = field(default_factory=list)
-    """(when, modem, step, action) of everything that struck."""
+    faults: list[tuple[float, str, str, str, float | None]] = field(default_factory=list)
+    """(when, modem, step, action, seconds that it lasts: None where it does not say) of everything that struck."""
 
 
 class WatchedModem(SimulatedModem):
@@ -52,7 +52,9 @@ class WatchedModem(SimulatedModem):
 
     def note(self, fault: Fault) -> None:
         """One more that struck."""
-        self.record.faults.append((self.network.time(), self.name, fault.step.value, type(fault.action).__name__))
+        action = fault.action
+        seconds = getattr(action, "seconds", None)
+        self.record.faults.append((self.network.time(), self.name, fault.step.value, type(action).__name__, seconds))
 
 
 class _Submission(Submission):

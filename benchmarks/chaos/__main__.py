@@ -14,10 +14,8 @@ from benchmarks.chaos import plan
 from benchmarks.chaos.clients import Load
 from benchmarks.chaos.injector import able
 from benchmarks.chaos.run import run
-from benchmarks.chaos.setting import Setting
+from benchmarks.chaos.setting import FAMILIES, Setting
 from benchmarks.chaos.show import show
-
-FAMILIES = ("generic", "ec25", "sim800", "huawei", "sim7600", "sierra", "zte", "telit")
 
 
 def main() -> int:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import sqlite3
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
@@ -17,7 +16,6 @@ from benchmarks.chaos.told import Ledger, Told
 from benchmarks.virtual_modems import VirtualModems
 
 Row = dict[str, Any]
-_TOKEN = re.compile(r"M\d{8}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +55,8 @@ class Evidence:
     """Texts on each telephone."""
     reports: dict[tuple[str, int, str], list[tuple[float, str, int]]]
     """(when, fate, TP-ST) by IMSI, TP-MR and number."""
-    faults: list[tuple[float, str, str, str]]
+    faults: list[tuple[Any, ...]]
+    """(when, modem, step, action, seconds that it lasts or None) of each that struck."""
     windows: list[tuple[float, float, str, str]]
     boots: list[float]
     lives: list[Life]
@@ -66,6 +65,10 @@ class Evidence:
     secrets: list[str] = field(default_factory=list)
     challenges: dict[str, list[Told]] = field(default_factory=dict)
     by_id: dict[str, Told] = field(default_factory=dict)
+    stored: dict[tuple[str, int], list[Row]] = field(default_factory=dict)
+    """The stored reports of an (IMSI, TP-MR): outcome, attempt, status, recipient_tail."""
+    storing: frozenset[str] = frozenset()
+    """Names of the modems that store reports and announce them, and so lose none."""
 
     def __post_init__(self) -> None:
         grouped: dict[str, list[Told]] = defaultdict(list)
@@ -110,8 +113,10 @@ def gather(
         timelines = _grouped(ids, _rows(cx, "SELECT * FROM timeline ORDER BY id"))
         attempts = _grouped(ids, _rows(cx, "SELECT * FROM attempts ORDER BY id"))
         kept: dict[tuple[str, int], list[str]] = defaultdict(list)
-        for row in _rows(cx, "SELECT imsi, mr, outcome FROM reports"):
+        stored: dict[tuple[str, int], list[Row]] = defaultdict(list)
+        for row in _rows(cx, "SELECT imsi, mr, outcome, attempt, status, recipient_tail FROM reports"):
             kept[row["imsi"], row["mr"]].append(row["outcome"])
+            stored[row["imsi"], row["mr"]].append(row)
     reports: dict[tuple[str, int, str], list[tuple[float, str, int]]] = defaultdict(list)
     for at, imsi, reference, number, fate, status in modems.every("reports"):
         reports[imsi, reference, number].append((at, fate, status))
@@ -136,6 +141,7 @@ def gather(
         [tuple(entry) for entry in modems.every("faults")],
         events=list(events),
         log=log.read_text(encoding="utf-8", errors="replace"),
+        stored=dict(stored),
         **more,
     )
 

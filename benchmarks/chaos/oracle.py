@@ -8,13 +8,13 @@ from dataclasses import dataclass, field
 from itertools import pairwise
 
 from benchmarks.chaos.evidence import Evidence, Part
-from benchmarks.chaos.told import Told
+from benchmarks.chaos.owners import Owners, token_of
+from benchmarks.chaos.told import TOKEN, Told
 from benchmarks.chaos.truth import Truth
 from gateway.messages import MOVES, MessageState
 
 LATE = 0.05
 """Seconds that the simulator may need to see the last octet of a PDU; the worst is shown."""
-_TOKEN = re.compile(r"M\d{8}")
 _NUMBER = re.compile(r"\+44\d{10}|\b07\d{9}\b")
 _RECORD = re.compile(r"^(?=\d{4}-\d\d-\d\dT)", re.MULTILINE)
 _EXPECTED = re.compile(r"^gateway\.store\.errors\.Store(Full|Busy|Failed): ")
@@ -38,6 +38,8 @@ class Verdict:
     violations: list[Violation] = field(default_factory=list)
     notes: Counter[str] = field(default_factory=Counter)
     worst_late: float = float("-inf")
+    excused: float = 0.0
+    """Share of the moments of all modems at which a report may have been taken away: what `STATE` cannot see."""
 
     def found(self, rule: str, words: str, message: str | None = None) -> None:
         """One violation."""
@@ -69,9 +71,11 @@ def judge(evidence: Evidence) -> Verdict:
             verdict.found(STATE, wrong, told.id)
         _moves(evidence, told, verdict)
         verdict.notes[f"{message['state']} {message['reason'] or ''}".strip()] += 1
+    verdict.excused = _excused(evidence, truth)
     verdict.notes.update({f"no report: {why}": number for why, number in truth.why.items()})
-    _late(evidence, verdict)
-    _twice(evidence, verdict)
+    owners = Owners(evidence)
+    _late(evidence, owners, verdict)
+    _twice(evidence, owners, verdict)
     _codes(evidence, verdict)
     _webhooks(evidence, verdict)
     _log(evidence, verdict)
@@ -83,6 +87,12 @@ def judge(evidence: Evidence) -> Verdict:
         if status not in (409, 429, 503):
             verdict.found(STATUS, f"{status} {code}")
     return verdict
+
+
+def _excused(evidence: Evidence, truth: Truth) -> float:
+    modems = {evidence.modem_of(part.imsi) for parts in evidence.submits.values() for part in parts}
+    times = [part.at for parts in evidence.submits.values() for part in parts]
+    return truth.disturbed.share(modems, min(times), max(times)) if times else 0.0
 
 
 def _moves(evidence: Evidence, told: Told, verdict: Verdict) -> None:
@@ -99,51 +109,48 @@ def _moves(evidence: Evidence, told: Told, verdict: Verdict) -> None:
             verdict.found(ANSWER, f"a client was told {state}", told.id)
 
 
-def _late(evidence: Evidence, verdict: Verdict) -> None:
+def _late(evidence: Evidence, owners: Owners, verdict: Verdict) -> None:
     """By what clients know: no lifetime begins later than its 202 was read."""
-    ends: dict[tuple[str, str], float] = defaultdict(float)
-    begins: dict[tuple[str, str], float] = {}
-    for told in evidence.ledger.told:
-        key = (told.to, told.token)
-        ends[key] = max(ends[key], told.answered + told.starts_in + told.lifetime)
-        begins[key] = min(begins.get(key, told.asked), told.asked)
     for number, parts in evidence.pdus.items():
         for part in parts:
-            key = (number, _token(part))
-            if key not in ends or evidence.boot_between(begins[key], part.at):
+            which = owners.of_pdu(part)
+            if not which or evidence.boot_between(min(told.asked for told in which), part.at):
                 verdict.notes["PDUs of messages that another boot came over, or that nobody was told of"] += 1
                 continue
             verdict.looked[TIME] += 1
-            late = part.at - ends[key]
+            late = part.at - max(told.answered + told.starts_in + told.lifetime for told in which)
             verdict.worst_late = max(verdict.worst_late, late)
             if late > LATE:
-                verdict.found(TIME, f"{late:.2f} s late, to {number}")
+                verdict.found(TIME, f"{late:.2f} s late, to {number}", which[0].id)
 
 
-def _token(part: Part) -> str:
-    found = _TOKEN.search(part.text)
-    return found[0] if found else ""
-
-
-def _twice(evidence: Evidence, verdict: Verdict) -> None:
-    marks: Counter[tuple[str, str, int]] = Counter()
-    allowed: Counter[tuple[str, str]] = Counter()
+def _twice(evidence: Evidence, owners: Owners, verdict: Verdict) -> None:
+    """A part once for each message that has it, and once more for each mark in the timeline of one of those."""
+    marks: Counter[tuple[str, int]] = Counter()
     for told in evidence.ledger.told:
-        allowed[told.to, told.token] += 1
         for row in evidence.timelines.get(told.id, ()):
             if row["duplicate"]:
-                marks[told.to, told.token, row["part"] or 1] += 1
+                marks[told.id, row["part"] or 1] += 1
     for number, parts in evidence.submits.items():
-        # A code that was sent again on request may have the same text: each message of its challenge may go once.
-        copies = Counter((_token(part), part.number, "" if _token(part) else part.text) for part in parts)
-        for (token, at, _), times in copies.items():
+        copies: dict[tuple[str, int, str], list[Part]] = defaultdict(list)
+        for part in parts:
+            # The words of a part with a token may differ from one sending to the next; those of a code are the code.
+            token = token_of(part)
+            copies[token, part.number, "" if token else part.text].append(part)
+        floating = {told.id: told for part in parts[:1] for told in owners.floating(part)}
+        for (_, at, _), same in copies.items():
             verdict.looked[TWICE] += 1
-            once = max(1, allowed[number, token])
-            if times > once + marks[number, token, at]:
-                which = (one.id for one in evidence.ledger.told if (one.to, one.token) == (number, token))
-                words = f"part {at} went {times} times to {number}, {marks[number, token, at]} marked"
-                verdict.found(TWICE, words, next(which, None))
-            elif times > once:
+            which = owners.of_text(same[0])
+            marked = sum(marks[told.id, at] for told in which)
+            more = len(same) - len(which) - marked
+            while more > 0 and floating and not token_of(same[0]):
+                told = floating.pop(next(iter(floating)))
+                which, marked, more = [*which, told], marked + marks[told.id, at], more - 1 - marks[told.id, at]
+            # Of what nobody was told of, one is one.
+            if more > 0 and len(same) > max(1, len(which)) + marked:
+                words = f"part {at} went {len(same)} times to {number}, {marked} marked"
+                verdict.found(TWICE, words, which[0].id if which else None)
+            elif len(same) > max(1, len(which)):
                 verdict.notes["parts that went again, marked"] += 1
 
 
@@ -196,7 +203,7 @@ def _log(evidence: Evidence, verdict: Verdict) -> None:
     words = set(re.findall(r"(?<![\w-])\w{8,}(?![\w-])", evidence.log))
     for name, found in (
         ("a code", words & evidence.ledger.codes),
-        ("a text", set(_TOKEN.findall(evidence.log))),
+        ("a text", set(TOKEN.findall(evidence.log))),
         ("a number", set(_NUMBER.findall(evidence.log))),
         ("a key", {secret for secret in evidence.secrets if secret in evidence.log}),
     ):

@@ -223,6 +223,7 @@ def run(setting: Setting, entries: Sequence[Entry], *, keep: Path | None = None)
             boots=injector.boots,
             lives=world.gateway.lives,
             secrets=[world.key, SECRET],
+            storing=setting.storing(),
         )
         if keep is not None:
             (keep / EVIDENCE).write_bytes(pickle.dumps(evidence))
@@ -233,7 +234,7 @@ def run(setting: Setting, entries: Sequence[Entry], *, keep: Path | None = None)
         if world.receiver.forged:
             verdict.found(ORDER, f"{world.receiver.forged} webhooks had a signature that is not genuine")
         judge_growth(verdict, world.gateway.lives)
-        struck = Counter(f"{step}: {action}" for _, _, step, action in evidence.faults)
+        struck = Counter(f"{step}: {action}" for _, _, step, action, *_ in evidence.faults)
         return Outcome(verdict, evidence, injector.done, struck, world.disk.how, world.samples, loaded, settled)
 
 

@@ -42,6 +42,9 @@ events = ["message.*", "otp.*", "modem.*", "inbox.received"]
 allow_private = ["127.0.0.1"]
 timeout = "2s"
 """
+FAMILIES = ("generic", "ec25", "sim800", "huawei", "sim7600", "sierra", "zte", "telit")
+STORING = ("zte", "sierra")
+"""Families whose reports are stored first; those of the others go over the line at once (`hardware.profiles`)."""
 MODEM = '[[modem]]\nname = "{name}"\nport = "{port}"\ntime_scale = {scale}\n'
 
 
@@ -60,8 +63,12 @@ class Setting:
     backlog: int = 0
     settle: float = 420.0
     """Seconds after the load within which everything must be final; less leaves `sent` messages without a report so."""
-    every: float = 10.0
+    every: float = 2.0
     """Seconds between two samples of the process."""
+
+    def storing(self) -> frozenset[str]:
+        """Names of the modems that store reports; `benchmarks.virtual_modems` gives out families in turn."""
+        return storing(self.families, self.modems)
 
     def config(self, port: int, hook: int, modems: Mapping[str, str]) -> str:
         """The gateway's configuration: its port, the webhook receiver's, and the modems' by name."""
@@ -69,3 +76,8 @@ class Setting:
         for name, path in modems.items():
             text += MODEM.format(name=name, port=path, scale=self.time_scale)
         return text
+
+
+def storing(families: Sequence[str], modems: int) -> frozenset[str]:
+    """Names of those of so many modems, of these families in turn, that store reports."""
+    return frozenset(f"sim{n}" for n in range(1, modems + 1) if families[n % len(families)] in STORING)

@@ -8,7 +8,7 @@ import platform
 from collections.abc import Mapping
 
 from benchmarks.chaos.evidence import Evidence
-from benchmarks.chaos.oracle import Violation
+from benchmarks.chaos.oracle import Verdict, Violation
 from benchmarks.chaos.run import Outcome
 
 SHOWN = 20  # violations with all that is known of them
@@ -27,16 +27,8 @@ def show(title: str, outcome: Outcome, more: Mapping[str, object]) -> int:
     print(f"{evidence.ledger.repeats} requests made again, {evidence.ledger.unanswered} never answered\n")
     _table("around it (messages that come in are no faults)", sorted(outcome.done.items()))
     _table("faults of modems, struck", sorted(outcome.struck.items()))
-    _table("ends of messages, and what explains what", sorted(verdict.notes.items()))
     _samples(outcome)
-    print(f"worst end of a PDU: {verdict.worst_late:+.2f} s from the end of its lifetime, as clients know it\n")
-    rules = sorted(verdict.looked)
-    print(f"{'rule':32}{'looked at':>12}{'violations':>12}")
-    for rule in rules:
-        print(f"{rule:32}{verdict.looked[rule]:>12}{verdict.of(rule):>12}")
-    for number, violation in enumerate(verdict.violations[:SHOWN], 1):
-        print(f"\n{number}. {violation.rule}: {violation.words}")
-        _story(evidence, violation)
+    rules = show_verdict(verdict, evidence)
     figures = {
         "benchmark": title,
         "machine": machine,
@@ -53,10 +45,26 @@ def show(title: str, outcome: Outcome, more: Mapping[str, object]) -> int:
         "looked": dict(verdict.looked),
         "violations": {rule: verdict.of(rule) for rule in rules},
         "notes": dict(verdict.notes),
+        "excused": round(verdict.excused, 3),
         "samples": outcome.samples[-1:],
     }
     print("\n" + json.dumps(figures))
     return 1 if verdict.violations else 0
+
+
+def show_verdict(verdict: Verdict, evidence: Evidence) -> list[str]:
+    """Print what was looked at and what was wrong, with the story of the first violations; the rules."""
+    _table("ends of messages, and what explains what", sorted(verdict.notes.items()))
+    print(f"moments at which a report may have been taken away: {verdict.excused:.0%} of all, over all modems")
+    print(f"worst end of a PDU: {verdict.worst_late:+.2f} s from the end of its lifetime, as clients know it\n")
+    rules = sorted(verdict.looked)
+    print(f"{'rule':32}{'looked at':>12}{'violations':>12}")
+    for rule in rules:
+        print(f"{rule:32}{verdict.looked[rule]:>12}{verdict.of(rule):>12}")
+    for number, violation in enumerate(verdict.violations[:SHOWN], 1):
+        print(f"\n{number}. {violation.rule}: {violation.words}")
+        _story(evidence, violation)
+    return rules
 
 
 def _table(title: str, rows: list[tuple[str, int]]) -> None:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
 import threading
 from dataclasses import dataclass, field
 from itertools import count
 from typing import Any
 
+TOKEN = re.compile(r"M\d{8}")
 BACKLOG_LIFETIME = 86_400.0
 """Seconds: what is queued before the load may still wait when the run is over."""
 SHARED = [f"+447700900{n}" for n in range(100, 140)]

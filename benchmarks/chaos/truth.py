@@ -4,20 +4,12 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 
+from benchmarks.chaos.disturbed import Disturbed
 from benchmarks.chaos.evidence import Evidence, Part, Row
 from benchmarks.chaos.told import BACKLOG_LIFETIME, FATES, Told
 
-DISTURBING = frozenset({"Silence", "Vanish", "Reboot", "Rubbish", "SplitLines"})
-"""What may take a report away on its last inches; two lines that come apart are torn by a third in between."""
-LATE, EARLY = 10.0, 3.0
-"""Seconds for which such a fault works on (silent for six, gone for four, then set up anew), and for which what came
-just before it may not have been read yet, or waits behind a command."""
-AROUND = {
-    # what: (why a report is lost then, seconds before, seconds after: until ports are open again)
-    **dict.fromkeys(("kill", "term", "boot"), ("the gateway stopped or was away", 1.0, 4.0)),
-    **dict.fromkeys(("disk_full", "locked"), ("nothing could be stored, and its port was closed", 0.5, 10.0)),
-    "dead_modem": ("its modem was dead", 1.0, 8.0),
-}
+ANNOUNCED = 60.0
+"""Seconds for which a report that its modem stores may wait to be read: swept every thirty."""
 _ACCEPTED = ("accepted", "delivered", "undelivered")
 
 
@@ -27,10 +19,8 @@ class Truth:
     def __init__(self, evidence: Evidence) -> None:
         self._evidence = evidence
         self.why: Counter[str] = Counter()
-        self._disturbed: dict[str, list[float]] = defaultdict(list)
-        for at, modem, _, action in evidence.faults:
-            if action in DISTURBING:
-                self._disturbed[modem].append(at)
+        self.disturbed = Disturbed(evidence)
+        self._attempts = {row["id"]: (told, row) for told in evidence.ledger.told for row in evidence.attempts[told.id]}
 
     def fault_in(self, told: Told, message: Row) -> str | None:
         """What is not true about the state of a message; None where all is."""
@@ -50,8 +40,8 @@ class Truth:
     # -- states -------------------------------------------------------------------------------------------------------
 
     def _delivered(self, told: Told, message: Row) -> str | None:
-        if not self._evidence.shows(told):
-            return "delivered, but the telephone shows nothing of it"
+        if not self._shown_whole(told, message):
+            return "delivered, but the telephone does not show all of it"
         return self._accepted_for_real(told, message)
 
     def _sent(self, told: Told, message: Row) -> str | None:
@@ -114,6 +104,17 @@ class Truth:
             sendings[part.imsi, part.joint[0] if part.joint else 0].add(part.number)
         return any(len(numbers) == message["parts"] for numbers in sendings.values())
 
+    def _shown_whole(self, told: Told, message: Row) -> bool:
+        """Whether the telephone shows a text made of every part that the network took, in one sending."""
+        sendings: dict[tuple[str, int], dict[int, str]] = defaultdict(dict)
+        for part in self._own(told):
+            sendings[part.imsi, part.joint[0] if part.joint else 0][part.number] = part.text
+        shown = self._evidence.shows(told)
+        return any(
+            len(texts) == message["parts"] and "".join(texts[number] for number in sorted(texts)) in shown
+            for texts in sendings.values()
+        )
+
     def _accepted_for_real(self, told: Told, message: Row) -> str | None:
         """Every attempt that counts as accepted, with a reference, is a submit that the network knows."""
         for attempt in self._evidence.attempts[told.id]:
@@ -126,7 +127,8 @@ class Truth:
 
     def _unreported(self, told: Told) -> str | None:
         """Why a report is missing, of those attempts that are accepted and not reported."""
-        waiting = [row for row in self._evidence.attempts[told.id] if row["state"] == "accepted" and row["report"]]
+        accepted = [row for row in self._evidence.attempts[told.id] if row["state"] == "accepted" and row["report"]]
+        waiting = [row for row in accepted if row["report_status"] is None or _temporary(row["report_status"])]
         reasons = [self._missing(told, attempt) for attempt in waiting]
         for attempt, reason in zip(waiting, reasons, strict=True):
             if reason is None:
@@ -141,8 +143,8 @@ class Truth:
         submit = evidence.submit_of(told, attempt)
         if submit is None:
             return None
-        later = [entry for entry in evidence.reports.get((imsi, mr, told.to), ()) if entry[0] >= submit.at]
-        final = [(at, fate) for at, fate, status in later if not 0x20 <= status < 0x40]
+        later = self._reports_of(told, attempt)
+        final = [(at, fate) for at, fate, status in later if not _temporary(status)]
         if "lost" in [fate for _, fate in final]:
             return "taken away"
         if not final:
@@ -150,24 +152,51 @@ class Truth:
         came = [at for at, fate in final if fate == "came"]
         if not came:
             return "on its way"
-        kept = evidence.kept_reports[imsi, mr]
-        if "unmatched" in kept:
-            return None  # it is in the database, and belongs to nothing
-        if "ambiguous" in kept:
-            return "kept as ambiguous"
-        reasons = [self._lost_at(at, evidence.modem_of(imsi)) for at in came]
-        return None if None in reasons else reasons[0]
+        if self._strays(
+            told, attempt, {status for _, fate, status in later if fate == "came" and not _temporary(status)}
+        ):
+            return None  # it is in the database, and belongs to nothing or to another message
+        modem = evidence.modem_of(imsi)
+        reasons = [self.disturbed.why(modem, at) for at in came]
+        if None in reasons and modem in evidence.storing and max(came) > self._ended - ANNOUNCED:
+            return "stored in its modem, and not read yet"
+        return None if None in reasons else f"lost: {reasons[0]}"
 
-    def _lost_at(self, at: float, modem: str) -> str | None:
-        """What may have taken away a report that reached its modem then."""
-        if any(at - LATE <= fault <= at + EARLY for fault in self._disturbed[modem]):
-            return "lost: its modem was disturbed"
-        for began, ended, what, name in self._evidence.windows:
-            if what in AROUND and name in ("", modem):
-                why, before, after = AROUND[what]
-                if began - before <= at <= ended + after:
-                    return f"lost: {why}"
-        return None
+    @property
+    def _ended(self) -> float:
+        return max((life.ended for life in self._evidence.lives), default=0.0)
+
+    def _reports_of(self, told: Told, attempt: Row) -> list[tuple[float, str, int]]:
+        """What the network reported of that very submit: until the same reference goes to the same number again."""
+        evidence, submit = self._evidence, self._evidence.submit_of(told, attempt)
+        if submit is None:
+            return []
+        key = (submit.imsi, submit.reference)
+        after = [one.at for one in evidence.submits[told.to] if (one.imsi, one.reference) == key and one.at > submit.at]
+        until = min(after, default=float("inf"))
+        return [entry for entry in evidence.reports.get((*key, told.to), ()) if submit.at <= entry[0] < until]
+
+    def _strays(self, told: Told, attempt: Row, statuses: set[int]) -> list[Row]:
+        """Stored reports that must be of this attempt, and do not point at it.
+
+        One that points at another attempt is that one's where the network reported that one so.
+        """
+        found = []
+        for row in self._evidence.stored.get((attempt["imsi"], attempt["mr"]), ()):
+            if row["status"] not in statuses or not told.to.endswith(row["recipient_tail"]):
+                continue
+            owner = self._attempts.get(row["attempt"])
+            theirs = [] if owner is None else self._reports_of(*owner)
+            if owner is not None and row["attempt"] == attempt["id"]:
+                found.append(row)  # stored as its own, and it does not count
+            elif not any(fate == "came" and status == row["status"] for _, fate, status in theirs):
+                found.append(row)
+        return found
+
+
+def _temporary(status: int) -> bool:
+    """Whether the service centre still tries (23.040 9.2.3.15)."""
+    return 0x20 <= status < 0x40
 
 
 def _answer(told: Told) -> int | None:

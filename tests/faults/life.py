@@ -50,7 +50,7 @@ class Life:
         self._held: list[ClaimedAttempt] = []
         self._air: list[Sent] = []
         self._taken: list[tuple[ClaimedAttempt, int]] = []
-        self._mr = self._names = 0
+        self._mr = self._names = self._reports = 0
         bench.store.events.subscriptions = (Subscription(HOOK),)
         self._doings = [
             *(self.accept, self.accept, self.accept_code, self.claim, self.claim, self.begin, self.begin, self.begin),
@@ -187,7 +187,9 @@ class Life:
         with self.bench.store.database.read() as cx:
             imsi = cx.execute("SELECT imsi FROM attempts WHERE id = ?", (attempt.id,)).fetchone()[0]
         outcome = self.bench.report(mr, by=ONE if imsi == ONE.imsi else TWO)
-        self.promise("a report is kept", lambda store: reports(store) >= 1)
+        self._reports += 1
+        told = self._reports
+        self.promise(f"{told} reports are kept", lambda store: reports(store) >= told)
         if outcome.attempt_id == attempt.id:
             delivered = AttemptState.DELIVERED
             self.promise("a report counts", lambda store: attempt_of(store, attempt.id)["state"] == delivered)
