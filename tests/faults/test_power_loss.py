@@ -24,7 +24,7 @@ from hardware.clock import FakeClock
 from tests.faults.life import Life, marked
 from tests.gateway.store.bench import ONE, TWO, Bench
 
-STEPS, AFTER_CHECKPOINT = 40, 12
+STEPS, AFTER_CHECKPOINT = 60, 12
 LOG_HEADER = 32  # octets, in one sector: it is never half written
 CUTS = int(os.environ.get("SIMWIRE_CUTS", "1"))
 
