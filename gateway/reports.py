@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from gateway.messages import Report
 
 EQUALLY_NEAR = 1.0  # seconds: a service centre's time stamp knows no less
-EARLIEST = 4_500.0  # seconds by which a time stamp may lie before the submit: our clock is an hour fast, and some
+EARLIEST = 900.0  # seconds by which a time stamp may lie before the submit: clocks differ
 LATEST = 93_600.0  # seconds by which it may lie after it: a day, and what a wrong time zone adds
 CLOCKS_DIFFER = 15.0  # seconds by which clocks may differ where a report must fall into a submit window
 WINDOW_AFTER = 60.0  # seconds that the network may take after a submit was given up

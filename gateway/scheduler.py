@@ -159,10 +159,10 @@ class Scheduler:
             try:
                 step = self._wall_offset() - self._offset
                 if abs(step) > CLOCK_STEP:
-                    log.warning("the wall clock was stepped by %+.1f s", step)
-                    self._offset += step
                     self._wind_up()
-                    self._store.outbox.clock_stepped(step)
+                    self._store.outbox.clock_stepped(step)  # first: where it fails, it is tried again
+                    self._offset += step
+                    log.warning("the wall clock was stepped by %+.1f s", step)
                 if asked or self._stored:
                     self._stored = False
                     self._look_again()

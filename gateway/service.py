@@ -141,6 +141,7 @@ class Service:
         now = self.clock.now()
         recovered = self.store.outbox.recover(now)
         self.store.outbox.reroute(self.fleet.prefixes())
+        self.store.outbox.follow_clock()
         log.info("of the last run: %d parts are ready again, of %d it is unknown whether they have left", *recovered)
         journal.started(self.store.audit, self.config, now)
         self.webhooks.start()

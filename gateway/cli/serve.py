@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import logging
 import os
@@ -46,7 +47,8 @@ def serve(config: Path, log_level: str) -> None:
         soundness.on_damage = stop.ask
         service.start()
     finally:
-        os.waitpid(looking, 0)  # what it says comes before `ready`, and before what stands in the way of it
+        with contextlib.suppress(ChildProcessError):  # a parent that ignores SIGCHLD makes the system forget it
+            os.waitpid(looking, 0)  # what it says comes before `ready`, and before what stands in the way of it
     ready = json.dumps({"event": "ready", "url": service.url}) if form == "json" else f"ready {service.url}"
     click.echo(ready, err=True)
     stop.wait()

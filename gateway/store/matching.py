@@ -6,7 +6,7 @@ import sqlite3
 from dataclasses import dataclass
 
 from gateway.messages import AttemptState, Report
-from gateway.reports import EARLIEST, LATEST, Ambiguous, Candidate, Match, learned, match
+from gateway.reports import EARLIEST, LATEST, STEPPED, Ambiguous, Candidate, Match, learned, match
 from gateway.store.case import Case
 from gateway.store.common import ms, recipient_tail, wall_ms
 from gateway.store.ledger import Event
@@ -82,7 +82,24 @@ class Matching(Room):
         """The wall clock was set by so many seconds: what was learned of the service centres' clocks is set with it."""
         with self._database.mark(synced=False) as cx:
             cx.execute("UPDATE sims SET offset_ms = offset_ms - ? WHERE offset_ms IS NOT NULL", (ms(by),))
+            self._note_offset(cx)
         self._stepped = by
+
+    def follow_clock(self) -> None:
+        """At a start: whether the wall clock was set while nothing was served, in this boot of the machine."""
+        with self._database.mark(synced=False) as cx:
+            known = cx.execute("SELECT value FROM meta WHERE name = 'wall_offset'").fetchone()
+            offset = self._note_offset(cx)
+        boot, _, before = (known[0] if known is not None else "").partition(" ")
+        if boot == str(self._database.boot_number) and abs(offset - int(before)) > ms(STEPPED):
+            self.clock_stepped((offset - int(before)) / 1000)
+
+    def _note_offset(self, cx: sqlite3.Connection) -> int:
+        """Keep what lies between wall and boot clock, in milliseconds."""
+        now = self._database.clock.now()
+        offset = ms(now.wall - now.boot)
+        cx.execute("INSERT OR REPLACE INTO meta VALUES ('wall_offset', ?)", (f"{self._database.boot_number} {offset}",))
+        return offset
 
     # -- inside -------------------------------------------------------------------------------------------------------
 

@@ -194,10 +194,12 @@ class Outcomes(Matching):
         lost = cx.execute(f"{_OF_SIM} AND state = 'unknown' AND mr IS NULL", (imsi, since)).fetchall()
         if len(lost) != 1:
             return None
+        refused = cx.execute(f"{_OF_SIM} AND state = 'refused' AND id > ?", (imsi, since, lost[0]["id"])).fetchall()
+        if refused:
+            self._doubt(cx, refused[0]["id"], now)
+            return None  # the refusal may have been the lost one's, and this the answer to what was taken for refused
         owning = cx.execute(f"{_OF_SIM} AND mr IN ({_REFERENCES})", (imsi, since)).fetchall()
-        after = sorted(
-            (row for row in owning if row["submitted_at"] >= lost[0]["submitted_at"]), key=lambda row: row["id"]
-        )
+        after = sorted((row for row in owning if row["id"] > lost[0]["id"]), key=lambda row: row["id"])
         if any(row["mr"] == mr for row in owning):
             return None  # said before
         if not after or after[0]["mr"] == (mr + 1) % 256:
@@ -206,6 +208,23 @@ class Outcomes(Matching):
         follows = mr == (only["mr"] + 1) % 256
         unreported = only["state"] == AttemptState.ACCEPTED and only["report_status"] is None
         return (lost[0]["id"], only["mr"], only["id"]) if len(after) == 1 and follows and unreported else None
+
+    def _doubt(self, cx: sqlite3.Connection, attempt_id: int, now: Instant) -> None:
+        """A submit that was taken for refused may have been accepted: what is planned of its part is a second copy."""
+        case = self._case(cx, attempt_id)
+        attempt = case.attempt(attempt_id)
+        planned = [
+            row["id"]
+            for row in case.attempts
+            if row["part"] == attempt["part"] and row["state"] in UNLEFT and row["kind"] == AttemptKind.RETRY
+        ]
+        case.change(planned, kind=AttemptKind.RESEND)
+        again = any(
+            row["part"] == attempt["part"] and row["id"] > attempt_id and row["state"] in MAYBE_LEFT
+            for row in case.attempts
+        )
+        told = "the refusal may have been that of the message before"
+        self._ledger.note(case, now, Event(told, attempt["modem"], attempt_id, attempt["part"], duplicate=again))
 
     def _rename(self, case: Case, attempt_id: int, mr: int, now: Instant) -> None:
         """An attempt has another reference than was thought."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import sqlite3
 import struct
+import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -14,7 +15,6 @@ from gateway.store.errors import StoreDamaged, damaged, translate
 log = logging.getLogger("simwire.store")
 
 CHECK_SECONDS = 2.0  # that a start spends on looking at pages: what is small or in use most is looked at first
-_STEPS = 10_000  # of SQLite's machine between two looks at the time
 _FIRST = ("meta", "keys", "sims", "attempts", "challenges", "messages", "deliveries", "events", "timeline")
 # What is said of pages begins so. What is said of values does not count: SQLite 3.40 finds NULL where there is none, in
 # tables without rowid whose primary key does not come first.
@@ -74,23 +74,32 @@ def check_pages(connection: sqlite3.Connection, path: Path, seconds: float = CHE
     tables = [row[0] for row in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")]
     tables.sort(key=lambda name: _FIRST.index(name) if name in _FIRST else -1)
     deadline = time.monotonic() + seconds
-    connection.set_progress_handler(lambda: time.monotonic() > deadline, _STEPS)
+    # Not by a progress handler: the walk through the pages of a table is one step of SQLite's machine.
+    limit = threading.Timer(max(0.0, seconds), connection.interrupt)
+    limit.start()
     try:
         for done, table in enumerate(tables):
-            try:
-                found = connection.execute(f"PRAGMA quick_check('{table}')").fetchone()[0]
-            except sqlite3.DatabaseError as error:
-                if error.sqlite_errorcode & 0xFF == sqlite3.SQLITE_CORRUPT:
-                    raise damaged(path, f"is damaged ({table}: {error})") from error
-                if error.sqlite_errorcode != sqlite3.SQLITE_INTERRUPT:
-                    raise
+            if time.monotonic() > deadline or (found := _checked(connection, path, table)) is None:
                 left = ", ".join(tables[done:])
                 log.info("%s is too big to be looked at in full at a start; not looked at: %s", path, left)
                 return
             if found.startswith(_OF_PAGES):
                 raise damaged(path, f"is damaged ({table}: {' '.join(found.removeprefix(_OF_PAGES).split())})")
     finally:
-        connection.set_progress_handler(None, 0)
+        limit.cancel()
+        limit.join()  # it must not interrupt what comes next
+
+
+def _checked(connection: sqlite3.Connection, path: Path, table: str) -> str | None:
+    """What SQLite says of a table; None where it was interrupted."""
+    try:
+        return str(connection.execute(f"PRAGMA quick_check('{table}')").fetchone()[0])
+    except sqlite3.DatabaseError as error:
+        if error.sqlite_errorcode & 0xFF == sqlite3.SQLITE_CORRUPT:
+            raise damaged(path, f"is damaged ({table}: {error})") from error
+        if error.sqlite_errorcode != sqlite3.SQLITE_INTERRUPT:
+            raise
+        return None
 
 
 def _checksum(words: tuple[int, ...]) -> tuple[int, int]:

@@ -22,7 +22,7 @@ _DIGEST_ROUNDS = 100_000  # a PIN has few values: make each guess from a stolen 
 # +CME ERROR (27.007 9.2) and the +CMS ERROR of the same meaning (27.005 3.2.5) that tell the card's state.
 _STATE_OF_CODE = {11: "SIM PIN", 311: "SIM PIN", 12: "SIM PUK", 316: "SIM PUK", 4: "READY", 303: "READY"}
 _STATE_OF_CODE |= dict.fromkeys((5, 6, 7, 312, *range(40, 49)), "PH-SIM PIN")
-_FAILURE, _WRONG, _BLOCKED = (13, 313), (15, 315), (262,)
+_FAILURE, _BUSY, _WRONG, _BLOCKED = (13, 313), (14, 314), (15, 315), (262,)
 _USABLE = ("READY", "SIM PIN2", "SIM PUK2")  # PIN2 guards nothing that a message needs
 _OTHER_SECRETS = ("SIM PIN2", "SIM PUK", "SIM PUK2", "P2")  # lines of a counter that are not about the PIN
 _ASKING = ("SIM PIN", "SIM PUK")
@@ -94,7 +94,7 @@ class Card:
     # What the card says
 
     def _await_state(self, profile: Profile) -> str:
-        deadline = self._link.deadline(profile.sim_wait)
+        deadline, patience = self._link.deadline(profile.sim_wait), self._link.deadline(profile.sim_wait / 2)
         cycled, said = False, "no answer"
         while True:
             state, said, code = self._state()
@@ -102,7 +102,8 @@ class Card:
                 return state
             if code in _WRONG + _BLOCKED:
                 break
-            if code in _FAILURE and not cycled:
+            hangs = code in _BUSY and self._link.clock.boot() >= patience  # busy without end
+            if (code in _FAILURE or hangs) and not cycled:
                 cycled = True
                 self._link.attempt("AT+CFUN=0", timeout=15)
                 self._link.attempt("AT+CFUN=1", timeout=30)

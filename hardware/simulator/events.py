@@ -17,6 +17,7 @@ class Event:
     due: float
     order: int
     action: Callable[[], None] | None = field(compare=False)
+    """None once it was made, or will not be."""
 
     def cancel(self) -> None:
         """Never call it."""
@@ -61,7 +62,8 @@ class EventQueue:
             while (due := self.next_event()) is not None and due <= self._clock.boot():
                 event = heapq.heappop(self._heap)
                 self._running = event.due
-                if event.action is not None:
-                    event.action()
+                action, event.action = event.action, None
+                if action is not None:
+                    action()
         finally:
             self._running = None

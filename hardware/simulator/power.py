@@ -53,8 +53,7 @@ class Power:
 
     def timer(self, seconds: float, action: Callable[[], None]) -> None:
         """Plan a call that a loss of power cancels."""
-        now = self._modem.network.time()
-        self._timers = [timer for timer in self._timers if timer.due >= now]
+        self._timers = [timer for timer in self._timers if timer.action is not None]
         self._timers.append(self._modem.network.after(seconds, action))
 
     def start_noise(self) -> None:

@@ -99,9 +99,8 @@ def test_a_file_that_was_cut_off_is_refused(filled: Path) -> None:
 
 
 def test_a_look_at_the_pages_ends_in_time_and_says_what_it_left_out(
-    filled: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+    filled: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr(soundness, "_STEPS", 1)
     with closing(sqlite3.connect(filled / "simwire.db")) as cx, caplog.at_level(logging.INFO):
         soundness.check_pages(cx, filled / "simwire.db", seconds=-1.0)
         assert cx.execute("SELECT count(*) FROM messages").fetchone()[0] == 21, "nothing interrupts what comes later"

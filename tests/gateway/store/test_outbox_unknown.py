@@ -441,3 +441,23 @@ def test_a_copy_on_the_air_is_waited_for_when_the_time_for_reports_is_over(bench
     assert bench.state(message) == (S.SENT, None), "the network may deliver the copy for five minutes"
     bench.wake(1 + 60)
     assert bench.state(message) == (S.EXPIRED, "expired_unconfirmed")
+
+
+# -- answers in doubt -------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("went", [False, True])
+def test_an_answer_after_a_refusal_settles_nothing_and_marks_what_goes_again(bench: Bench, went: bool) -> None:
+    """The refusal may be the late one of the message before, and the answer that of the message which was refused."""
+    first, second = bench.add(), bench.add(replace(ANY, to="+447700900102"))
+    bench.lose(bench.begin())
+    bench.refuse(bench.begin(), delay=2.0)
+    if went:
+        bench.wake(2)
+        assert not bench.begin().possible_duplicate, "nothing was known against it then"
+    assert bench.store.outbox.settle_stray(ONE.imsi, 5, bench.now) is None
+    assert bench.state(first) == (S.UNKNOWN, "unknown_outcome")
+    if not went:
+        bench.wake(2)
+        assert bench.begin().possible_duplicate
+    assert marked(bench, second), "a second copy may reach the handset"

@@ -102,7 +102,7 @@ def test_a_report_after_a_restart_finds_its_attempt(bench: Bench) -> None:
 
 @pytest.mark.parametrize(
     "foreign",
-    [{"mr": 2}, {"by": TWO}, {"to": OTHER}, {"stamp": -7200.0}, {"stamp": 7 * 86_400.0}],
+    [{"mr": 2}, {"by": TWO}, {"to": OTHER}, {"stamp": -1800.0}, {"stamp": 7 * 86_400.0}],
     ids=["reference", "sim", "recipient", "before", "after"],
 )
 def test_a_report_of_somebody_else_is_kept_and_changes_nothing(bench: Bench, foreign: dict[str, object]) -> None:
@@ -283,10 +283,24 @@ def test_a_clock_that_is_set_wrong_and_right_again_loses_no_report(bench: Bench,
     """The service centre's clock stays right: what was learned of it holds no longer, in either direction."""
     right = 0.0
     for mr, wrong in enumerate((0.0, 0.0, step, step, 0.0, 0.0, step, -step)):
-        bench.clock.step_wall(wrong - right)
+        if wrong != right:
+            bench.clock.step_wall(wrong - right)
+            bench.store.outbox.clock_stepped(wrong - right)
         right = wrong
         message = bench.add()
         bench.send(mr)
         bench.report(mr, stamp=-wrong)
         assert bench.state(message) == (MessageState.DELIVERED, None), wrong
         bench.clock.advance(60)
+
+
+@pytest.mark.parametrize("step", [3600.0, -3600.0])
+def test_a_clock_that_was_set_while_nothing_was_served_loses_no_report(bench: Bench, step: float) -> None:
+    bench.store.outbox.follow_clock()
+    message = bench.add()
+    bench.send(100)
+    bench.clock.advance(5)
+    bench.clock.step_wall(step)
+    bench.store.outbox.follow_clock()
+    bench.report(100, stamp=-5 - step)
+    assert bench.state(message) == (MessageState.DELIVERED, None)
