@@ -29,7 +29,7 @@ EVENT_STREAM = "text/event-stream"
 _UNBUFFERED = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
 """Headers of a stream: no proxy keeps it, nor holds it back (nginx)."""
 encode = orjson.dumps
-
+"""Of plain values with text as keys, as all documents are; anything else is a TypeError in a test of that answer."""
 
 Recorder = Callable[[str, str, str, Mapping[str, Any]], None]
 """Adds to the audit log: actor, action, subject, details."""

@@ -276,17 +276,25 @@ def _migrate(connection: sqlite3.Connection, path: Path, schema: Migrations, cip
     if not schema.pending(database):
         return
     if applied:
-        _copy(connection, path.with_name(f"{path.name}.before-{schema.pending(database)[0].name}"))
+        _copy(connection, path, path.with_name(f"{path.name}.before-{schema.pending(database)[0].name}"))
+        log.info("%s: its schema is brought up to date", path)
     connection.create_function("sealed", 2, lambda plain, where: cipher.seal(plain.encode(), where).hex())
     schema.apply(database)
     connection.create_function("sealed", 2, None)
 
 
-def _copy(connection: sqlite3.Connection, target: Path) -> None:
+def _copy(connection: sqlite3.Connection, path: Path, target: Path) -> None:
+    """A copy beside the database before its schema changes; raises sqlite3.Error, and leaves no half of one."""
+    size = path.stat().st_size / 10**6
+    log.info("%s is copied to %s before its schema changes: %.0f MB", path, target.name, size)
     private_file(target)
     give_to_owner_of_folder(target)
     copy = sqlite3.connect(target)
     try:
         connection.backup(copy)
-    finally:
+    except sqlite3.Error:
         copy.close()
+        target.unlink()
+        log.error("%s could not be copied: %.0f MB must be free beside it, then start again", path, size)
+        raise
+    copy.close()

@@ -132,9 +132,9 @@ class Ledger:
                 event.result = "delivered_late"
         case.set(**columns)
         self.note(case, now, event)
-        self._tell(case, now, event)
+        self.tell(case, now, event)
 
-    def _tell(self, case: Case, now: Instant, event: Event) -> None:
+    def tell(self, case: Case, now: Instant, event: Event) -> None:
         """Those who wait for this message, event streams and webhooks."""
         message = case.message
         message_id = message["id"]

@@ -11,7 +11,7 @@ from gateway.reports import WINDOW_LIMIT
 from gateway.retry import GiveUp, Retry
 from gateway.store.case import Case
 from gateway.store.common import boot_ms, ms, wall_ms
-from gateway.store.errors import StaleAttempt
+from gateway.store.errors import StaleAttempt, StoreError
 from gateway.store.ledger import Event, reports_until
 from gateway.store.matching import Matching
 from gateway.store.states import MAYBE_LEFT, UNLEFT
@@ -21,6 +21,7 @@ log = logging.getLogger("simwire.store")
 
 _OPEN = (AttemptState.CLAIMED, AttemptState.SUBMITTING)
 _TAKEN = (AttemptState.ACCEPTED, AttemptState.DELIVERED, AttemptState.UNDELIVERED)
+DAMAGE = (StoreError, sqlite3.Error, LookupError, TypeError, ValueError)  # what rows that make no sense lead to
 LATE = "late"  # in the timeline: the modem's answer came after the submit had been given up
 DAMAGED = "its stored row is damaged"
 _OF_SIM = "SELECT id, mr, state, report_status, submitted_at FROM attempts WHERE imsi = ? AND submitted_at > ?"
@@ -96,7 +97,7 @@ class Outcomes(Matching):
                 try:
                     with self._database.alone():
                         self._recover(cx, row["id"], now, f"{why} before the modem answered")
-                except Exception as error:
+                except DAMAGE as error:
                     if not cx.in_transaction:
                         raise  # a full disk, say: there is nothing left to go on with
                     self._end_damaged(cx, row["message"], now, error)
@@ -137,6 +138,11 @@ class Outcomes(Matching):
             "INSERT INTO timeline (message, at, state, reason, result) VALUES (:seq, :at, :state, :reason, :why)",
             values,
         )
+        try:
+            with self._database.alone():
+                self._ledger.tell(Case(cx, seq), now, Event(DAMAGED))
+        except DAMAGE:
+            log.error("message number %d: nobody could be told that it ended", seq)
 
     def _accept(self, case: Case, attempt_id: int, mr: int | None, now: Instant, result: str) -> None:
         attempt = case.attempt(attempt_id)
