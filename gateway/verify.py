@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Callable
-from dataclasses import replace
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 
 from gateway.challenges import ChallengeView, Checked, Pace, binding_of, carried, must_be_open, order_again, remembered
 from gateway.config import CODE_LENGTH, Config
@@ -12,12 +12,23 @@ from gateway.content import Body, order_of
 from gateway.intake import Intake, lifetime_of
 from gateway.limits import SendRule
 from gateway.messages import Lane, Message, NewMessage, Secret, TimelineEntry
-from gateway.once import Once
+from gateway.once import Once, Replay
 from gateway.otp import Claim, as_typed, fits, mismatch, new_code, seal
 from gateway.policy import Caller, Delivery, number_in_front
-from gateway.refusals import Conflict, Forbidden, InvalidInput, NotFound, TooMany
+from gateway.refusals import Conflict, Forbidden, InvalidInput, NotFound, RefusedError, TooMany
 from gateway.requests import CheckRequest, OtpRequest, ResendRequest
-from gateway.store import Challenge, ChallengeState, CheckResult, NewChallenge, Store, last_sim, queue_of, type_for
+from gateway.store import (
+    Challenge,
+    ChallengeState,
+    CheckResult,
+    Guesses,
+    NewChallenge,
+    Prepared,
+    Store,
+    last_sim,
+    queue_of,
+    type_for,
+)
 from gateway.texts import Order
 from hardware.clock import Clock, Instant
 from hardware.pdu import segment
@@ -26,6 +37,16 @@ VOIP = "a number of internet telephony: NIST SP 800-63B rules those out for code
 
 Step = Callable[[sqlite3.Connection], Challenge]
 """What a transaction does to the challenge before its message is queued."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """One request's code on its way into the outbox."""
+
+    step: Step
+    message: NewMessage
+    now: Instant
+    once: Once[ChallengeView] | None
 
 
 class Verify:
@@ -78,15 +99,15 @@ class Verify:
         )
 
         def create(cx: sqlite3.Connection) -> Challenge:
-            wrong_codes = self._must_be_unlocked(cx, new, now)
+            guesses = self._must_be_unlocked(cx, new, now)
             before = self._store.challenges.before(cx, new, now)
             if before is None:
-                return self._store.challenges.create(cx, new, now)
-            failures = carried(before, wrong_codes, now)
+                return self._store.challenges.create(cx, new, now, guesses)
+            failures = carried(before, guesses.failures, now)
             self._pace.must_allow_send(before, now)
             self._store.challenges.close(cx, before.id, ChallengeState.CANCELLED, now, "superseded")
             counted = replace(new, failures=failures, sends=before.sends + 1)
-            return self._store.challenges.create(cx, counted, now)
+            return self._store.challenges.create(cx, counted, now, guesses)
 
         voip = (f"to: {VOIP}",) if to.voip else ()
         body = replace(body, warnings=(*to.warnings, *voip, *body.warnings))
@@ -251,26 +272,47 @@ class Verify:
         )
 
     def _commit(self, step: Step, message: NewMessage, now: Instant, once: Once[ChallengeView] | None) -> ChallengeView:
-        queues: set[str] = set()
-
-        def transaction(cx: sqlite3.Connection) -> ChallengeView:
-            if once is not None:
-                once.before(cx, now)
-            self._intake.admission.must_be_wanted(cx, (message,))
-            challenge = step(cx)
-            replaces = self._otp.replace and message.delivery != Delivery.CATCH  # types are few: none for tests
-            ready = self._replacing(cx, message, challenge) if replaces else message
-            queued = self._store.outbox.enqueue(cx, ready, now)
-            queues.add(queue_of(ready))
-            self._store.challenges.attach(cx, challenge.id, queued.id)
-            view = self._pace.view(challenge, queued, now)
-            if once is not None:
-                once.after(cx, view, now)
-            return view
-
-        view = self._store.database.accept(transaction)
-        self._intake.wake(dict.fromkeys(queues, message.lane))
+        view, queue = self._store.database.accept_together(self._together, _Asked(step, message, now, once))
+        self._intake.wake({queue: message.lane})
         return view
+
+    def _together(self, cx: sqlite3.Connection, asked: Sequence[_Asked]) -> list[tuple[ChallengeView, str] | Exception]:
+        """Store the challenges of every request that waits, and the messages of all of them in few statements."""
+        blocks = self._intake.admission.blocks(cx, (one.message for one in asked))
+        done: list[tuple[ChallengeView, str] | Exception] = []
+        unstored: dict[str, tuple[str, Prepared]] = {}
+        for one in asked:
+            if one.message.to in unstored:  # this one may withdraw the message of that one: it has to be there
+                self._put(cx, unstored)
+            changes = cx.total_changes
+            try:
+                if one.once is not None:
+                    one.once.before(cx, one.now)
+                self._intake.admission.must_be_wanted(blocks, (one.message,))
+                challenge = one.step(cx)
+            except (RefusedError, Replay) as error:
+                if cx.total_changes != changes:
+                    raise  # something of it is written: it must fail by itself
+                done.append(error)
+                continue
+            replaces = self._otp.replace and one.message.delivery != Delivery.CATCH  # types are few: none for tests
+            ready = self._replacing(cx, one.message, challenge) if replaces else one.message
+            (prepared,) = self._store.outbox.prepared((ready,), one.now)
+            unstored[ready.to] = challenge.id, prepared
+            view = self._pace.view(challenge, prepared.message, one.now)
+            if one.once is not None:
+                one.once.after(cx, view, one.now)
+            done.append((view, queue_of(ready)))
+        self._put(cx, unstored)
+        return done
+
+    def _put(self, cx: sqlite3.Connection, unstored: dict[str, tuple[str, Prepared]]) -> None:
+        if not unstored:
+            return
+        self._store.outbox.put(cx, [prepared for _, prepared in unstored.values()])
+        attached = ((challenge_id, prepared.message.id) for challenge_id, prepared in unstored.values())
+        self._store.challenges.attach_all(cx, attached)
+        unstored.clear()
 
     @staticmethod
     def _replacing(cx: sqlite3.Connection, message: NewMessage, challenge: Challenge) -> NewMessage:
@@ -289,8 +331,8 @@ class Verify:
     def _newest(self, challenge: Challenge) -> Message | None:
         return self._store.outbox.get(challenge.message_id) if challenge.message_id else None
 
-    def _must_be_unlocked(self, cx: sqlite3.Connection, one: NewChallenge | Challenge, now: Instant) -> int:
-        """How many wrong codes in a row were given for a number; raises Forbidden or TooMany where it is shut."""
+    def _must_be_unlocked(self, cx: sqlite3.Connection, one: NewChallenge | Challenge, now: Instant) -> Guesses:
+        """The wrong codes that were given for a number; raises Forbidden or TooMany where it is shut."""
         guesses = self._store.challenges.guesses.look(cx, one.client, one.to, one.delivery, now)
         if guesses.stopped:
             raise Forbidden(
@@ -300,7 +342,7 @@ class Verify:
             )
         if guesses.locked_for:
             raise TooMany("too many wrong codes were given for this number", guesses.locked_for, "number_locked")
-        return guesses.failures
+        return guesses
 
 
 def _not_found(challenge_id: str) -> NotFound:
