@@ -3,50 +3,26 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from gateway.challenges import ChallengeView, Checked, Pace, binding_of, carried, must_be_open, order_again, remembered
 from gateway.config import CODE_LENGTH, Config
 from gateway.content import Body, order_of
 from gateway.intake import Intake, lifetime_of
+from gateway.issuing import Issuing, Step
 from gateway.limits import SendRule
 from gateway.messages import Lane, Message, NewMessage, Secret, TimelineEntry
-from gateway.once import Once, Replay
+from gateway.once import Once
 from gateway.otp import Claim, as_typed, fits, mismatch, new_code, seal
-from gateway.policy import Caller, Delivery, number_in_front
-from gateway.refusals import Conflict, Forbidden, InvalidInput, NotFound, RefusedError, TooMany
+from gateway.policy import Caller, number_in_front
+from gateway.refusals import Conflict, Forbidden, InvalidInput, NotFound, TooMany
 from gateway.requests import CheckRequest, OtpRequest, ResendRequest
-from gateway.store import (
-    Challenge,
-    ChallengeState,
-    CheckResult,
-    Guesses,
-    NewChallenge,
-    Prepared,
-    Store,
-    last_sim,
-    queue_of,
-    type_for,
-)
+from gateway.store import Challenge, ChallengeState, CheckResult, Guesses, NewChallenge, Store
 from gateway.texts import Order
 from hardware.clock import Clock, Instant
 from hardware.pdu import segment
 
 VOIP = "a number of internet telephony: NIST SP 800-63B rules those out for codes"
-
-Step = Callable[[sqlite3.Connection], Challenge]
-"""What a transaction does to the challenge before its message is queued."""
-
-
-@dataclass(frozen=True, slots=True)
-class _Asked:
-    """One request's code on its way into the outbox."""
-
-    step: Step
-    message: NewMessage
-    now: Instant
-    once: Once[ChallengeView] | None
 
 
 class Verify:
@@ -56,6 +32,7 @@ class Verify:
         self._store, self._intake, self._clock = store, intake, clock
         self._otp = config.otp
         self._pace = Pace(SendRule(config.otp.cooldown, config.otp.max_sends))
+        self._issuing = Issuing(store, intake, self._pace, replaces=config.otp.replace)
         self._keyed = store.cipher.code_hash
 
     # -- start --------------------------------------------------------------------------------------------------------
@@ -114,7 +91,7 @@ class Verify:
         live = self._message(new, challenge_id, body, lifetime, caller.key_id)
         message = self._intake.delivered(live, caller, now)
         with admission.guard.code(to, caller, request.end_user_ip, now):
-            return self._commit(create, message, now, once)
+            return self._issuing.commit(create, message, now, once)
 
     def _code(self, request: OtpRequest) -> Secret:
         length = request.length or self._otp.length
@@ -192,7 +169,7 @@ class Verify:
         live = self._message(before, before.id, body, lifetime, caller.key_id)
         message = self._intake.delivered(live, caller, now)
         with self._intake.admission.guard.messages(1, caller, now):
-            return self._commit(send_again, message, now, once)
+            return self._issuing.commit(send_again, message, now, once)
 
     def _another_code(self, before: Challenge, now: Instant, caller: Caller) -> tuple[Body, float, Step]:
         details = before.details
@@ -270,57 +247,6 @@ class Verify:
             key_id=key_id,
             code=body.code,
         )
-
-    def _commit(self, step: Step, message: NewMessage, now: Instant, once: Once[ChallengeView] | None) -> ChallengeView:
-        view, queue = self._store.database.accept_together(self._together, _Asked(step, message, now, once))
-        self._intake.wake({queue: message.lane})
-        return view
-
-    def _together(self, cx: sqlite3.Connection, asked: Sequence[_Asked]) -> list[tuple[ChallengeView, str] | Exception]:
-        """Store the challenges of every request that waits, and the messages of all of them in few statements."""
-        blocks = self._intake.admission.blocks(cx, (one.message for one in asked))
-        done: list[tuple[ChallengeView, str] | Exception] = []
-        unstored: dict[str, tuple[str, Prepared]] = {}
-        for one in asked:
-            if one.message.to in unstored:  # this one may withdraw the message of that one: it has to be there
-                self._put(cx, unstored)
-            changes = cx.total_changes
-            try:
-                if one.once is not None:
-                    one.once.before(cx, one.now)
-                self._intake.admission.must_be_wanted(blocks, (one.message,))
-                challenge = one.step(cx)
-            except (RefusedError, Replay) as error:
-                if cx.total_changes != changes:
-                    raise  # something of it is written: it must fail by itself
-                done.append(error)
-                continue
-            replaces = self._otp.replace and one.message.delivery != Delivery.CATCH  # types are few: none for tests
-            ready = self._replacing(cx, one.message, challenge) if replaces else one.message
-            (prepared,) = self._store.outbox.prepared((ready,), one.now)
-            unstored[ready.to] = challenge.id, prepared
-            view = self._pace.view(challenge, prepared.message, one.now)
-            if one.once is not None:
-                one.once.after(cx, view, one.now)
-            done.append((view, queue_of(ready)))
-        self._put(cx, unstored)
-        return done
-
-    def _put(self, cx: sqlite3.Connection, unstored: dict[str, tuple[str, Prepared]]) -> None:
-        if not unstored:
-            return
-        self._store.outbox.put(cx, [prepared for _, prepared in unstored.values()])
-        attached = ((challenge_id, prepared.message.id) for challenge_id, prepared in unstored.values())
-        self._store.challenges.attach_all(cx, attached)
-        unstored.clear()
-
-    @staticmethod
-    def _replacing(cx: sqlite3.Connection, message: NewMessage, challenge: Challenge) -> NewMessage:
-        """The message of a type that lets the handset keep the newest code only, by the SIM that sent the last one."""
-        kind = type_for(cx, challenge.client, challenge.purpose)
-        if kind is None:
-            return message
-        return replace(message, replace=kind, sim=last_sim(cx, challenge.client, challenge.to, kind))
 
     def _found(self, challenge_id: str, client: str | None) -> Challenge:
         challenge = self._store.challenges.get(challenge_id, client)
