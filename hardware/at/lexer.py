@@ -88,7 +88,8 @@ class Lexer:
 
     @property
     def half_read(self) -> bool:
-        """Whether a line has begun and not ended."""
+        """Whether a line has begun and not ended; the space behind a prompt's `>` begins none."""
+        self._drop_blank()
         return bool(self._buffer)
 
     def forget(self) -> None:
