@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from functools import lru_cache
 
 from gateway.backlog import Backlog, Modems
@@ -81,11 +81,14 @@ class Admission:
             raise Forbidden(f"{denied[0].field}: {denied[0].message}", code, denied)
         return found
 
-    def must_be_wanted(self, cx: sqlite3.Connection, new: Sequence[NewMessage], *, many: bool = False) -> None:
-        """Raise Forbidden, naming each, where a recipient is blocked or has opted out, or the handset that it really
-        goes to; inside the transaction that queues the messages, so that what is queued after a STOP is not missed.
+    def blocks(self, cx: sqlite3.Connection, new: Iterable[NewMessage]) -> dict[str, Block]:
+        """Which of the recipients are blocked, or of the handsets that messages really go to; inside the transaction
+        that queues the messages, so that what is queued after a STOP is not missed.
         """
-        blocks = self._store.blocked.among(cx, {number for one in new for number in (one.to, one.sent_to) if number})
+        return self._store.blocked.among(cx, {number for one in new for number in (one.to, one.sent_to) if number})
+
+    def must_be_wanted(self, blocks: dict[str, Block], new: Sequence[NewMessage], *, many: bool = False) -> None:
+        """Raise Forbidden, naming each, where a recipient, or the handset in its place, is among what is blocked."""
         if not blocks:
             return
         denied: list[FieldError] = []

@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import secrets
 import sqlite3
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 from gateway.admission import Admission
@@ -15,12 +15,12 @@ from gateway.content import Body, body_of, content_errors, fitting, forcing_warn
 from gateway.directory import home_prefix
 from gateway.messages import CATCH, Lane, Message, NewMessage, Secret
 from gateway.numbers import Destination
-from gateway.once import Once
+from gateway.once import Once, Replay
 from gateway.policy import Caller, Delivery, number_in_front
 from gateway.quantities import written as in_words
-from gateway.refusals import FieldError, Forbidden, InvalidInput
+from gateway.refusals import FieldError, Forbidden, InvalidInput, RefusedError
 from gateway.requests import OtpRequest, PreviewRequest, SendRequest, context_errors
-from gateway.store import Store
+from gateway.store import Block, Prepared, Store
 from gateway.texts import Order, Texts, zone_of
 from hardware.clock import Clock, Instant
 from hardware.pdu import Segmentation, segment
@@ -31,6 +31,16 @@ LATEST_START = 365 * 86_400.0
 
 Wake = Callable[[str, Lane], None]
 """Tells the modems that a message of that lane waits in that queue."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """One request's messages on their way into the outbox."""
+
+    messages: list[Prepared]
+    now: Instant
+    once: Once[list[Message]] | None
+    many: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,20 +104,33 @@ class Intake:
         self, new: list[NewMessage], now: Instant, once: Once[list[Message]] | None, *, many: bool
     ) -> list[Message]:
         """Store messages in one transaction, then wake the modems for them; `many`: how errors name the recipients."""
-        outbox = self._store.outbox
-
-        def transaction(cx: sqlite3.Connection) -> list[Message]:
-            if once is not None:
-                once.before(cx, now)
-            self.admission.must_be_wanted(cx, new, many=many)
-            queued = outbox.enqueue_all(cx, new, now)
-            if once is not None:
-                once.after(cx, queued, now)
-            return queued
-
-        messages = self._store.database.accept(transaction)
+        asked = _Asked(self._store.outbox.prepared(new, now), now, once, many)
+        messages = self._store.database.accept_together(self._together, asked)
         self.wake({message.route: message.lane for message in new})
         return messages
+
+    def _together(self, cx: sqlite3.Connection, asked: Sequence[_Asked]) -> list[list[Message] | Exception]:
+        """Store the messages of every request that waits, but of those that are refused."""
+        blocks = self.admission.blocks(cx, (message.new for one in asked for message in one.messages))
+        refused = [self._refused(cx, one, blocks) for one in asked]
+        taken = [one for one, why in zip(asked, refused, strict=True) if why is None]
+        if taken:
+            self._store.outbox.put(cx, [message for one in taken for message in one.messages])
+        answers = {id(one): [message.message for message in one.messages] for one in taken}
+        for one in taken:
+            if one.once is not None:
+                one.once.after(cx, answers[id(one)], one.now)
+        return [why or answers[id(one)] for one, why in zip(asked, refused, strict=True)]
+
+    def _refused(self, cx: sqlite3.Connection, one: _Asked, blocks: dict[str, Block]) -> Exception | None:
+        """Why a request's messages are not stored; nothing is written here."""
+        try:
+            if one.once is not None:
+                one.once.before(cx, one.now)
+            self.admission.must_be_wanted(blocks, [message.new for message in one.messages], many=one.many)
+        except (RefusedError, Replay) as error:
+            return error
+        return None
 
     def wake(self, queues: dict[str, Lane]) -> None:
         """Tell the modems that something waits in each of `queues`, and how urgent it is."""

@@ -51,7 +51,9 @@ if TYPE_CHECKING:
 
 log = logging.getLogger("simwire.service")
 
-SWITCH_INTERVAL = 0.0005  # seconds; CPython's 5 ms would let one busy request hold up a modem's thread
+# Seconds. CPython's 5 ms would let one busy request hold up a modem's thread. A thread that waits for the interpreter
+# wakes once in this time to ask for it: with 64 requests at once, half of it costs a seventh more of the processor.
+SWITCH_INTERVAL = 0.001
 CONNECTION_LIMIT = 2_000
 USSD_WAIT, RESTART_WAIT = 75.0, 60.0  # seconds that an operator's request may take, the submit before it included
 ASK_AGAIN = 10.0  # seconds after which asking again makes sense

@@ -3,29 +3,26 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Callable
 from dataclasses import replace
 
 from gateway.challenges import ChallengeView, Checked, Pace, binding_of, carried, must_be_open, order_again, remembered
 from gateway.config import CODE_LENGTH, Config
 from gateway.content import Body, order_of
 from gateway.intake import Intake, lifetime_of
+from gateway.issuing import Issuing, Step
 from gateway.limits import SendRule
 from gateway.messages import Lane, Message, NewMessage, Secret, TimelineEntry
 from gateway.once import Once
 from gateway.otp import Claim, as_typed, fits, mismatch, new_code, seal
-from gateway.policy import Caller, Delivery, number_in_front
+from gateway.policy import Caller, number_in_front
 from gateway.refusals import Conflict, Forbidden, InvalidInput, NotFound, TooMany
 from gateway.requests import CheckRequest, OtpRequest, ResendRequest
-from gateway.store import Challenge, ChallengeState, CheckResult, NewChallenge, Store, last_sim, queue_of, type_for
+from gateway.store import Challenge, ChallengeState, CheckResult, Guesses, NewChallenge, Store
 from gateway.texts import Order
 from hardware.clock import Clock, Instant
 from hardware.pdu import segment
 
 VOIP = "a number of internet telephony: NIST SP 800-63B rules those out for codes"
-
-Step = Callable[[sqlite3.Connection], Challenge]
-"""What a transaction does to the challenge before its message is queued."""
 
 
 class Verify:
@@ -35,6 +32,7 @@ class Verify:
         self._store, self._intake, self._clock = store, intake, clock
         self._otp = config.otp
         self._pace = Pace(SendRule(config.otp.cooldown, config.otp.max_sends))
+        self._issuing = Issuing(store, intake, self._pace, replaces=config.otp.replace)
         self._keyed = store.cipher.code_hash
 
     # -- start --------------------------------------------------------------------------------------------------------
@@ -78,22 +76,22 @@ class Verify:
         )
 
         def create(cx: sqlite3.Connection) -> Challenge:
-            wrong_codes = self._must_be_unlocked(cx, new, now)
+            guesses = self._must_be_unlocked(cx, new, now)
             before = self._store.challenges.before(cx, new, now)
             if before is None:
-                return self._store.challenges.create(cx, new, now)
-            failures = carried(before, wrong_codes, now)
+                return self._store.challenges.create(cx, new, now, guesses)
+            failures = carried(before, guesses.failures, now)
             self._pace.must_allow_send(before, now)
             self._store.challenges.close(cx, before.id, ChallengeState.CANCELLED, now, "superseded")
             counted = replace(new, failures=failures, sends=before.sends + 1)
-            return self._store.challenges.create(cx, counted, now)
+            return self._store.challenges.create(cx, counted, now, guesses)
 
         voip = (f"to: {VOIP}",) if to.voip else ()
         body = replace(body, warnings=(*to.warnings, *voip, *body.warnings))
         live = self._message(new, challenge_id, body, lifetime, caller.key_id)
         message = self._intake.delivered(live, caller, now)
         with admission.guard.code(to, caller, request.end_user_ip, now):
-            return self._commit(create, message, now, once)
+            return self._issuing.commit(create, message, now, once)
 
     def _code(self, request: OtpRequest) -> Secret:
         length = request.length or self._otp.length
@@ -171,7 +169,7 @@ class Verify:
         live = self._message(before, before.id, body, lifetime, caller.key_id)
         message = self._intake.delivered(live, caller, now)
         with self._intake.admission.guard.messages(1, caller, now):
-            return self._commit(send_again, message, now, once)
+            return self._issuing.commit(send_again, message, now, once)
 
     def _another_code(self, before: Challenge, now: Instant, caller: Caller) -> tuple[Body, float, Step]:
         details = before.details
@@ -250,36 +248,6 @@ class Verify:
             code=body.code,
         )
 
-    def _commit(self, step: Step, message: NewMessage, now: Instant, once: Once[ChallengeView] | None) -> ChallengeView:
-        queues: set[str] = set()
-
-        def transaction(cx: sqlite3.Connection) -> ChallengeView:
-            if once is not None:
-                once.before(cx, now)
-            self._intake.admission.must_be_wanted(cx, (message,))
-            challenge = step(cx)
-            replaces = self._otp.replace and message.delivery != Delivery.CATCH  # types are few: none for tests
-            ready = self._replacing(cx, message, challenge) if replaces else message
-            queued = self._store.outbox.enqueue(cx, ready, now)
-            queues.add(queue_of(ready))
-            self._store.challenges.attach(cx, challenge.id, queued.id)
-            view = self._pace.view(challenge, queued, now)
-            if once is not None:
-                once.after(cx, view, now)
-            return view
-
-        view = self._store.database.accept(transaction)
-        self._intake.wake(dict.fromkeys(queues, message.lane))
-        return view
-
-    @staticmethod
-    def _replacing(cx: sqlite3.Connection, message: NewMessage, challenge: Challenge) -> NewMessage:
-        """The message of a type that lets the handset keep the newest code only, by the SIM that sent the last one."""
-        kind = type_for(cx, challenge.client, challenge.purpose)
-        if kind is None:
-            return message
-        return replace(message, replace=kind, sim=last_sim(cx, challenge.client, challenge.to, kind))
-
     def _found(self, challenge_id: str, client: str | None) -> Challenge:
         challenge = self._store.challenges.get(challenge_id, client)
         if challenge is None:
@@ -289,8 +257,8 @@ class Verify:
     def _newest(self, challenge: Challenge) -> Message | None:
         return self._store.outbox.get(challenge.message_id) if challenge.message_id else None
 
-    def _must_be_unlocked(self, cx: sqlite3.Connection, one: NewChallenge | Challenge, now: Instant) -> int:
-        """How many wrong codes in a row were given for a number; raises Forbidden or TooMany where it is shut."""
+    def _must_be_unlocked(self, cx: sqlite3.Connection, one: NewChallenge | Challenge, now: Instant) -> Guesses:
+        """The wrong codes that were given for a number; raises Forbidden or TooMany where it is shut."""
         guesses = self._store.challenges.guesses.look(cx, one.client, one.to, one.delivery, now)
         if guesses.stopped:
             raise Forbidden(
@@ -300,7 +268,7 @@ class Verify:
             )
         if guesses.locked_for:
             raise TooMany("too many wrong codes were given for this number", guesses.locked_for, "number_locked")
-        return guesses.failures
+        return guesses
 
 
 def _not_found(challenge_id: str) -> NotFound:

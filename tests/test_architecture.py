@@ -231,6 +231,15 @@ ALLOWED: dict[str, frozenset[str]] = {
     },
     "gateway.challenges": VALUES
     | {"gateway.limits", "gateway.requests", "gateway.store", "gateway.texts", "hardware.clock"},
+    "gateway.issuing": VALUES
+    | {
+        "gateway.challenges",
+        "gateway.intake",
+        "gateway.once",
+        "gateway.policy",
+        "gateway.store",
+        "hardware.clock",
+    },
     "gateway.verify": VALUES
     | PURE
     | {
@@ -238,6 +247,7 @@ ALLOWED: dict[str, frozenset[str]] = {
         "gateway.config",
         "gateway.content",
         "gateway.intake",
+        "gateway.issuing",
         "gateway.limits",
         "gateway.once",
         "gateway.otp",

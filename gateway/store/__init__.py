@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from gateway.store.accepting import queue_of
+from gateway.store.accepting import Prepared, queue_of
 from gateway.store.audit import GATEWAY, Audit, AuditRow, Verdict
 from gateway.store.blocked import Block, BlockedNumber, BlockedNumbers
 from gateway.store.case import Settings, Slot
@@ -81,6 +81,7 @@ __all__ = [
     "Outbox",
     "Page",
     "PinAttempts",
+    "Prepared",
     "Received",
     "Remembered",
     "ReportOutcome",

@@ -6,6 +6,7 @@ import json
 import sqlite3
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import dataclass, field
 from functools import lru_cache
 
 from gateway.messages import CANARY, Lane, Message, MessageState, NewMessage
@@ -22,11 +23,22 @@ _MESSAGE = (
     " key_id, delivery, sent_to)"
     " VALUES (?, ?, ?, ?, ?, ?, 'queued', ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
 )
-_TIMELINE = "INSERT INTO timeline (message, at, state) VALUES (?, ?, 'queued')"
+_TIMELINE = "INSERT INTO timeline (message, at, state) SELECT seq, created_at, 'queued' FROM messages WHERE seq >= ?"
 _ATTEMPT = (
     "INSERT INTO attempts (message, part, generation, number, kind, lane, position, state, queue, due_boot,"
     " due_at, concat_reference, recipient_tail) VALUES (?, ?, 0, 1, 'first', ?, ?, ?, ?, ?, ?, ?, ?)"
 )
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """A message of which everything is made but its place in the outbox."""
+
+    message: Message
+    """As its client will see it."""
+    new: NewMessage
+    now: Instant
+    row: tuple[object, ...] = field(repr=False)
 
 
 class Accepting(Modes):
@@ -34,32 +46,31 @@ class Accepting(Modes):
 
     def enqueue(self, cx: sqlite3.Connection, new: NewMessage, now: Instant) -> Message:
         """Store an accepted message, inside `db.accept`; it is durable once that returns."""
-        return self.enqueue_all(cx, (new,), now)[0]
+        prepared = self.prepared((new,), now)
+        self.put(cx, prepared)
+        return prepared[0].message
 
-    def enqueue_all(self, cx: sqlite3.Connection, new: Sequence[NewMessage], now: Instant) -> list[Message]:
-        """`enqueue`, for all of them at once."""
-        first = cx.execute("SELECT coalesce(max(seq), 0) + 1 FROM messages").fetchone()[0]
-        numbered = list(enumerate(new, first))
+    def prepared(self, new: Sequence[NewMessage], now: Instant) -> list[Prepared]:
+        """Make what `put` will store: all that needs no transaction, so that nobody waits for it."""
         # Whoever asks for many asks for the same text: it is packed once, and sealed for each message by itself.
         packed = lru_cache(maxsize=1)(pack_body)
-        messages, rows = [], []
-        for seq, one in numbered:
-            message, row = self._accepted(seq, one, packed(one.text, one.segments), now)
-            messages.append(message)
-            rows.append(row)
-        cx.executemany(_MESSAGE, rows)
-        cx.executemany(_TIMELINE, [(seq, wall_ms(now)) for seq, _ in numbered])
-        cx.executemany(_ATTEMPT, [row for seq, one in numbered for row in self._first_attempts(seq, one, now)])
-        if tags := [(tag, seq) for seq, one in numbered for tag in one.tags]:
+        return [self._prepared(one, packed(one.text, one.segments), now) for one in new]
+
+    def put(self, cx: sqlite3.Connection, prepared: Sequence[Prepared]) -> None:
+        """Store accepted messages, inside `db.accept`; they are durable once that returns."""
+        first = cx.execute("SELECT coalesce(max(seq), 0) + 1 FROM messages").fetchone()[0]
+        numbered = list(enumerate(prepared, first))
+        cx.executemany(_MESSAGE, [(seq, *one.row) for seq, one in numbered])
+        cx.execute(_TIMELINE, (first,))
+        cx.executemany(_ATTEMPT, [row for seq, one in numbered for row in self._first_attempts(seq, one.new, one.now)])
+        if tags := [(tag, seq) for seq, one in numbered for tag in one.new.tags]:
             cx.executemany("INSERT OR IGNORE INTO message_tags VALUES (?, ?)", tags)
         for seq, one in numbered:
-            if _caught_at_once(one, now):
-                self._keep_caught(Case(cx, seq), now, one.text, one.segments, one.code)
-        self._database.after_commit(lambda: self._tell_accepted(new))
-        return messages
+            if _caught_at_once(one.new, one.now):
+                self._keep_caught(Case(cx, seq), one.now, one.new.text, one.new.segments, one.new.code)
+        self._database.after_commit(lambda: self._tell_accepted(prepared))
 
-    def _accepted(self, seq: int, new: NewMessage, body: bytes, now: Instant) -> tuple[Message, tuple[object, ...]]:
-        """A message as its client sees it, and its row."""
+    def _prepared(self, new: NewMessage, body: bytes, now: Instant) -> Prepared:
         message_id = new_id(now)
         start = _start(new, now)
         expires = now.after(new.lifetime) if start is None else start.after(new.lifetime)
@@ -89,14 +100,14 @@ class Accepting(Modes):
         )
         sealed = self._cipher.seal(body, f"messages.body {message_id}")
         row = (
-            *(seq, message_id, new.client, new.to, new.country, int(new.lane), len(new.segments), new.encoding),
+            *(message_id, new.client, new.to, new.country, int(new.lane), len(new.segments), new.encoding),
             *(sealed, int(new.report), new.replace, int(new.flash), int(new.silent), new.on_unknown, new.route),
             *(new.modem, new.challenge_id, new.client_ref, _listed(new.tags), _listed(new.warnings)),
             *(message.created_at, None if new.not_before is None else wall_ms(start or now), message.expires_at),
             *(boot_ms(expires), spare, boot_ms(expires) - spare, self._database.boot_number, new.key_id),
             *(new.delivery, new.sent_to),
         )
-        return message, row
+        return Prepared(message, new, now, row)
 
     @staticmethod
     def _first_attempts(seq: int, new: NewMessage, now: Instant) -> list[tuple[object, ...]]:
@@ -112,8 +123,8 @@ class Accepting(Modes):
             for part in range(1, len(new.segments) + 1)
         ]
 
-    def _tell_accepted(self, new: Sequence[NewMessage]) -> None:
-        for lane, count in Counter(one.lane for one in new if one.client != CANARY).items():
+    def _tell_accepted(self, prepared: Sequence[Prepared]) -> None:
+        for lane, count in Counter(one.new.lane for one in prepared if one.new.client != CANARY).items():
             self.on_accepted(lane, count)
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 from gateway.messages import Json
 from gateway.store.case import Settings
@@ -17,7 +17,7 @@ from gateway.store.common import boot_ms, ms, new_id, wall_ms
 from gateway.store.database import Database
 from gateway.store.errors import Conflict
 from gateway.store.events import Events
-from gateway.store.guesses import GuessLedger
+from gateway.store.guesses import Guesses, GuessLedger
 from gateway.store.outbox import Outbox
 from hardware.clock import Instant
 
@@ -40,8 +40,13 @@ class Challenges:
         """An id for `NewChallenge.id`."""
         return new_id(now)
 
-    def create(self, cx: sqlite3.Connection, new: NewChallenge, now: Instant) -> Challenge:
-        """Store a pending challenge; attach its message afterwards, in the same transaction."""
+    def create(
+        self, cx: sqlite3.Connection, new: NewChallenge, now: Instant, guesses: Guesses | None = None
+    ) -> Challenge:
+        """Store a pending challenge; attach its message afterwards, in the same transaction.
+
+        `guesses`: where its number stands, if that has been looked up.
+        """
         challenge_id = new.id or new_id(now)
         row = cx.execute(
             "INSERT INTO challenges (id, client, recipient, purpose, state, code_hash, failures, max_failures, sends,"
@@ -55,11 +60,16 @@ class Challenges:
                 *(self._database.boot_number, new.key_id, new.peer, new.delivery),
             ),
         ).fetchone()
-        return self._challenge(cx, row, new.details)
+        return self._challenge(cx, row, new.details, guesses)
 
     def attach(self, cx: sqlite3.Connection, challenge_id: str, message_id: str) -> None:
         """Say which message carries the newest code."""
-        cx.execute("UPDATE challenges SET message_id = ? WHERE id = ?", (message_id, challenge_id))
+        self.attach_all(cx, ((challenge_id, message_id),))
+
+    def attach_all(self, cx: sqlite3.Connection, pairs: Iterable[tuple[str, str]]) -> None:
+        """`attach`, for pairs of challenge and message."""
+        query = "UPDATE challenges SET message_id = ? WHERE id = ?"
+        cx.executemany(query, [(message_id, challenge_id) for challenge_id, message_id in pairs])
 
     def get(self, challenge_id: str, client: str | None = None) -> Challenge | None:
         """A challenge by id; None where there is none, or not for this client (None: any)."""
@@ -222,12 +232,16 @@ class Challenges:
     def _seal(self, challenge_id: str, details: Json) -> bytes:
         return self._cipher.seal(json.dumps(details).encode(), f"challenges.details {challenge_id}")
 
-    def _challenge(self, cx: sqlite3.Connection, row: sqlite3.Row, details: Json | None = None) -> Challenge:
-        """The challenge of a row; `details`: what is sealed in it, where that is known."""
+    def _challenge(
+        self, cx: sqlite3.Connection, row: sqlite3.Row, details: Json | None = None, guesses: Guesses | None = None
+    ) -> Challenge:
+        """The challenge of a row; `details`: what is sealed in it, `guesses`: of its number, where those are known."""
         left = 0
         if row["state"] == ChallengeState.PENDING:
-            now = self._database.clock.now()
-            left = self.guesses.left(self.guesses.look(cx, row["client"], row["recipient"], row["delivery"], now))
+            if guesses is None:
+                now = self._database.clock.now()
+                guesses = self.guesses.look(cx, row["client"], row["recipient"], row["delivery"], now)
+            left = self.guesses.left(guesses)
         if details is None:
             details = json.loads(self._cipher.unseal(row["details"], f"challenges.details {row['id']}"))
         return Challenge(

@@ -23,7 +23,7 @@ from gateway.store.errors import KeyFileError, StoreFailed, StoreLocked, StoreNe
 from gateway.store.files import give_to_owner_of_folder, private_file
 from gateway.store.migrations import migrations as released
 from gateway.store.soundness import Soundness, check_log, check_pages
-from gateway.store.writer import Writer
+from gateway.store.writer import Item, Together, Writer
 from hardware.clock import Clock, Instant
 
 T = TypeVar("T")
@@ -132,6 +132,10 @@ class Database:
     def accept(self, function: Callable[[sqlite3.Connection], T]) -> T:
         """A transaction that shares its commit with other accepts; see `Writer.accept`."""
         return self._writer.accept(function)
+
+    def accept_together(self, together: Together[Item, T], item: Item) -> T:
+        """`accept`, done at once for everybody who asks for the same; see `Writer.accept_together`."""
+        return self._writer.accept_together(together, item)
 
     @contextmanager
     def read(self) -> Iterator[sqlite3.Connection]:

@@ -6,14 +6,20 @@ import sqlite3
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, nullcontext
 from typing import Any, Generic, TypeVar, cast
 
 from gateway.store.errors import StoreDamaged
 from gateway.store.soundness import Soundness
 
 T = TypeVar("T")
+Item = TypeVar("Item")
+
+Together = Callable[[sqlite3.Connection, Sequence[Item]], Sequence[T | Exception]]
+"""Does the same for many callers at once: what each of them gets, or what is raised to that one alone, in their order.
+
+Where it raises instead, nothing of what it did stays, and it is called anew for each of them by itself."""
 
 BATCH = 64  # accepts that share one commit at most
 BATCH_SECONDS = 0.005  # and for how long newcomers may join
@@ -53,11 +59,11 @@ class TwoLaneLock:
             self._condition.notify_all()
 
 
-class _Accept(Generic[T]):
-    """One function on its way through a group commit."""
+class _Accept(Generic[Item, T]):
+    """One caller on its way through a group commit."""
 
-    def __init__(self, function: Callable[[sqlite3.Connection], T]) -> None:
-        self.function = function
+    def __init__(self, together: Together[Item, T], item: Item) -> None:
+        self.together, self.item = together, item
         self.result: T | None = None
         self.error: BaseException | None = None
         self.done = False
@@ -78,14 +84,14 @@ class Writer:
     """Serialises all writing of this process to one connection.
 
     `mark` is for what modems say: it goes before waiting accepts. `accept` is for what clients bring: concurrent ones
-    share one synced commit, each but the first in a savepoint of its own. Both raise StoreError subclasses for what a
-    person can mend.
+    share one synced commit, and those that ask for the same share its statements too (`accept_together`). Both raise
+    StoreError subclasses for what a person can mend.
     """
 
     def __init__(self, connection: sqlite3.Connection, soundness: Soundness) -> None:
         self._connection, self._soundness = connection, soundness
         self._lock = TwoLaneLock()
-        self._queue: deque[_Accept[Any]] = deque()
+        self._queue: deque[_Accept[Any, Any]] = deque()
         self._queue_lock = threading.Lock()
         self._leading = False
         self._after_commit: list[Callable[[], None]] = []
@@ -154,7 +160,15 @@ class Writer:
 
         Raises what `function` raised, and then nothing of it is stored.
         """
-        mine: _Accept[T] = _Accept(function)
+        return self.accept_together(lambda cx, _: (function(cx),), None)
+
+    def accept_together(self, together: Together[Item, T], item: Item) -> T:
+        """`accept`, in one call of `together` with the items of everybody who waits with the same `together`.
+
+        One thread runs it for all of them, in few statements: each statement is a moment in which SQLite lets the
+        interpreter go, and many threads want it.
+        """
+        mine: _Accept[Item, T] = _Accept(together, item)
         with self._queue_lock:
             self._queue.append(mine)
             mine.leads, self._leading = not self._leading, True
@@ -168,10 +182,10 @@ class Writer:
 
     # -- group commit -------------------------------------------------------------------------------------------------
 
-    def _lead(self, mine: _Accept[Any]) -> None:
+    def _lead(self, mine: _Accept[Any, Any]) -> None:
         """Commit batches until the leader's own is done, then let the next in the queue lead."""
         while not mine.done:
-            batch: list[_Accept[Any]] = []
+            batch: list[_Accept[Any, Any]] = []
             self._lock.acquire(urgent=False)
             try:
                 callbacks = self._run_batch(batch)
@@ -189,52 +203,70 @@ class Writer:
                 self._queue[0].leads = True
                 self._queue[0].wake()
 
-    def _run_batch(self, batch: list[_Accept[Any]]) -> list[Callable[[], None]]:
+    def _run_batch(self, batch: list[_Accept[Any, Any]]) -> list[Callable[[], None]]:
         try:
             self._begin(synced=True)
             deadline = time.monotonic() + BATCH_SECONDS
             empty = True
-            while len(batch) < BATCH and (accept := self._next()) is not None:
-                batch.append(accept)
-                if empty:
-                    empty = not self._run_first(accept)
-                else:
-                    self._run_one(accept)
+            while group := self._next(BATCH - len(batch)):
+                batch += group
+                empty = not self._run(group, first=empty) and empty
                 if time.monotonic() > deadline:
                     break
             return self._commit()
         except BaseException as error:  # noqa: BLE001 - everyone who waits for this commit must hear of it
             self._rollback()
-            while len(batch) < BATCH and (accept := self._next()) is not None:
-                batch.append(accept)
-            told = self._soundness.told(error) if isinstance(error, sqlite3.Error) else error
+            while group := self._next(BATCH - len(batch)):
+                batch += group
+            told = self._told(error)
             for accept in batch:
                 accept.error = accept.error or told
             return []
 
-    def _run_first(self, accept: _Accept[Any]) -> bool:
-        """Without a savepoint: where it fails, nothing else is undone with it. Whether the transaction holds it."""
+    def _run(self, group: Sequence[_Accept[Any, Any]], *, first: bool) -> bool:
+        """Do what a group asks for; whether the transaction holds anything of it.
+
+        The `first` one has no savepoint: where it fails, nothing else is undone with it.
+        """
         try:
-            accept.result = accept.function(self._connection)
-        except BaseException as error:  # noqa: BLE001 - it belongs to whoever asked
-            self._rollback()
-            accept.error = self._soundness.told(error) if isinstance(error, sqlite3.Error) else error
-            self._begin(synced=True)
-            return False
+            with nullcontext() if first else self.alone():
+                done = group[0].together(self._connection, [accept.item for accept in group])
+        except BaseException as error:
+            if first:
+                self._rollback()
+                self._begin(synced=True)
+            elif not self._connection.in_transaction:
+                raise  # SQLite gave up the whole transaction (disk full), so nobody's part of it exists any more
+            if len(group) == 1:
+                group[0].error = self._told(error)
+                return False
+            empty = first
+            for accept in group:
+                empty = not self._run((accept,), first=empty) and empty
+            return not empty
+        for accept, came in zip(group, done, strict=True):
+            if isinstance(came, Exception):
+                accept.error = came
+            else:
+                accept.result = came
         return True
 
-    def _run_one(self, accept: _Accept[Any]) -> None:
-        try:
-            with self.alone():
-                accept.result = accept.function(self._connection)
-        except BaseException as error:
-            if not self._connection.in_transaction:
-                raise  # SQLite gave up the whole transaction (disk full), so nobody's part of it exists any more
-            accept.error = self._soundness.told(error) if isinstance(error, sqlite3.Error) else error
+    def _told(self, error: BaseException) -> BaseException:
+        return self._soundness.told(error) if isinstance(error, sqlite3.Error) else error
 
-    def _next(self) -> _Accept[Any] | None:
+    def _next(self, most: int) -> list[_Accept[Any, Any]]:
+        """Those who wait for the same as the first in the queue, at most so many."""
         with self._queue_lock:
-            return self._queue.popleft() if self._queue else None
+            if not self._queue or most < 1:
+                return []
+            wanted = self._queue[0].together
+            same = [accept for accept in self._queue if accept.together == wanted][:most]
+            if len(same) == len(self._queue):
+                self._queue.clear()
+            else:
+                taken = set(map(id, same))
+                self._queue = deque(accept for accept in self._queue if id(accept) not in taken)
+            return same
 
     # -- transaction --------------------------------------------------------------------------------------------------
 

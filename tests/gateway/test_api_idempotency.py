@@ -5,13 +5,12 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any, TypeVar
+from typing import Any
 
 import pytest
 
 from tests.gateway.world import NUMBER, OTHER, World
 
-T = TypeVar("T")
 KEY = {"Idempotency-Key": "order-7"}
 BODY = {"to": NUMBER, "text": "hello"}
 
@@ -86,21 +85,21 @@ def test_a_key_that_is_too_long_is_refused(world: World) -> None:
 def at_once(world: World, path: str, body: object) -> list[Any]:
     """The answers to a request, and to its duplicate that comes while the first has its places but is not stored."""
     answers: list[Any] = []
-    database, accept = world.store.database, world.store.database.accept
+    database, accept = world.store.database, world.store.database.accept_together
 
     def ask() -> None:
         answers.append(world.post(path, body, headers=KEY))
 
     duplicate = threading.Thread(target=ask)
 
-    def late(function: Callable[..., T]) -> T:
-        database.accept = accept  # type: ignore[method-assign]
+    def late(together: Callable[..., Any], item: object) -> Any:
+        database.accept_together = accept  # type: ignore[method-assign]
         duplicate.start()
         duplicate.join(0.5)  # one that does not wait for the first is refused within that time
-        return accept(function)
+        return accept(together, item)
 
     world.key()
-    database.accept = late  # type: ignore[method-assign]
+    database.accept_together = late  # type: ignore[method-assign]
     ask()
     duplicate.join()
     return answers

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import Any
 
 import pytest
 from werkzeug.test import TestResponse
@@ -11,20 +11,19 @@ from werkzeug.test import TestResponse
 from tests.gateway.test_api_otp import check, start
 from tests.gateway.world import World
 
-T = TypeVar("T")
 QUICK = '[otp]\ncooldown = ["0s"]\nmax_sends = 100\n'
 
 
 def resend(world: World, otp: dict[str, Any], *, same: bool, meanwhile: Callable[[], object]) -> TestResponse:
     """Ask for another send; `meanwhile` is done when everything was looked at, before the transaction begins."""
-    database, accept = world.store.database, world.store.database.accept
+    database, accept = world.store.database, world.store.database.accept_together
 
-    def late(function: Callable[..., T]) -> T:
-        database.accept = accept  # type: ignore[method-assign]
+    def late(together: Callable[..., Any], item: object) -> Any:
+        database.accept_together = accept  # type: ignore[method-assign]
         meanwhile()
-        return accept(function)
+        return accept(together, item)
 
-    database.accept = late  # type: ignore[method-assign]
+    database.accept_together = late  # type: ignore[method-assign]
     return world.post(f"/v1/otp/{otp['id']}/resend", {"same": same})
 
 

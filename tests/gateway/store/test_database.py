@@ -8,7 +8,8 @@ import stat
 import subprocess
 import sys
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from pathlib import Path
 
@@ -382,6 +383,52 @@ def test_the_first_of_a_batch_fails_alone_too(tmp_path: Path) -> None:
     assert told == ["good"]
     database.accept(note("later"))
     assert noted(database) == {"good", "later"}
+    database.close()
+
+
+def test_who_asks_for_the_same_is_served_in_one_call(tmp_path: Path) -> None:
+    """In front of them, behind them and among them wait others; one of them is refused, and all are answered."""
+    database, calls = open_at(tmp_path), list[list[str]]()
+
+    def together(cx: sqlite3.Connection, names: Sequence[str]) -> list[str | Exception]:
+        calls.append(list(names))
+        for name in names:
+            if name == "poison":
+                raise LookupError(name)
+            if name != "refused":
+                note(name)(cx)
+        return [KeyError(name) if name == "refused" else name.upper() for name in names]
+
+    def ask(name: str) -> object:
+        try:
+            if name.startswith("other"):
+                return database.accept(note(name))
+            return database.accept_together(together, name)
+        except LookupError as error:  # KeyError too
+            return error
+
+    def at_once(names: Sequence[str]) -> list[object]:
+        with ThreadPoolExecutor(len(names)) as pool:
+            with database.mark():
+                asked = []
+                for place, name in enumerate(names):
+                    asked.append(pool.submit(ask, name))
+                    while len(database._writer._queue) <= place:
+                        pass
+            return [one.result() for one in asked]
+
+    told = at_once(["other1", "a", "b", "other2", "refused", "c"])
+    assert [told[1], told[2], told[5]] == ["A", "B", "C"]
+    assert isinstance(told[4], KeyError)
+    assert calls == [["a", "b", "refused", "c"]]
+    assert noted(database) == {"other1", "other2", "a", "b", "c"}
+
+    calls.clear()
+    told = at_once(["d", "other3", "poison", "e"])
+    assert [told[0], told[3]] == ["D", "E"]
+    assert str(told[2]) == "poison"
+    assert calls == [["d", "poison", "e"], ["d"], ["poison"], ["e"]]
+    assert noted(database) == {"other1", "other2", "other3", "a", "b", "c", "d", "e"}
     database.close()
 
 

@@ -55,7 +55,9 @@ def test_many_at_once_are_what_each_alone_would_be(bench: Bench) -> None:
     ]
     outbox, accepted = bench.store.outbox, list[tuple[Lane, int]]()
     outbox.on_accepted = lambda lane, count: accepted.append((lane, count))
-    together = bench.store.database.accept(lambda cx: outbox.enqueue_all(cx, kinds, bench.now))
+    prepared = outbox.prepared(kinds, bench.now)
+    bench.store.database.accept(lambda cx: outbox.put(cx, prepared))
+    together = [one.message for one in prepared]
     alone = [bench.store.database.accept(lambda cx, new=new: outbox.enqueue(cx, new, bench.now)) for new in kinds]
     assert sorted(accepted) == sorted([(Lane.NORMAL, 4), (Lane.OTP, 1), *((new.lane, 1) for new in kinds)])
     for one, other, new in zip(together, alone, kinds, strict=True):

@@ -72,6 +72,16 @@ def test_forms_of_the_reference(line: str, reference: int) -> None:
     assert bench.submit() == reference
 
 
+@pytest.mark.parametrize("prompt", ["\r\n> ", "> ", "\r\n> \r\n"])
+def test_the_pdu_follows_the_prompt_at_once(prompt: str) -> None:
+    """What stands behind the `>` is no line that has begun: it is not waited for."""
+    bench = Bench(prompt=prompt)
+    bench.wire.on("pdu", accepted(1))
+    begun = bench.wire.clock.boot()
+    assert bench.submit() == 1
+    assert bench.wire.clock.boot() - begun == pytest.approx(0.02)  # two answers of the wire
+
+
 @CHUNKS
 def test_reports_that_come_meanwhile_are_told_at_once(chunk: int) -> None:
     bench = Bench(chunk)
