@@ -120,14 +120,14 @@ def away(seconds: float) -> Told:
 
 
 def answers_lost(modems: int, times: int) -> Told:
-    """The final result is lost after the network took the message, so many times; one new message every second."""
+    """The final result is lost after the network took the message, so many times; a new message every five seconds."""
     with world(modems) as this:
         this.modems.ask("fault", modem="sim1", step="result", action="LoseAnswer", times=times)
         deadline = time.monotonic() + times * 240
         while this.modems.ask("struck").get("LoseAnswer", 0) < times and time.monotonic() < deadline:
             this.send(1)
-            time.sleep(1)
-        this.until(this.idle, 240)
+            time.sleep(5)
+        this.until(this.idle, 300)
         time.sleep(2)
         starts = sorted(at for at, *_ in this.submits())
         still = sorted((after - before for before, after in pairwise(starts)), reverse=True)[:times]
