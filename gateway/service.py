@@ -52,7 +52,7 @@ if TYPE_CHECKING:
 log = logging.getLogger("simwire.service")
 
 # Seconds. CPython's 5 ms would let one busy request hold up a modem's thread. A thread that waits for the interpreter
-# wakes once in this time to ask for it: with 64 requests at once, half of it costs a seventh more of the processor.
+# wakes once in this time to ask for it: with 64 requests at once, half of it costs an eighth more of the processor.
 SWITCH_INTERVAL = 0.001
 CONNECTION_LIMIT = 2_000
 USSD_WAIT, RESTART_WAIT = 75.0, 60.0  # seconds that an operator's request may take, the submit before it included
