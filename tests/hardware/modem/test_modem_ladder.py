@@ -348,3 +348,15 @@ def test_a_report_whose_pdu_was_lost_on_the_line_is_asked_for_again(bench: Bench
     bench.until(lambda: bench.inbox.references == [reference])
     assert lost
     assert "AT+CNMA=2" in bench.written
+
+
+@pytest.mark.parametrize(("code", "radios"), [(14, 1), (10, 0)])
+def test_a_card_that_is_busy_without_end_gets_its_radio_restarted_once(bench: Bench, code: int, radios: int) -> None:
+    bench.plug()
+    bench.simulated.inject(Fault(Step.COMMAND, Refuse(code, "CME"), command="+CPIN", times=0))
+    off = Fault(Step.COMMAND, Slow(0.0), command="+CFUN", nth=2)  # the first asks what it is, the second puts it out
+    bench.simulated.inject(off)
+    modem = bench.open()
+    modem.bring_up()
+    assert modem.status.state is ModemState.FAILED
+    assert bench.simulated.struck.count(off) == radios

@@ -225,3 +225,14 @@ def test_nth_times_and_seeded_chance() -> None:
 
     assert pattern(1) == pattern(1) != pattern(2)
     assert 0 < sum(pattern(1)) < 20
+
+
+def test_what_was_due_when_the_power_went_does_not_happen_after_it() -> None:
+    line = terminal(GENERIC)
+    late: list[str] = []
+    line.modem.power.timer(1.0, lambda: late.append("up"))
+    line.clock.advance(2.0)  # due, and nobody has looked yet
+    line.modem.power.timer(5.0, lambda: None)
+    line.modem.power.off()
+    line.network.run_due()
+    assert not late
