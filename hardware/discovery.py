@@ -27,6 +27,7 @@ from hardware.transport import Transport
 AUTO = "auto"
 """The configured port that means: find it."""
 _INTERFACE = re.compile(r":\d+\.(\d+)\Z")
+_PATIENCE = 20.0  # seconds to wait for another search: one whose port hangs while it is opened holds nobody up for good
 
 Opener = Callable[[str], Transport]
 """Opens a port by name; raises PortUnavailable."""
@@ -223,7 +224,7 @@ class PortSearch:
     @contextlib.contextmanager
     def _look(self) -> Iterator[None]:
         with self._changed:
-            self._changed.wait_for(lambda: not self._searching)
+            self._changed.wait_for(lambda: not self._searching, _PATIENCE)
             self._looking += 1
         try:
             yield
@@ -235,9 +236,9 @@ class PortSearch:
     @contextlib.contextmanager
     def _search(self) -> Iterator[None]:
         with self._changed:
-            self._changed.wait_for(lambda: not self._searching)
+            self._changed.wait_for(lambda: not self._searching, _PATIENCE)
             self._searching = True
-            self._changed.wait_for(lambda: not self._looking)
+            self._changed.wait_for(lambda: not self._looking, _PATIENCE)
         try:
             yield
         finally:

@@ -7,6 +7,7 @@ from dataclasses import replace
 
 import pytest
 
+from hardware import discovery
 from hardware.clock import FakeClock
 from hardware.discovery import AUTO, PortSearch, SerialPort, candidates, find_modems
 from hardware.errors import PortUnavailable
@@ -188,6 +189,33 @@ def test_a_search_waits_until_the_others_have_looked_at_their_own_ports(machine:
         thread.join(30)
     assert found == {"one": "/dev/ttyUSB1", "two": "/dev/ttyUSB3"}
     assert order[:2] == ["looks at /dev/ttyUSB1", "has looked"]
+
+
+def test_a_port_that_hangs_while_it_is_opened_holds_nobody_up_for_good(
+    machine: Machine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(discovery, "_PATIENCE", 0.01)
+    hanging, go_on = threading.Event(), threading.Event()
+
+    def hang(name: str) -> Transport:
+        hanging.set()
+        assert go_on.wait(60)
+        raise PortUnavailable(name, "gone at last")
+
+    def hung() -> None:
+        with pytest.raises(PortUnavailable):
+            search.open("/dev/gone", hang, imei=IMEI_A)
+
+    search = PortSearch(machine.clock, ports=lambda: PORTS)
+    thread = threading.Thread(target=hung)
+    thread.start()
+    try:
+        assert hanging.wait(30)
+        assert search.open("/dev/away", machine.open, imei=IMEI_B).name == "/dev/ttyUSB3"
+        assert search.open("/dev/ttyUSB3", machine.open, imei=IMEI_B).name == "/dev/ttyUSB3"
+    finally:
+        go_on.set()
+        thread.join(30)
 
 
 def test_any_modem_is_none_that_another_one_names(machine: Machine) -> None:
