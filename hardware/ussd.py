@@ -15,6 +15,7 @@ _LINE = re.compile(
     re.VERBOSE | re.DOTALL,
 )
 _HEX = re.compile(r"(?:[0-9A-Fa-f]{2})+\Z")
+_GSM_ONLY = re.compile(r"\x1b[\x00-\x7f]|[\x00-\x09\x0b\x0c\x0e-\x1a\x1c-\x1f]")
 _CR = 0x0D
 _LANGUAGE_OCTETS = 2  # two 7-bit letters before UCS-2 text (23.038 5, coding group 0001)
 
@@ -49,7 +50,7 @@ def decode(said: str, data_coding: int | None) -> str:
     The data coding scheme decides where it can; modems give text under the scheme of hex and hex under that of text.
     """
     if len(said) < 2 or not _HEX.match(said):
-        return said
+        return _characters(said)
     octets = bytes.fromhex(said)
     if data_coding == 0x11:
         return _ucs2(octets[_LANGUAGE_OCTETS:] if _names_language(octets) else octets)
@@ -82,6 +83,13 @@ def _alphabet(scheme: int | None) -> str:
     if scheme == 4 or (group == 0xF and scheme & 4):
         return "octets"
     return "gsm7"
+
+
+def _characters(said: str) -> str:
+    """Text as it is written under +CSCS="GSM" (27.007 5.5): what would be control characters are letters of the GSM
+    alphabet. What prints is left alone, as many modems write it in ASCII whatever they were told.
+    """
+    return _GSM_ONLY.sub(lambda found: gsm7.decode(found[0].encode("ascii")), said)
 
 
 def _names_language(octets: bytes) -> bool:

@@ -64,3 +64,15 @@ def test_no_text_in_a_repr() -> None:
 @given(said=st.text(max_size=40) | st.binary(max_size=40).map(bytes.hex), scheme=st.none() | st.integers(0, 255))
 def test_every_string_has_a_text(said: str, scheme: int | None) -> None:
     assert isinstance(decode(said, scheme), str)
+
+
+@pytest.mark.parametrize(
+    ("line", "text"),
+    [
+        ('+CUSD: 0,"Balance: \x0110.00",15', "Balance: £10.00"),
+        ('+CUSD: 0,"\x1be 5,00 \x02",15', "€ 5,00 $"),
+        ('+CUSD: 1,"1 Saldo\r\n2 $_@",15', "1 Saldo\r\n2 $_@"),
+    ],
+)
+def test_characters_of_the_gsm_alphabet_are_read_as_they_are_written(line: str, text: str) -> None:
+    assert parse_ussd(line).text == text
