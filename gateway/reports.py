@@ -61,8 +61,13 @@ def same_recipient(tail: str, other: str) -> bool:
     return not tail or not other or tail == other
 
 
-def match(report: Report, tail: str, candidates: Sequence[Candidate], offset: float | None) -> Match | Ambiguous | None:
-    """The attempt for a report; `offset`: what is known of the service centre's clock, in seconds."""
+def match(
+    report: Report, tail: str, candidates: Sequence[Candidate], offset: float | None, *, windows: bool = True
+) -> Match | Ambiguous | None:
+    """The attempt for a report; `offset`: what is known of the service centre's clock, in seconds.
+
+    Without `windows` only a reference tells: for an offset that is no more than possible.
+    """
     stamp = None if report.service_centre_time is None else report.service_centre_time - (offset or 0.0)
     fitting = [
         candidate
@@ -76,6 +81,8 @@ def match(report: Report, tail: str, candidates: Sequence[Candidate], offset: fl
         for candidate in candidates
         if candidate.reference is None and same_recipient(tail, candidate.tail) and _in_window(stamp, candidate)
     ]
+    if not fitting and not windows:
+        return None
     if not fitting:
         return _by_window(report, tail, unreferenced, candidates, stamp)
     if stamp is None or not tail:

@@ -146,11 +146,13 @@ class Matching(Room):
         found = match(report, tail, candidates, offset)
         # What was submitted before our clock was set was stamped by the other one, and what was learned by it too.
         others: list[float | None] = [(offset or 0.0) + step for step in (self._stepped, -self._stepped) if step]
-        if offset and not any(candidate.pending for candidate in candidates):
+        if offset:
             others.append(None)  # the service centre's clock may have been set instead
+        if any(candidate.pending for candidate in candidates):
+            others.clear()  # the answer to what is on the air may explain it
         for other in others:
             if found is None:
-                found = match(report, tail, self._candidates(cx, report, other, now), other)
+                found = match(report, tail, self._candidates(cx, report, other, now), other, windows=False)
         if not isinstance(found, Match):
             outcome = "ambiguous" if isinstance(found, Ambiguous) else "unmatched"
             cx.execute("UPDATE reports SET outcome = ? WHERE id = ?", (outcome, report_id))

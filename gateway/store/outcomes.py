@@ -198,12 +198,14 @@ class Outcomes(Matching):
         """
         since = wall_ms(now) - ms(WINDOW_LIMIT)
         lost = cx.execute(f"{_OF_SIM} AND state = 'unknown' AND mr IS NULL", (imsi, since)).fetchall()
-        if len(lost) != 1:
+        if not lost:
             return None
-        refused = cx.execute(f"{_OF_SIM} AND state = 'refused' AND id > ?", (imsi, since, lost[0]["id"])).fetchall()
-        if refused:
-            self._doubt(cx, refused[0]["id"], now)
-            return None  # the refusal may have been the lost one's, and this the answer to what was taken for refused
+        after_it = (imsi, since, min(row["id"] for row in lost))
+        refused = cx.execute(f"{_OF_SIM} AND state = 'refused' AND id > ?", after_it).fetchall()
+        for row in refused:  # each may have been the lost one's, and this the answer to what was taken for refused
+            self._doubt(cx, row["id"], now)
+        if refused or len(lost) != 1:
+            return None
         owning = cx.execute(f"{_OF_SIM} AND mr IN ({_REFERENCES})", (imsi, since)).fetchall()
         after = sorted((row for row in owning if row["id"] > lost[0]["id"]), key=lambda row: row["id"])
         if any(row["mr"] == mr for row in owning):

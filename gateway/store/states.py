@@ -199,7 +199,9 @@ def _ended(facts: Sequence[AttemptFact], every: Sequence[Sending], *, over: bool
         return _undelivered(undelivered[-1])
     if withdrawn is not None:
         return Derived(MessageState.CANCELLED, withdrawn, final=True)
-    if over and not any(PartState.REFUSED in sending.parts for sending in every):
+    # Where the lifetime ended while a part was on the air, its report is waited for: nothing is over then.
+    ended = over or any(part in _ACCEPTED for sending in every for part in sending.parts)
+    if ended and not any(PartState.REFUSED in sending.parts for sending in every):
         left = any(fact.state in MAYBE_LEFT for fact in facts)
         reason = Reason.EXPIRED_PARTLY_SENT if left else Reason.EXPIRED_IN_QUEUE
         return Derived(MessageState.EXPIRED, reason, final=True)

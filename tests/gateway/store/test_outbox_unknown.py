@@ -461,3 +461,25 @@ def test_an_answer_after_a_refusal_settles_nothing_and_marks_what_goes_again(ben
         bench.wake(2)
         assert bench.begin().possible_duplicate
     assert marked(bench, second), "a second copy may reach the handset"
+
+
+@pytest.mark.parametrize(("lost", "refused"), [(1, 2), (2, 1)])
+def test_every_refusal_after_a_lost_answer_is_in_doubt(bench: Bench, lost: int, refused: int) -> None:
+    messages = [bench.add(replace(ANY, to=f"+44770090010{n}")) for n in range(lost + refused)]
+    for _ in range(lost):
+        bench.lose(bench.begin())
+    for _ in range(refused):
+        bench.refuse(bench.begin(), delay=2.0)
+    assert bench.store.outbox.settle_stray(ONE.imsi, 5, bench.now) is None
+    bench.wake(2)
+    for _ in range(refused):
+        assert bench.begin().possible_duplicate
+    assert all(marked(bench, message) for message in messages[lost:])
+
+
+def test_a_lifetime_that_ends_while_the_first_part_is_on_the_air_was_partly_sent(bench: Bench) -> None:
+    message = bench.add(count=3)
+    attempt = bench.begin()
+    bench.wake(90_000)
+    bench.store.outbox.accepted(attempt.id, 5, bench.now, "+CMGS: 5")
+    assert bench.state(message) == (S.EXPIRED, "expired_partly_sent")
