@@ -57,6 +57,7 @@ class Endpoint:
         self._client = client or Client(hook)
         self._stopping, self._woken = threading.Event(), threading.Event()
         self._paused_boot = 0.0
+        self._asked = False  # somebody wants it sent now: the exchange under way pauses nothing
         self._failed: set[int] = set()  # deliveries that failed since one was taken
         self._state = EndpointState()
 
@@ -76,7 +77,8 @@ class Endpoint:
         self._woken.set()
 
     def retry_now(self) -> None:
-        """Somebody asks for it: end a pause."""
+        """Somebody asks for it: end a pause, also the one that an exchange under way would begin."""
+        self._asked = True
         self._paused_boot = 0.0
         self._woken.set()
 
@@ -114,6 +116,7 @@ class Endpoint:
         paused = self._paused_boot - self._clock.boot()
         if paused > 0:
             return min(paused, LONGEST_WAIT)
+        self._asked = False
         now = self._clock.now()
         due, upcoming = self._deliveries.due(self.name, now, 1 if self._state.failures else BATCH)
         if not due:
@@ -177,7 +180,8 @@ class Endpoint:
         self._state = replace(self._state, failures=failures, last_error=verdict.error, last_error_at=now.wall)
         self._failed.add(delivery.id)
         pause = rules.pause(len(self._failed), verdict, self._chance())
-        self._paused_boot = now.boot + pause
+        if not self._asked:
+            self._paused_boot = now.boot + pause
         after = f"nothing is sent there for {pause:.0f} s" if pause else f"tried again in {verdict.wait:.0f} s"
         if verdict.state == "dead":
             after = "given up; it can be replayed"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -109,6 +110,30 @@ def test_what_waits_for_a_webhook_that_is_gone_from_the_configuration_is_given_u
     assert running.webhooks.replay([str(one.id) for one in dead]) == [str(one.id) for one in dead]
     with pytest.raises(KeyError):
         running.webhooks.replay_dead("old")
+    assert running.stop()
+
+
+def test_what_is_asked_for_during_an_exchange_is_not_paused_by_it(
+    tmp_path: Path, receiver: Receiver, make_hook: MakeHook
+) -> None:
+    receiver.answer = lambda _: Reply(410)
+    running = Running(tmp_path, make_hook(receiver.port))
+    running.emit("m1")
+    receiver.wait_for(1)
+    asked = threading.Event()
+
+    def slow(_: object) -> Reply:
+        assert asked.wait(30)
+        return Reply(503, {"Retry-After": "3000"})
+
+    receiver.answer = slow
+    running.emit("m2")
+    receiver.wait_for(2)
+    assert running.webhooks.replay_dead("hook1") == 1
+    receiver.answer = lambda _: Reply()
+    asked.set()
+    receiver.wait_for(3)
+    assert receiver.sent[2].subject == "m1"
     assert running.stop()
 
 
