@@ -83,7 +83,10 @@ class Fleet:
 
     def _watch(self) -> None:
         while not self._stopping.wait(WATCH_EVERY):
-            self.look()
+            try:
+                self.look()
+            except Exception:
+                log.exception("a defect of the program: the workers were not looked at; next look in %g s", WATCH_EVERY)
 
     def look(self) -> None:
         """Give up each worker whose call on its port does not return, and go on with another one on a new thread."""
