@@ -25,7 +25,9 @@ class Record:
     pdus: list[tuple[float, str, Submit]] = field(default_factory=list)
     """(when its last octet was read, IMSI, the SMS-SUBMIT) of every PDU, whatever came of it."""
     reports: list[tuple[float, str, int, str, str, int]] = field(default_factory=list)
-    """(when, IMSI, TP-MR, recipient, fate, TP-ST): fate is `lost`, `left` (the centre) or `came` (to the modem)."""
+    """(when, IMSI, TP-MR, recipient, fate, TP-ST): fate is `lost`, `left` (the centre), `came` (to the modem), or
+    `unrouted`: the modem took it and told nobody, as it had restarted and was not set up again (27.005 3.4.1, <ds> 0).
+    """
     faults: list[tuple[float, str, str, str, float | None]] = field(default_factory=list)
     """(when, modem, step, action, seconds that it lasts: None where it does not say) of everything that struck."""
 
@@ -80,8 +82,10 @@ class _Routing(Routing):
         return fates
 
     def receive(self, incoming: Incoming, settle: Settle) -> None:
-        if incoming.report:
-            self._note(incoming, "came")
+        modem = self._watched
+        if incoming.report and modem.power.sim_ready:  # else the network keeps it
+            routed = modem.session.cnmi[3] or modem.personality.reports_unrouted_stored
+            self._note(incoming, "came" if routed else "unrouted")
         super().receive(incoming, settle)
 
     def _note(self, incoming: Incoming, fate: str) -> None:

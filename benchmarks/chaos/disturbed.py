@@ -22,8 +22,11 @@ AROUND = {
 }
 SLOWED = 3.0
 """Seconds for which a report may be unread in a process whose clock is faked: libfaketime takes most of its time."""
+SLOWLY = "slowed by a faked clock before"
 NEVER_HAD = 0.05
 """Seconds within which a fault that strikes as a report comes in is the reason that its modem never had it."""
+SET_UP = 20.0
+"""Seconds after a start within which a modem must be set up again: what it takes before that it tells nobody."""
 Span = tuple[float, float, str]
 """(from, to, why): CLOCK_BOOTTIME in seconds."""
 
@@ -37,23 +40,30 @@ class Disturbed:
 
     def __init__(self, evidence: Evidence) -> None:
         self._spans: dict[str, list[Span]] = defaultdict(list)
+        self._starts: dict[str, list[float]] = defaultdict(list)
         for at, modem, step, action, *lasted in evidence.faults:
             if action not in LASTS:
                 continue
             why = f"its modem was disturbed by {action}"
+            seconds = LASTS[action] if not lasted or lasted[0] is None else float(lasted[0])
+            if action in ("Vanish", "Reboot", "Silence"):
+                self._starts[modem].append(at + seconds)
             if modem in evidence.storing:
                 if step == "incoming" and action != "SplitLines":
                     self._spans[modem].append((at - NEVER_HAD, at + NEVER_HAD, why))
                 continue
-            seconds = LASTS[action] if not lasted or lasted[0] is None else float(lasted[0])
             before, after = (TORN, TORN) if action in ("Rubbish", "SplitLines") else (UNREAD, REOPENED)
+            if before is UNREAD and _faked(evidence, at):
+                why, before = f"{why}, {SLOWLY}", SLOWED
             self._spans[modem].append((at - before, at + seconds + after, why))
         self._everybody: list[Span] = []
         for began, ended, what, modem in evidence.windows:
+            if what == "dead_modem":
+                self._starts[modem].append(ended)
             if what in AROUND and modem not in evidence.storing:
                 why, before, after = AROUND[what]
-                if what in ("kill", "term", "boot") and _faked(evidence, began):
-                    why, before = f"{why}, slowed by a faked clock before", SLOWED
+                if _faked(evidence, began):
+                    why, before = f"{why}, {SLOWLY}", SLOWED
                 spans = self._spans[modem] if modem else self._everybody
                 spans.append((began - before, ended + after, why))
         self._storing = evidence.storing
@@ -65,6 +75,10 @@ class Disturbed:
     def why(self, modem: str, at: float) -> str | None:
         """What may have taken away a report that reached that modem then; None where nothing did."""
         return next((why for began, ended, why in self.of(modem) if began <= at <= ended), None)
+
+    def restarted(self, modem: str, at: float) -> bool:
+        """Whether a modem had lost its settings shortly before."""
+        return any(began <= at <= began + SET_UP for began in self._starts[modem])
 
     def share(self, modems: Iterable[str], began: float, ended: float) -> float:
         """Which share of the moments of these modems is excused: how blind the oracle is to a lost report."""

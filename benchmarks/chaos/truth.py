@@ -149,14 +149,18 @@ class Truth:
             return "taken away"
         if not final:
             return "the telephone has not answered"
+        modem = evidence.modem_of(imsi)
         came = [at for at, fate in final if fate == "came"]
-        if not came:
+        unrouted = [at for at, fate in final if fate == "unrouted"]
+        if not came and not unrouted:
             return "on its way"
+        if not came:
+            known = any(self.disturbed.restarted(modem, at) for at in unrouted)
+            return "lost: its modem had restarted and was not set up again" if known else None
         if self._strays(
             told, attempt, {status for _, fate, status in later if fate == "came" and not _temporary(status)}
         ):
             return None  # it is in the database, and belongs to nothing or to another message
-        modem = evidence.modem_of(imsi)
         reasons = [self.disturbed.why(modem, at) for at in came]
         if None in reasons and modem in evidence.storing and max(came) > self._ended - ANNOUNCED:
             return "stored in its modem, and not read yet"
