@@ -36,6 +36,7 @@ _CLEAN_LIMIT = 10.0  # seconds given to a dirty channel before the next command 
 _DRAIN = 1.0  # seconds after ESC where no prompt came
 _SETTLE = 5.0  # seconds for the OK after +CMGS
 _NO_RESULT_WAIT = 1.0  # seconds after +CPIN: where no OK follows (Wavecom)
+_PROMPT_BEHIND = 2.0  # seconds for the prompt behind an error that may be that of a submit before
 
 
 class AtChannel:
@@ -105,6 +106,8 @@ class AtChannel:
             elif isinstance(said, FinalResult):
                 exchange.end()
                 if not said.ok:
+                    # It may be that of a submit which was given up: then this command's own is still to come.
+                    self.dirty = self._answers.missing(self._clock.boot()) > 0
                     raise _error(pending.name, said)
                 if size > RESPONSE_LIMIT:
                     raise MalformedResponse(pending.name, f"answer of more than {RESPONSE_LIMIT} characters")
@@ -179,15 +182,16 @@ class AtChannel:
         exchange = self._exchange
         exchange.rebooted = False
         started = self._clock.boot()
+        doubted: list[FinalResult] = []
         for first in (True, False):
             exchange.begin(Pending(text, None), prompt=True)
             with self._withdrawing():
                 if first:
                     hooks.awaiting_prompt()
-                said = self._prompted(hooks, Wait(self._clock.boot() + timeout))
+                said = self._prompted(hooks, Wait(self._clock.boot() + timeout), doubted)
             if isinstance(said, FinalResult):
                 exchange.end()
-                self.dirty = self._answers.in_doubt  # as the error of a submit before it leaves the prompt to come
+                self.dirty = bool(doubted)  # one of them may have been another's, and the prompt is still to come
                 raise _error("AT+CMGS", said)
             if said is not None and not exchange.rebooted:
                 return
@@ -206,14 +210,28 @@ class AtChannel:
             return False
         return True
 
-    def _prompted(self, hooks: SubmitHooks, wait: Wait) -> Prompt | FinalResult | None:
+    def _prompted(self, hooks: SubmitHooks, wait: Wait, doubted: list[FinalResult]) -> Prompt | FinalResult | None:
+        """The prompt, or the error that is this submit's; None for neither.
+
+        As many errors as answers of submits before are missing may be those: they are `doubted`, and no refusal. With
+        a prompt behind them it is sure that they are.
+        """
+        answers, before = self._answers, len(doubted)
         while True:
             said = self._exchange.next(wait, hooks.news)
             if isinstance(said, str):
                 self._exchange.tell(said)  # of a submit before: no PDU of this one was written
-                self._answers.settled(said)
-            # An OK here is that of an ESC before: the prompt is still to come.
-            elif not (isinstance(said, FinalResult) and said.ok):
+                answers.settled(said)
+            elif isinstance(said, FinalResult):
+                if said.ok:
+                    continue  # that of an ESC before: the prompt is still to come
+                if len(doubted) >= answers.missing(self._clock.boot()):
+                    return said
+                doubted.append(said)
+                wait.until = min(wait.until, self._clock.boot() + _PROMPT_BEHIND)
+            else:
+                if said is not None and len(doubted) > before:
+                    answers.settled(doubted[-1].line)
                 return said
 
     def _hand_over(self, hex_pdu: str, hooks: SubmitHooks, timeout: float, slow_after: float) -> int:
