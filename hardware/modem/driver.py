@@ -166,6 +166,7 @@ class Modem:
             self._late = None
             encoded = pdu.encode(self._service_centre(pdu))
             self._incoming.acknowledge()
+            self._make_sure()  # once more where that was not answered
             profile, scale = self._ladder.profile, self._link.scale
             try:
                 reference = self._channel.submit(
@@ -185,18 +186,32 @@ class Modem:
                 self._after_submit()
 
     def _make_sure(self) -> None:
-        """Ask whether PDU mode is still on, unless it has just shown; raises NotReady where it is not.
+        """See that PDU mode is still on, unless it has just shown.
 
         A modem that keeps ATE0 over a restart gives no sign of one, and in text mode the length in AT+CMGS is a number
-        to send to. In a backlog the message before has just shown it, so that only the first one after a rest asks.
+        to send to. In a backlog the message before has just shown it, so that only the first one after a rest asks, and
+        one after a silence. A modem that does not tell is told.
+
+        Raises NotReady where it is off, CommandTimeout where the modem is silent, ConnectionLost.
         """
-        if self._clock.boot() < self._sure_until:
-            return
-        if not self._routing.in_pdu_mode():
-            self._card.was_reset()
-            self._condition.fall("the modem restarted without a word: it is in text mode")
+        if self._clock.boot() >= self._sure_until or self._channel.dirty:
+            sure = self._routing.in_pdu_mode()
+            if sure is None:
+                self._incoming.check_due = True
+                sure = self._told_pdu_mode()
+            if not sure:
+                self._card.was_reset()
+                self._condition.fall("the modem restarted without a word: it is in text mode, or does not say")
+            self._sure_until = self._link.deadline(_SURE_FOR)
         self._take_news()
         self._condition.require_ready()
+
+    def _told_pdu_mode(self) -> bool:
+        try:
+            self._link.command("AT+CMGF=0")
+        except CommandRejected:
+            return False
+        return True
 
     def _service_centre(self, pdu: SubmitPdu) -> Address | None:
         if pdu.service_centre is None and self._centre.in_pdu and self._centre.number:

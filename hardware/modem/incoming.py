@@ -220,7 +220,7 @@ class Incoming:
 
     def _check(self) -> None:
         self.check_due = False
-        if not self._routing.in_pdu_mode():
+        if self._routing.in_pdu_mode() is False:
             self.lost_settings = True
             return
         if self._routing.keeps():
