@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 from hardware.at.exchange import Exchange, Pending, Wait
 from hardware.at.indications import Indication
@@ -302,12 +302,21 @@ class AtChannel:
 
     @contextmanager
     def _withdrawing(self) -> Iterator[None]:
-        """What a hook or the port raises before the PDU ends the transaction in the modem too."""
+        """What a hook or the port raises before the PDU ends the transaction in the modem too.
+
+        Whoever is told to end, by what is no Exception, writes one ESC and no more: at a prompt, the next command of
+        whomever would be the text of a message. A port that was taken away takes not even that.
+        """
         try:
             yield
-        except BaseException:
+        except Exception:
             self.dirty = True
             self._cleaned()
+            raise
+        except BaseException:
+            self.dirty = True
+            with suppress(ConnectionLost):
+                self._exchange.escape()
             raise
 
     # The way back

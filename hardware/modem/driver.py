@@ -177,13 +177,14 @@ class Modem:
                     result_timeout=profile.submit_timeout * scale,
                     slow_after=_SLOW * scale,
                 )
-                self._sure_until = self._link.deadline(_SURE_FOR)
-                return reference
-            except CommandRejected as refused:
-                self._learn(refused)
-                raise
-            finally:
+            except Exception as error:  # no other kind: whoever is told to end does nothing more
+                if isinstance(error, CommandRejected):
+                    self._learn(error)
                 self._after_submit()
+                raise
+            self._sure_until = self._link.deadline(_SURE_FOR)
+            self._after_submit()
+            return reference
 
     def _make_sure(self) -> None:
         """See that PDU mode is still on, unless it has just shown.
@@ -378,9 +379,13 @@ class Modem:
         self._transport.wake()
 
     def close(self) -> None:
-        """Give the port up; idempotent."""
-        self._condition.settle(ModemState.ABSENT, "the port is closed")
-        self._transport.close()
+        """Give the port up, once the inbox was offered what has come in; idempotent."""
+        try:
+            self._incoming.take_news()
+            self._incoming.hand_over_at_last()
+        finally:
+            self._condition.settle(ModemState.ABSENT, "the port is closed")
+            self._transport.close()
 
     def _take_news(self) -> None:
         """Sort what came and follow it in the state; writes nothing to the modem."""

@@ -182,6 +182,13 @@ class Incoming:
             self._refused = False
         return not self._direct
 
+    def hand_over_at_last(self) -> None:
+        """As `hand_over`, where there is no later: what is not taken now comes again only if it waits for +CNMA."""
+        try:
+            self.hand_over()
+        except Exception as error:  # noqa: BLE001 - a port is closed all the same
+            log.warning("%d reports or messages that came in could not be stored: %s", len(self._direct), error)
+
     def _late_reference(self, line: str) -> None:
         values = fields(line)
         reference = values[0].number if values else None

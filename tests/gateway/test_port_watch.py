@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import pytest
 
-from gateway.port_watch import PortWatch, Stopping
+from gateway.port_watch import GivenUp, PortWatch, Stopping
+from hardware.at.channel import AtChannel
 from hardware.clock import FakeClock
 from hardware.transport import Transport
+from tests.hardware.at.bench import QuietHooks
+from tests.hardware.wire import Wire
 
 
 class Quiet:
@@ -75,3 +78,18 @@ def test_a_stop_ends_every_wait(wakeable: bool) -> None:
     with pytest.raises(Stopping):
         port.read(60.0, wakeable=wakeable)
     assert port.read(0.0) == b"", "what is there may still be read"
+
+
+def test_a_submit_whose_port_was_given_up_writes_nothing_more() -> None:
+    """Not even ESC: another thread speaks with the modem by then."""
+
+    class GivingUp(QuietHooks):
+        def awaiting_prompt(self) -> None:
+            watch.give_up()
+
+    wire = Wire()
+    watch = PortWatch(wire.clock, lambda: False)
+    channel = AtChannel(watch.open(lambda: wire), wire.clock)
+    with pytest.raises(GivenUp):
+        channel.submit(13, "00" * 14, GivingUp())
+    assert wire.heard == ["AT+CMGS=13"]

@@ -170,6 +170,33 @@ def test_a_hook_that_says_no_before_the_pdu_sends_nothing(at: str) -> None:
     assert bench.channel.command("AT") == []
 
 
+class ToldToEndError(BaseException):
+    """As the gateway's, which nothing handles."""
+
+
+@pytest.mark.parametrize("at", ["awaiting_prompt", "news", "before_pdu"])
+def test_whoever_is_told_to_end_leaves_the_prompt_and_writes_nothing_more(at: str) -> None:
+    """Not even where the modem would have much to say to it."""
+    bench = Bench(prompt='\r\n+CMTI: "SM",1\r\n' if at == "news" else "\r\n> ")
+    bench.hooks = QuietHooks(at, ToldToEndError())
+    with pytest.raises(ToldToEndError):
+        bench.submit()
+    assert bench.wire.heard == [COMMAND, "ESC"]
+    assert bench.channel.dirty
+
+
+def test_whoever_is_told_to_end_ends_also_where_the_port_is_gone() -> None:
+    class Unplugged(QuietHooks):
+        def awaiting_prompt(self) -> None:
+            bench.wire.close()
+            raise ToldToEndError
+
+    bench = Bench(prompt="")
+    bench.hooks = Unplugged()
+    with pytest.raises(ToldToEndError):
+        bench.submit()
+
+
 @pytest.mark.parametrize("at", ["on_air", "news"])
 def test_a_hook_that_fails_after_the_pdu_loses_no_result(at: str) -> None:
     bench = Bench()
