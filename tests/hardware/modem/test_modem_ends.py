@@ -1,4 +1,4 @@
-"""The last moments of a driver: what came in is not lost with it, and whoever is told to end does nothing more."""
+"""Ends: of a driver, with which nothing that came in is lost, and of a modem's run, by a restart on demand."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from hardware.errors import ConnectionLost
-from hardware.modem import ModemState
+from hardware.modem import ModemState, RestartLevel
 from hardware.profiles import GENERIC, ReportRoute
 from tests.contract.bench import Bench, Hooks
 
@@ -84,3 +84,31 @@ def test_whoever_is_told_to_end_in_a_submit_does_nothing_more(bench: Bench, rout
     modem.close()
     assert len(bench.inbox.reports) == 1
     assert bench.written[-1] == "\x1b"
+
+
+@pytest.mark.parametrize("delay", [0.2, 4.0])
+@pytest.mark.parametrize("line", ["+CPIN: NOT READY", "+CFUN: 0", "NORMAL POWER DOWN", None])
+@pytest.mark.parametrize("before", [True, False])
+def test_a_restart_has_begun_once_it_was_ordered(bench: Bench, delay: float, line: str | None, before: bool) -> None:
+    """Also where the modem says something on its way down, or said something before."""
+    bench.plug(reset_delay=delay)
+    modem = bench.ready()
+    if line is not None and before:
+        bench.simulated.news(line)
+        modem.service(0.1)
+    elif line is not None:
+        bench.on_write = lambda text: (
+            bench.network.after(0.15, lambda: bench.simulated.news(line)) if text == "AT+CFUN=1,1" else None
+        )
+    modem.restart(RestartLevel.DEVICE)
+    begun = bench.clock.boot()
+    modem.bring_up()
+    assert modem.ussd("*100#").text == "Credit: 12.50"
+    assert bench.clock.boot() - begun < 20
+
+
+def test_a_modem_that_says_that_it_has_started_is_not_waited_for(bench: Bench) -> None:
+    modem = bench.ready()
+    begun = bench.clock.boot()
+    modem.restart(RestartLevel.DEVICE)
+    assert bench.clock.boot() - begun < 1
