@@ -223,8 +223,8 @@ class AtChannel:
                 self._exchange.tell(said)  # of a submit before: no PDU of this one was written
                 answers.settled(said)
             elif isinstance(said, FinalResult):
-                if said.ok:
-                    continue  # that of an ESC before: the prompt is still to come
+                if said.ok or said.kind is FinalKind.CALL:
+                    continue  # that of an ESC before, or the end of somebody's call: the prompt is still to come
                 if len(doubted) >= answers.missing(self._clock.boot()):
                     return said
                 doubted.append(said)
@@ -259,7 +259,7 @@ class AtChannel:
             raise SubmitUncertain("what was answered may be the answer to the message before")
         if result is None:
             raise SubmitUncertain("the modem restarted" if exchange.rebooted else f"no result within {timeout:g} s")
-        if result.ok or result.kind is FinalKind.CALL:
+        if result.ok:
             raise SubmitUncertain(f"{result.line} in place of +CMGS")
         self._unsettled = self.dirty = False
         answers.refused()
@@ -273,8 +273,8 @@ class AtChannel:
         wait = Wait(begun + timeout, alarm=(begun + slow_after, hooks.slow))
         while True:
             said = exchange.next(wait, hooks.news)
-            if isinstance(said, Prompt):
-                continue
+            if isinstance(said, Prompt) or (isinstance(said, FinalResult) and said.kind is FinalKind.CALL):
+                continue  # somebody's call has ended: no answer to a message (27.005 3.5.1)
             if isinstance(said, str):
                 reference = reference_of(said)
                 if reference is None:
@@ -283,7 +283,7 @@ class AtChannel:
                     self._late = LateResult(reference, None)
                     wait.until = min(wait.until, self._clock.boot() + _SETTLE)
                     continue
-            elif said is None or said.ok or said.kind is FinalKind.CALL:
+            elif said is None or said.ok:
                 if said is None or self._late is not None or not answers.held:
                     exchange.end()
                     return said

@@ -220,6 +220,16 @@ def test_no_word_about_the_message_is_uncertain(said: str) -> None:
     assert not bench.channel.dirty
 
 
+@CHUNKS
+@pytest.mark.parametrize("word", ["NO CARRIER", "BUSY"])
+def test_the_end_of_somebodys_call_answers_no_message(chunk: int, word: str) -> None:
+    """What would be written after it could end the message that is on the air."""
+    bench = Bench(chunk, prompt=f"\r\n{word}\r\n\r\n> ")
+    bench.wire.on("pdu", f"\r\n{word}\r\n", (40, accepted(12)))
+    assert bench.submit() == 12
+    assert bench.wire.heard == [COMMAND, f"pdu:{PDU}"]
+
+
 def test_the_port_going_away_after_the_pdu_is_uncertain_at_once() -> None:
     bench = Bench()
     bench.wire.on("pdu", "\r\n")
