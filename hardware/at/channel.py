@@ -47,9 +47,11 @@ class AtChannel(CommandChannel):
         """
         self._make_clean()
         self._outcomes.late = None
+        begun = self._clock.boot()
         self._await_prompt(f"AT+CMGS={tpdu_length}", hooks, prompt_timeout)
         with self._withdrawing():
             hooks.before_pdu()
+            self._hear_out(begun)
         return self._hand_over(hex_pdu, hooks, result_timeout, slow_after)
 
     def _await_prompt(self, text: str, hooks: SubmitHooks, timeout: float) -> None:
@@ -108,6 +110,13 @@ class AtChannel(CommandChannel):
                     outcomes.answers.settled(doubted[-1].line)
                 return said
 
+    def _hear_out(self, begun: float) -> None:
+        """What was said before the PDU is no answer to it; raises CommandTimeout where that was a restart."""
+        self._exchange.hear_out()
+        self._outcomes.settle_strays()
+        if self._exchange.rebooted:
+            raise CommandTimeout("AT+CMGS", round(self._clock.boot() - begun, 1))
+
     def _hand_over(self, hex_pdu: str, hooks: SubmitHooks, timeout: float, slow_after: float) -> int:
         exchange, outcomes = self._exchange, self._outcomes
         exchange.overdue.discard("+CMGS")
@@ -115,7 +124,6 @@ class AtChannel(CommandChannel):
         result = None
         try:
             exchange.hand_over(hex_pdu)
-            outcomes.settle_strays()
             exchange.overdue.add("+CMGS")
             outcomes.answers.begin(self._clock.boot(), timeout)
             hooks.on_air()

@@ -141,11 +141,8 @@ class Exchange:
         lexer.echoes = ()
         self._collect(b"", Wait(0))
 
-    def hand_over(self, data: str) -> None:
-        """Write the text that a prompt asked for, and Ctrl-Z; its echo is dropped like the command's.
-
-        What was said before answers something else: it is read first, and a line that has begun is heard to its end.
-        """
+    def hear_out(self) -> None:
+        """Read what was said before text is written, which answers something else; a line that has begun to its end."""
         pending, self._pending = self._pending, None
         for _ in range(_READS_BEFORE_PDU):
             said = self._transport.read(_LINE_TIME if self._lexer.half_read else 0)
@@ -153,6 +150,9 @@ class Exchange:
             if not said:
                 break
         self._pending = pending
+
+    def hand_over(self, data: str) -> None:
+        """Write the text that a prompt asked for, and Ctrl-Z; its echo is dropped like the command's."""
         self._lexer.prompt_awaited = False
         self._lexer.echoes = (*self._lexer.echoes, data)
         self._transport.write(data.encode("ascii") + b"\x1a")

@@ -158,6 +158,26 @@ def test_a_prompt_after_a_restart_is_not_trusted() -> None:
     assert "ESC" in bench.wire.heard
 
 
+@CHUNKS
+@pytest.mark.parametrize("cut", [3, 7])
+def test_a_prompt_before_a_restart_is_not_trusted_either(chunk: int, cut: int) -> None:
+    """Also where the last of it comes while the prompt is being answered."""
+    said = "\r\n> \r\nRDY\r\n"
+    bench = Bench(chunk)
+    bench.wire.replace(COMMAND, said[:cut], (0.02, said[cut:]))
+    bench.wire.replace("AT+CMGF=0", OK)
+
+    class Slow(QuietHooks):
+        def before_pdu(self) -> None:
+            bench.wire.clock.advance(0.1)
+
+    bench.hooks = Slow()
+    with pytest.raises(CommandTimeout):
+        bench.submit()
+    assert bench.pdus == 0
+    assert not bench.channel.dirty
+
+
 @pytest.mark.parametrize("at", ["awaiting_prompt", "news", "before_pdu"])
 def test_a_hook_that_says_no_before_the_pdu_sends_nothing(at: str) -> None:
     bench = Bench(prompt='\r\n+CMTI: "SM",1\r\n' if at == "news" else "\r\n> ")
