@@ -9,8 +9,9 @@ from pathlib import Path
 import pytest
 
 from hardware.errors import ConnectionLost
-from hardware.modem import ModemState, RestartLevel
+from hardware.modem import ModemState, NotReady, RestartLevel
 from hardware.profiles import GENERIC, ReportRoute
+from hardware.simulator import Fault, Rubbish, Step
 from tests.contract.bench import Bench, Hooks
 
 REPORT = "0791447700090000" + "06070C91447700091001" + "62113221430000" + "62113221530000" + "00"
@@ -112,3 +113,15 @@ def test_a_modem_that_says_that_it_has_started_is_not_waited_for(bench: Bench) -
     begun = bench.clock.boot()
     modem.restart(RestartLevel.DEVICE)
     assert bench.clock.boot() - begun < 1
+
+
+def test_a_code_whose_answer_a_restart_takes_away_is_not_waited_for(bench: Bench) -> None:
+    modem = bench.ready()
+    bench.on_write = lambda text: (
+        bench.network.after(0.01, bench.simulated.reboot) if text.startswith("AT+CUSD") else None
+    )
+    bench.inject(Fault(Step.COMMAND, Rubbish(b"\r\nOK\r\n"), command="+CUSD"))
+    begun = bench.clock.boot()
+    with pytest.raises(NotReady, match="restarted"):
+        modem.ussd("*100#", 60.0)
+    assert bench.clock.boot() - begun < 5
