@@ -18,7 +18,7 @@ REBOOT_GRACE = 2.0
 _INDICATIONS_KEPT = 10_000
 _STRAYS_KEPT = 100
 _LINE_TIME = 0.2  # seconds within which a line that has begun goes on; none of them has pauses in it
-_READS_BEFORE_PDU = 4096  # a modem that never stops talking is written to all the same
+_READS_BEFORE_COMMAND, _READS_BEFORE_PDU = 64, 4096  # a modem that never stops talking is written to all the same
 
 # Read answers of these look like their own indications: the first line that has the form of an answer is it.
 _TWO_FACED = frozenset(("+CREG", "+CGREG", "+CEREG", "+C5GREG", "+CPIN", "+CFUN", "+CSQ", "+CUSD", "^CPIN", "^SIMST"))
@@ -121,7 +121,7 @@ class Exchange:
     def begin(self, pending: Pending, *, prompt: bool = False) -> None:
         """Write a command. What came before it is read first, so that it is nothing but news."""
         self.end()
-        self._collect(self._transport.read(0), Wait(0))
+        self._hear_out(0, _READS_BEFORE_COMMAND)
         self._pending = pending
         lexer = self._lexer
         lexer.busy, lexer.prompt_awaited, lexer.echoes = True, prompt, (pending.text,)
@@ -144,12 +144,15 @@ class Exchange:
     def hear_out(self) -> None:
         """Read what was said before text is written, which answers something else; a line that has begun to its end."""
         pending, self._pending = self._pending, None
-        for _ in range(_READS_BEFORE_PDU):
-            said = self._transport.read(_LINE_TIME if self._lexer.half_read else 0)
+        self._hear_out(_LINE_TIME, _READS_BEFORE_PDU)
+        self._pending = pending
+
+    def _hear_out(self, line_time: float, reads: int) -> None:
+        for _ in range(reads):
+            said = self._transport.read(line_time if self._lexer.half_read else 0)
             self._collect(said, Wait(0))
             if not said:
                 break
-        self._pending = pending
 
     def hand_over(self, data: str) -> None:
         """Write the text that a prompt asked for, and Ctrl-Z; its echo is dropped like the command's."""
