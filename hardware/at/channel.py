@@ -46,7 +46,9 @@ class AtChannel(CommandChannel):
         (before the PDU), and what the hooks raise.
         """
         self._make_clean()
-        self._outcomes.late = None
+        late = self._outcomes.take_late()
+        if late is not None and late.reference is not None:
+            self.tell(late.reference)
         begun = self._clock.boot()
         self._await_prompt(f"AT+CMGS={tpdu_length}", hooks, prompt_timeout)
         with self._withdrawing():

@@ -119,13 +119,17 @@ class CommandChannel:
         """Make sure that nothing is pending in the modem, within `limit` seconds: ESC, AT until OK, and proof.
 
         Answers that come meanwhile belong to what timed out and answer nothing else. Returns the result of a submit
-        that was given up, where one came here or in a resynchronisation made for another command; None else. The next
-        `submit` forgets it.
+        that was given up, where one came here or in a resynchronisation made for another command; None else. One that
+        is not asked for until the next `submit` is told as news.
 
         Raises CommandTimeout where the modem stays silent (the channel stays dirty), ConnectionLost.
         """
         self._resynchronise(limit)
         return self._outcomes.take_late()
+
+    def tell(self, reference: int) -> None:
+        """Queue a message reference as news, as if its +CMGS line came now."""
+        self._exchange.tell(f"+CMGS: {reference}")
 
     def _make_clean(self) -> None:
         if self.dirty:

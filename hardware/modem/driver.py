@@ -122,7 +122,8 @@ class Modem:
             self._condition.settle(self._condition.state, "waiting for the modem's first answer", advice)
             for _ in range(_LADDERS):
                 late = self._channel.resynchronise(self._ladder.first_wait * self._link.scale)
-                self._sending.late = late or self._sending.late
+                if late is not None and late.reference is not None:  # whoever sent it does not wait for it any more
+                    self._channel.tell(late.reference)
                 self._condition.settle(ModemState.CONFIGURING, "being set up")
                 self._incoming.restarted()
                 try:
@@ -172,7 +173,6 @@ class Modem:
         """
         with self._condition.port():
             late = self._channel.resynchronise(self._ladder.profile.boot_wait * self._link.scale)
-            late, self._sending.late = late or self._sending.late, None
             self._incoming.check_due = True  # it may have been silent because it restarted
             self._attention.attend()
             return late

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from hardware.at.channel import LateResult, SubmitHooks
+from hardware.at.channel import SubmitHooks
 from hardware.errors import CommandRejected, HardwareError, MessageServiceError
 from hardware.modem.attention import Attention
 from hardware.modem.centre import ServiceCentre
@@ -35,8 +35,6 @@ class Sending:
     ) -> None:
         self._link, self._condition, self._attention = link, condition, attention
         self._incoming, self._routing, self._centre, self._ladder = incoming, routing, centre, ladder
-        self.late: LateResult | None = None
-        """The result of the newest submit, where it came while the modem was set up anew."""
         self._sure_until = 0.0
 
     def submit(self, pdu: SubmitPdu, hooks: SubmitHooks) -> int:
@@ -46,7 +44,6 @@ class Sending:
         self._attention.take_news()
         self._condition.require_ready()
         self._make_sure()
-        self.late = None
         encoded = pdu.encode(self._service_centre(pdu))
         self._incoming.acknowledge()
         self._make_sure()  # once more where that was not answered

@@ -303,6 +303,17 @@ def test_a_late_result_is_found_also_by_the_next_command() -> None:
     assert bench.channel.resynchronise(30) == LateResult(46, None)
 
 
+def test_a_late_result_that_nobody_asked_for_is_told_as_news() -> None:
+    bench = Bench()
+    bench.wire.on("pdu", "")
+    with pytest.raises(SubmitUncertain):
+        bench.submit()
+    bench.wire.say(accepted(46))
+    bench.wire.replace("pdu", accepted(47))
+    assert bench.submit() == 47
+    assert [news.line for news in bench.channel.indications] == ["+CMGS: 46"]
+
+
 def test_a_late_reference_out_of_the_blue_answers_nothing_else() -> None:
     bench = Bench()
     bench.wire.on("pdu", "")

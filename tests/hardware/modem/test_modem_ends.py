@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from hardware.errors import ConnectionLost
+from hardware.errors import CommandTimeout, ConnectionLost, SubmitUncertain
 from hardware.modem import ModemState, NotReady, RestartLevel
 from hardware.profiles import GENERIC, ReportRoute
 from hardware.simulator import Fault, Rubbish, Step
@@ -125,3 +125,28 @@ def test_a_code_whose_answer_a_restart_takes_away_is_not_waited_for(bench: Bench
     with pytest.raises(NotReady, match="restarted"):
         modem.ussd("*100#", 60.0)
     assert bench.clock.boot() - begun < 5
+
+
+def test_a_result_that_comes_while_the_modem_is_set_up_anew_is_told(bench: Bench) -> None:
+    """Nobody waits for it any more, and without it a message that was sent stays unknown, or is sent again."""
+    modem = bench.ready()
+    held: list[bytes] = []
+
+    def hold(data: bytes) -> bytes:
+        held.append(data)
+        return b""
+
+    def release(data: bytes) -> bytes:
+        said, held[:] = b"".join(held), []
+        return said + data
+
+    bench.on_write = lambda text: setattr(bench, "on_read", hold) if text.endswith("\x1a") or len(text) > 40 else None
+    with pytest.raises(SubmitUncertain):
+        bench.submit()
+    with pytest.raises(CommandTimeout):
+        modem.resynchronise()
+    bench.on_write, bench.on_read = lambda text: None, release
+    modem.bring_up()
+    assert modem.status.state is ModemState.READY
+    assert bench.inbox.late == [0]
+    assert modem.resynchronise() is None
