@@ -58,6 +58,8 @@ class AtChannel(CommandChannel):
 
     def _await_prompt(self, text: str, hooks: SubmitHooks, timeout: float) -> None:
         exchange = self._exchange
+        if exchange.rebooted:
+            self._outcomes.answers.restarted()
         exchange.rebooted = False
         started = self._clock.boot()
         doubted: list[FinalResult] = []

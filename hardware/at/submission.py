@@ -116,6 +116,11 @@ class Answers:
         """The newest submit was refused: whether it has used up a reference is not known."""
         self._last, self._run, self._since = None, 0, 0
 
+    def restarted(self) -> None:
+        """The modem restarted: no submit before that is answered any more, and how it counts is not known."""
+        self._missing = 0
+        self.refused()
+
     def settled(self, line: str) -> None:
         """A +CMGS line or an error came while it could only be that of a submit that was given up."""
         reference = reference_of(line)
@@ -131,8 +136,7 @@ class Answers:
         """
         self._until = now + self._window
         if restarted or self.held:
-            self._missing = 0
-            self.refused()
+            self.restarted()
             self.held.clear()
         else:
             self._missing += 1

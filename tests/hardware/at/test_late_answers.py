@@ -190,6 +190,18 @@ def test_the_doubt_ends_with_time_and_with_a_restart() -> None:
     assert talk.submit(accepted(0)) == 0
 
 
+@CHUNKS
+@pytest.mark.parametrize("shown", [0, 3])
+def test_the_doubt_ends_with_a_restart_that_comes_later(chunk: int, shown: int) -> None:
+    """The modem counts from anew, and has nothing more to say about what was before."""
+    talk = Talk(chunk, shown)
+    talk.wire.say("\r\nRDY\r\n")
+    hear_out(talk.channel, talk.wire)
+    begun = talk.wire.clock.boot()
+    assert talk.submit(accepted(0)) == 0
+    assert talk.wire.clock.boot() - begun < 1
+
+
 LATE_ERRORS = pytest.mark.parametrize("late", [BUSY, "\r\n+CME ERROR: 100\r\n"], ids=["cms", "cme"])
 
 
