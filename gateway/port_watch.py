@@ -104,7 +104,7 @@ class WatchedPort:
 
     def __init__(self, transport: Transport, watch: PortWatch) -> None:
         self._transport, self._watch = transport, watch
-        self._woken = False  # by a wake that came while nobody asked for it
+        self._woken = False  # set before the transport is woken: no wake is lost to a read that nobody may wake
 
     @property
     def name(self) -> str:
@@ -118,28 +118,28 @@ class WatchedPort:
 
     def read(self, timeout: float, *, wakeable: bool = False) -> bytes:
         """What is there within `timeout` seconds; raises ConnectionLost, GivenUp, and Stopping where it would wait."""
-        if timeout <= 0:
-            return self._read(timeout, wakeable=wakeable)
         clock = self._watch.clock
         until = clock.boot() + timeout
-        while True:
+        while timeout > 0:
             self._watch.end_here()
-            # Always wakeable: a stop ends every wait. Any other wake is kept for whoever minds.
-            data = self._read(0.0 if wakeable and self._woken else timeout, wakeable=True)
+            if wakeable and self._woken:
+                break
+            # Always wakeable: a stop ends every wait.
+            data = self._read(timeout, wakeable=True)
             if data:
                 return data
             timeout = until - clock.boot()
-            if wakeable or timeout <= 0:
-                self._woken = self._woken and not wakeable
-                return b""
-            self._woken = True
+        if wakeable:
+            self._woken = False
+        return self._read(0.0, wakeable=False)
 
     def _read(self, timeout: float, *, wakeable: bool) -> bytes:
         with self._watch.calling(timeout):
             return self._transport.read(timeout, wakeable=wakeable)
 
     def wake(self) -> None:
-        """End a wakeable `read`; safe from any thread."""
+        """End a wakeable `read`, now or the next one; safe from any thread."""
+        self._woken = True
         self._transport.wake()
 
     def close(self) -> None:

@@ -185,40 +185,45 @@ class PortSearch:
             transport = opener(path)
         except PortUnavailable:
             return None
-        identity = identify(transport, self._clock)
-        if identity is not None and _meant(identity, imei, iccid):
+        with contextlib.ExitStack() as others:
+            others.callback(transport.close)
+            identity = identify(transport, self._clock)
+            if identity is None or not _meant(identity, imei, iccid):
+                return None
+            others.pop_all()
             return transport
-        transport.close()
-        return None
 
     def _anywhere(
         self, path: str, opener: Opener, imei: str | None, iccid: str | None, skip: Collection[str]
     ) -> Transport:
-        others = (port.device for port in candidates(self._ports(), probe_all=self._probe_all))
-        devices = dict.fromkeys((*(() if path == AUTO else (path,)), *others))
+        likely = (port.device for port in candidates(self._ports(), probe_all=self._probe_all))
+        devices = dict.fromkeys((*(() if path == AUTO else (path,)), *likely))
         looked, hidden = _Looked(), None
-        for device in devices:
-            if os.path.realpath(device) in skip:
-                continue
-            try:
-                transport = opener(device)
-            except PortUnavailable as error:
-                looked.held += [device] if error.kind == "held" else []
-                continue
-            looked.opened += 1
-            identity = identify(transport, self._clock)
-            if identity is not None and _meant(identity, imei, iccid):
-                if hidden is not None:
-                    hidden.close()
-                return transport
-            if identity is not None:
-                looked.answered[device] = identity
-            if identity is not None and device == path and imei is None and identity.iccid is None:
-                hidden = transport
-                continue
-            transport.close()
-        if hidden is not None:
-            return hidden
+        with contextlib.ExitStack() as kept:
+            for device in devices:
+                if os.path.realpath(device) in skip:
+                    continue
+                try:
+                    transport = opener(device)
+                except PortUnavailable as error:
+                    looked.held += [device] if error.kind == "held" else []
+                    continue
+                looked.opened += 1
+                with contextlib.ExitStack() as others:
+                    others.callback(transport.close)
+                    identity = identify(transport, self._clock)
+                    if identity is None:
+                        continue
+                    if _meant(identity, imei, iccid):
+                        others.pop_all()
+                        return transport
+                    looked.answered[device] = identity
+                    if device == path and imei is None and identity.iccid is None:
+                        kept.push(others.pop_all())
+                        hidden = transport
+            if hidden is not None:
+                kept.pop_all()
+                return hidden
         raise _missed(path, imei, iccid, looked)
 
     @contextlib.contextmanager

@@ -16,12 +16,14 @@ from hardware.transport import Transport
 REBOOT_GRACE = 2.0
 """Seconds that a pending command may still take after the modem said that it restarts: it will hardly be answered."""
 _INDICATIONS_KEPT = 10_000
+_STRAYS_KEPT = 100
 _LINE_TIME = 0.2  # seconds within which a line that has begun goes on; none of them has pauses in it
-_READS_BEFORE_PDU = 4096  # a modem that never stops talking is written to all the same
+_READS_BEFORE_COMMAND, _READS_BEFORE_PDU = 64, 4096  # a modem that never stops talking is written to all the same
 
 # Read answers of these look like their own indications: the first line that has the form of an answer is it.
 _TWO_FACED = frozenset(("+CREG", "+CGREG", "+CEREG", "+C5GREG", "+CPIN", "+CFUN", "+CSQ", "+CUSD", "^CPIN", "^SIMST"))
 _REGISTRATION_READ = re.compile(r"[^:]+:\s*\d+\s*,\s*\d{1,3}\s*(?:,|\Z)")
+_ERRORS = ("+CMS ERROR", "+CME ERROR")
 _ANY_ECHO = re.compile(r"AT(?:[+^*#!&%$].*)?\Z", re.DOTALL)
 _NAME = re.compile(r"AT([+^*#!%$&][A-Z0-9]+|[A-Z]?)", re.IGNORECASE)
 
@@ -109,8 +111,8 @@ class Exchange:
         self._owed = False  # an OK is to come that belongs to a late +CMGS
         self.noise = 0
         """Lines so far that were nothing: neither answer nor news."""
-        self.strays: list[str] = []
-        """The +CMGS lines that no pending AT+CMGS can have; whoever minds clears them."""
+        self.strays: deque[str] = deque(maxlen=_STRAYS_KEPT)
+        """The +CMGS lines and errors that no pending AT+CMGS can have; whoever minds clears them."""
         self.overdue: set[str] = set()
         """Prefixes of commands that got no answer in time: their late answers are no news."""
         self.rebooted = False
@@ -119,7 +121,7 @@ class Exchange:
     def begin(self, pending: Pending, *, prompt: bool = False) -> None:
         """Write a command. What came before it is read first, so that it is nothing but news."""
         self.end()
-        self._collect(self._transport.read(0), Wait(0))
+        self._hear_out(0, _READS_BEFORE_COMMAND)
         self._pending = pending
         lexer = self._lexer
         lexer.busy, lexer.prompt_awaited, lexer.echoes = True, prompt, (pending.text,)
@@ -139,18 +141,21 @@ class Exchange:
         lexer.echoes = ()
         self._collect(b"", Wait(0))
 
-    def hand_over(self, data: str) -> None:
-        """Write the text that a prompt asked for, and Ctrl-Z; its echo is dropped like the command's.
-
-        What was said before answers something else: it is read first, and a line that has begun is heard to its end.
-        """
+    def hear_out(self) -> None:
+        """Read what was said before text is written, which answers something else; a line that has begun to its end."""
         pending, self._pending = self._pending, None
-        for _ in range(_READS_BEFORE_PDU):
-            said = self._transport.read(_LINE_TIME if self._lexer.half_read else 0)
+        self._hear_out(_LINE_TIME, _READS_BEFORE_PDU)
+        self._pending = pending
+
+    def _hear_out(self, line_time: float, reads: int) -> None:
+        for _ in range(reads):
+            said = self._transport.read(line_time if self._lexer.half_read else 0)
             self._collect(said, Wait(0))
             if not said:
                 break
-        self._pending = pending
+
+    def hand_over(self, data: str) -> None:
+        """Write the text that a prompt asked for, and Ctrl-Z; its echo is dropped like the command's."""
         self._lexer.prompt_awaited = False
         self._lexer.echoes = (*self._lexer.echoes, data)
         self._transport.write(data.encode("ascii") + b"\x1a")
@@ -235,6 +240,8 @@ class Exchange:
             self._owed = True
         elif pending is None and line == "OK":
             self._owed = False
+        elif pending is None and line.startswith(_ERRORS) and not self.overdue:
+            self.strays.append(line)
         if prefix is None or prefix in self.overdue:
             self.noise += 1
         else:

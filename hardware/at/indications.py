@@ -45,10 +45,10 @@ _EXACT_WORDS = (
 _LEADING_WORDS = ("UNDER-VOLTAGE", "OVER-VOLTAGE", "UNDER-TEMPERATURE", "OVER-TEMPERATURE", "DST:", "SIM DROP", "RING ")
 _WORDS = {word.upper(): word for word in _EXACT_WORDS}
 
-REBOOTS = frozenset(
-    ("RDY", "APP RDY", "^SYSSTART", "MODEM:STARTUP", "STARTUP", "NORMAL POWER DOWN", "POWERED DOWN", "POWER DOWN",
-     "^SHUTDOWN", "OVER-TEMPERATURE POWER DOWN", "+CREADY")
-)  # fmt: skip
+STARTS = frozenset(("RDY", "APP RDY", "^SYSSTART", "MODEM:STARTUP", "STARTUP", "+CREADY"))
+"""Prefixes that say: the modem has just started."""
+
+REBOOTS = STARTS | {"NORMAL POWER DOWN", "POWERED DOWN", "POWER DOWN", "^SHUTDOWN", "OVER-TEMPERATURE POWER DOWN"}
 """Prefixes that say: the modem starts or stops, what was set is gone and what was asked is not answered any more."""
 
 _SIGNED = re.compile(r"([+^*#!%][A-Za-z][A-Za-z0-9_]*)(?=[:\s]|$)")

@@ -80,17 +80,15 @@ class Answers:
         self._since = 0  # submits given up since
         self._run = 0  # references in a row that followed each other
 
-    @property
-    def in_doubt(self) -> bool:
-        """Whether an answer may still be that of a submit that was given up."""
-        return self._missing > 0
+    def missing(self, now: float) -> int:
+        """How many submits that were given up may still be answered."""
+        return self._missing if now < self._until else 0
 
     def begin(self, now: float, timeout: float) -> None:
         """A PDU was handed over, whose result is waited for so many seconds."""
         self.held.clear()
         self.patience, self._window = timeout * _PATIENCE, timeout * _DOUBT
-        if now >= self._until:
-            self._missing = 0
+        self._missing = self.missing(now)
 
     def ours(self, said: str | FinalResult) -> bool:
         """Whether this +CMGS line or error answers the newest submit; else it is held. The same line again is none."""
@@ -118,10 +116,17 @@ class Answers:
         """The newest submit was refused: whether it has used up a reference is not known."""
         self._last, self._run, self._since = None, 0, 0
 
-    def settled(self, line: str) -> None:
-        """A +CMGS line came while it could only be that of a submit that was given up."""
+    def restarted(self) -> None:
+        """The modem restarted: no submit before that is answered any more, and how it counts is not known."""
         self._missing = 0
-        self._last, self._since = reference_of(line), 0
+        self.refused()
+
+    def settled(self, line: str) -> None:
+        """A +CMGS line or an error came while it could only be that of a submit that was given up."""
+        reference = reference_of(line)
+        if self._missing or reference is not None:
+            self._missing = 0
+            self._last, self._since = reference, 0
 
     def given_up(self, now: float, *, restarted: bool) -> None:
         """The newest submit has no answer of its own.
@@ -131,8 +136,7 @@ class Answers:
         """
         self._until = now + self._window
         if restarted or self.held:
-            self._missing = 0
-            self.refused()
+            self.restarted()
             self.held.clear()
         else:
             self._missing += 1

@@ -2,24 +2,24 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable
 
 from hardware.at.channel import AtChannel, LateResult, SubmitHooks
 from hardware.at.results import ErrorClass, cme_class, cms_class
 from hardware.clock import Clock
-from hardware.errors import CommandRejected, EquipmentError, HardwareError, MessageServiceError
+from hardware.errors import CommandRejected, EquipmentError, MessageServiceError
+from hardware.modem.attention import Attention
 from hardware.modem.card import Card
 from hardware.modem.centre import Known, ServiceCentre
 from hardware.modem.condition import Condition
-from hardware.modem.incoming import Incoming, Watch
+from hardware.modem.incoming import Incoming
 from hardware.modem.ladder import Ladder
 from hardware.modem.link import Link
 from hardware.modem.network import Network
 from hardware.modem.restarting import reset, restart_radio
 from hardware.modem.routing import Routing
+from hardware.modem.sending import Sending
 from hardware.modem.status import (
-    CONFIGURED,
     Inbox,
     ModemSettings,
     ModemState,
@@ -29,22 +29,16 @@ from hardware.modem.status import (
     RestartLevel,
 )
 from hardware.modem.storage import Storage, storage_full
-from hardware.modem.supplementary import exchange_ussd
-from hardware.pdu import Address, SubmitPdu
+from hardware.modem.supplementary import Ussd
+from hardware.pdu import SubmitPdu
 from hardware.profiles import Profile
 from hardware.transport import Transport
 from hardware.ussd import UssdAnswer
 
-_SLOW = 15.0  # seconds without a result after which a submit counts as slow; most take one to six
-_SURE_FOR = 2.0  # seconds for which PDU mode is sure once it has shown: no modem restarts in less
 _LADDERS = 3  # a modem that restarts while it is set up is set up again, that often
 _POLL_PAUSE = 2.0  # seconds between looks at the registration
 _FETCHED_AT_ONCE = 10  # stored messages that are read between two submits; each takes a modem 50 to 200 ms
 _SWEEP_PAUSE = 10.0  # seconds between sweeps where the modem announces nothing
-_NO_CENTRE, _NO_NETWORK = 330, 331
-_ASKS_BACK = 1  # +CUSD: a reply is expected
-_CARD_GONE = (310, 311, 312, 313, 315, 316)
-_CARD_GONE_CME = (10, 11, 12, 13, 15)
 
 
 class Modem:
@@ -76,8 +70,19 @@ class Modem:
         self._ladder = Ladder(self._link, settings, parts, profile)
         self._incoming = Incoming(self._link, inbox, self._network, self._routing, self._storage)
         self._condition = Condition()
-        self._late: LateResult | None = None
-        self._sure_until = 0.0
+        self._attention = Attention(
+            self._link, self._condition, self._incoming, self._card, self._network, self._ladder
+        )
+        self._sending = Sending(
+            self._link,
+            self._condition,
+            self._attention,
+            self._incoming,
+            self._routing,
+            self._centre,
+            self._ladder,
+        )
+        self._ussd = Ussd(self._link, self._condition, self._attention, self._incoming, self._ladder)
         self._next_sweep = 0.0
         self._woken = False
 
@@ -117,7 +122,8 @@ class Modem:
             self._condition.settle(self._condition.state, "waiting for the modem's first answer", advice)
             for _ in range(_LADDERS):
                 late = self._channel.resynchronise(self._ladder.first_wait * self._link.scale)
-                self._late = late or self._late
+                if late is not None and late.reference is not None:  # whoever sent it does not wait for it any more
+                    self._channel.tell(late.reference)
                 self._condition.settle(ModemState.CONFIGURING, "being set up")
                 self._incoming.restarted()
                 try:
@@ -136,20 +142,20 @@ class Modem:
     def _join(self) -> bool:
         """Read what is stored, then wait for the network until `wake`; False where the modem restarted meanwhile."""
         self._incoming.check_due = True
-        self._attend()
+        self._attention.attend()
         self.sweep()
         deadline = self._link.deadline(self._ladder.profile.network_wait)
         self._woken = False
         while self._condition.configured:
             self._network.poll()
-            self._attend()
+            self._attention.attend()
             over = self._woken or self._clock.boot() >= deadline
             if over or self._condition.state is not ModemState.SEARCHING:
                 break
             self._channel.listen(_POLL_PAUSE * self._link.scale)
         if self._condition.configured:
             self._network.measure()
-            self._attend()
+            self._attention.attend()
         return self._condition.configured
 
     def submit(self, pdu: SubmitPdu, hooks: SubmitHooks) -> int:
@@ -158,69 +164,7 @@ class Modem:
         Raises NotReady and EncodeError before anything was written, and what `AtChannel.submit` raises.
         """
         with self._condition.port():
-            if self._incoming.check_due:
-                self._attend()
-            self._take_news()
-            self._condition.require_ready()
-            self._make_sure()
-            self._late = None
-            encoded = pdu.encode(self._service_centre(pdu))
-            self._incoming.acknowledge()
-            profile, scale = self._ladder.profile, self._link.scale
-            try:
-                reference = self._channel.submit(
-                    encoded.tpdu_length,
-                    encoded.hex,
-                    Watch(hooks, self._news_during_submit, self._must_be_set_up),
-                    prompt_timeout=profile.prompt_timeout * scale,
-                    result_timeout=profile.submit_timeout * scale,
-                    slow_after=_SLOW * scale,
-                )
-                self._sure_until = self._link.deadline(_SURE_FOR)
-                return reference
-            except CommandRejected as refused:
-                self._learn(refused)
-                raise
-            finally:
-                self._after_submit()
-
-    def _make_sure(self) -> None:
-        """Ask whether PDU mode is still on, unless it has just shown; raises NotReady where it is not.
-
-        A modem that keeps ATE0 over a restart gives no sign of one, and in text mode the length in AT+CMGS is a number
-        to send to. In a backlog the message before has just shown it, so that only the first one after a rest asks.
-        """
-        if self._clock.boot() < self._sure_until:
-            return
-        if not self._routing.in_pdu_mode():
-            self._card.was_reset()
-            self._condition.fall("the modem restarted without a word: it is in text mode")
-        self._take_news()
-        self._condition.require_ready()
-
-    def _service_centre(self, pdu: SubmitPdu) -> Address | None:
-        if pdu.service_centre is None and self._centre.in_pdu and self._centre.number:
-            return Address.parse(self._centre.number)
-        return None
-
-    def _learn(self, refused: CommandRejected) -> None:
-        """What a refusal says about the modem, beyond the message."""
-        if isinstance(refused, MessageServiceError) and refused.code == _NO_CENTRE:
-            self._centre.refused()
-        elif isinstance(refused, MessageServiceError) and refused.code == _NO_NETWORK:
-            self._incoming.check_due = True
-        elif refused.code in (_CARD_GONE if isinstance(refused, MessageServiceError) else _CARD_GONE_CME):
-            self._condition.fall(f"the SIM is not usable any more: {refused}")
-
-    def _after_submit(self) -> None:
-        """What waited for the end of the transaction, above all +CNMA; whatever fails here is found again later."""
-        self._take_news()
-        if not self._incoming.hand_over_in_submit() or self._channel.dirty or not self._incoming.acknowledgements:
-            return
-        try:
-            self._incoming.acknowledge(late=True)
-        except HardwareError:
-            self._incoming.check_due = True
+            return self._sending.submit(pdu, hooks)
 
     def resynchronise(self) -> LateResult | None:
         """Make a channel clean after a command was not answered; the late result of a submit, where one came.
@@ -229,9 +173,8 @@ class Modem:
         """
         with self._condition.port():
             late = self._channel.resynchronise(self._ladder.profile.boot_wait * self._link.scale)
-            late, self._late = late or self._late, None
             self._incoming.check_due = True  # it may have been silent because it restarted
-            self._attend()
+            self._attention.attend()
             return late
 
     def service(self, timeout: float) -> None:
@@ -240,13 +183,13 @@ class Modem:
         Raises ConnectionLost, CommandTimeout, and what the inbox raises; what was not handed over is kept.
         """
         with self._condition.port():
-            if self._attend():
+            if self._attention.attend():
                 return
             wait = timeout
             if self._routing.polling and self._condition.configured:
                 wait = min(wait, max(0.0, self._next_sweep - self._clock.boot()))
             self._channel.listen(wait)
-            self._attend()
+            self._attention.attend()
             if self._routing.polling and self._condition.configured and self._clock.boot() >= self._next_sweep:
                 self.sweep()
 
@@ -261,12 +204,12 @@ class Modem:
         A few at a time, so that a code does not wait for many. Raises as `service`.
         """
         with self._condition.port():
-            self._attend(_FETCHED_AT_ONCE)
+            self._attention.attend(_FETCHED_AT_ONCE)
 
     def refresh(self) -> None:
         """Ask for registration, signal, operator, storage and routing; sweeps where a storage is nearly full."""
         with self._condition.port():
-            self._attend()
+            self._attention.attend()
             if not self._condition.configured:
                 return
             self._network.poll()
@@ -275,9 +218,8 @@ class Modem:
             full = self._storage.watch()
             self._incoming.check_due = True
             if self._card.swapped():
-                self._card.was_reset()
-                self._condition.fall("another SIM is in the modem, or it has taken another IMSI")
-            self._attend()
+                self._attention.set_up_anew("another SIM is in the modem, or it has taken another IMSI")
+            self._attention.attend()
             if full and self._condition.configured:
                 self.sweep()
 
@@ -306,9 +248,7 @@ class Modem:
         Raises NotReady, CommandRejected, CommandTimeout after `timeout` seconds, EncodeError, ConnectionLost.
         """
         with self._condition.port():
-            self._condition.require_ready()
-            self._incoming.ussd.clear()
-            return exchange_ussd(self._link, self._ladder.profile, code, timeout, self._ussd_news)
+            return self._ussd.exchange(code, timeout)
 
     def ask(self, code: str, timeout: float, give_up: Callable[[], bool]) -> UssdAnswer:
         """As `ussd`, for a question in passing: it ends when `give_up` says so, and a session that is left open too.
@@ -316,18 +256,7 @@ class Modem:
         Raises as `ussd`; CommandTimeout also where it was given up.
         """
         with self._condition.port():
-            self._condition.require_ready()
-            self._incoming.ussd.clear()
-            answer = exchange_ussd(self._link, self._ladder.profile, code, timeout, self._ussd_news, give_up)
-            if answer.mode == _ASKS_BACK:
-                self._link.attempt("AT+CUSD=2", timeout=10)
-            return answer
-
-    def _ussd_news(self) -> list[str]:
-        self._attend()
-        said = list(self._incoming.ussd)
-        self._incoming.ussd.clear()
-        return said
+            return self._ussd.ask(code, timeout, give_up)
 
     @property
     def tries_pin(self) -> bool:
@@ -345,8 +274,7 @@ class Modem:
         One that answers nothing is told to as well: it may hear. Returns when the restart has begun.
         """
         with self._condition.port():
-            self._condition.fall("restarted on demand")
-            self._card.was_reset()
+            self._attention.set_up_anew("restarted on demand")
             wanted = level is RestartLevel.DEVICE
             if not (wanted and reset(self._link, self._ladder.profile, self._incoming)):
                 restart_radio(self._link)
@@ -363,42 +291,10 @@ class Modem:
         self._transport.wake()
 
     def close(self) -> None:
-        """Give the port up; idempotent."""
-        self._condition.settle(ModemState.ABSENT, "the port is closed")
-        self._transport.close()
-
-    def _take_news(self) -> None:
-        """Sort what came and follow it in the state; writes nothing to the modem."""
-        self._incoming.take_news()
-        if self._channel.take_echoed() and self._ladder.echo_tells:
-            self._incoming.check_due = True
-        restart = self._incoming.restart
-        if restart is not None and self._condition.state in (*CONFIGURED, ModemState.LOCKED, ModemState.FAILED):
-            self._card.was_reset()
-            self._condition.fall(f"the modem restarted ({restart})")
-        if self._incoming.lost_settings and self._condition.configured:
-            self._condition.fall("the modem has lost its settings")
-        if self._condition.configured:
-            self._condition.settle(*self._network.state)
-
-    def _news_during_submit(self) -> None:
-        """Called while a submit waits: nothing may be written now, and everything that came is handed over."""
-        self._take_news()
-        self._incoming.hand_over_in_submit()
-
-    def _must_be_set_up(self) -> None:
-        """Raise NotReady where the modem echoes again although it was told not to: it has restarted."""
-        if self._channel.take_echoed() and self._ladder.echo_tells:
-            self._card.was_reset()
-            self._condition.fall("the modem restarted without a word: it echoes again")
-        self._take_news()
-        self._condition.require_ready()
-
-    def _attend(self, most: int = sys.maxsize) -> bool:
-        """Do what came in: hand over, acknowledge, fetch, `most` messages where given; whether there was anything."""
-        self._take_news()
-        if not self._condition.configured:
-            return self._incoming.hand_over()
-        done = self._incoming.work(most)
-        self._take_news()
-        return done
+        """Give the port up, once the inbox was offered what has come in; idempotent."""
+        try:
+            self._incoming.take_news()
+            self._incoming.hand_over_at_last()
+        finally:
+            self._condition.settle(ModemState.ABSENT, "the port is closed")
+            self._transport.close()

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from hardware.at.channel import Indication, SubmitHooks
 from hardware.at.fields import fields
-from hardware.at.indications import REBOOTS
+from hardware.at.indications import REBOOTS, STARTS
 from hardware.errors import DecodeError
 from hardware.modem.link import Link
 from hardware.modem.network import Network
@@ -93,7 +93,9 @@ class Incoming:
         self.ussd: deque[str] = deque(maxlen=8)
         """+CUSD lines that nobody has taken."""
         self.restart: str | None = None
-        """The indication by which the modem said that it restarted."""
+        """The indication by which the modem said that it restarted, or is about to."""
+        self.started = False
+        """Whether that was one that a modem says once it is up again."""
         self.check_due = False
         """The routing is to be looked at."""
         self.lost_settings = False
@@ -107,7 +109,8 @@ class Incoming:
         self.take_news()
         self._announced.clear()
         self.acknowledgements.clear()
-        self.restart, self.check_due, self.lost_settings, self._sweep_due = None, False, False, False
+        self.restart, self.started = None, False
+        self.check_due = self.lost_settings = self._sweep_due = False
 
     def take_news(self) -> None:
         """Sort the channel's indications into queues; writes nothing to the modem."""
@@ -135,6 +138,7 @@ class Incoming:
             self.ussd.append(news.line)
         elif news.prefix in REBOOTS or news.prefix in _CARD_NEWS:
             self.restart = news.line
+            self.started = self.started or news.prefix in STARTS
         elif _SMS_LOADED.match(news.line):
             self._sweep_due = self.check_due = True
         elif news.prefix in _ONLY_ANSWERS:
@@ -182,6 +186,13 @@ class Incoming:
             self._refused = False
         return not self._direct
 
+    def hand_over_at_last(self) -> None:
+        """As `hand_over`, where there is no later: what is not taken now comes again only if it waits for +CNMA."""
+        try:
+            self.hand_over()
+        except Exception as error:  # noqa: BLE001 - a port is closed all the same
+            log.warning("%d reports or messages that came in could not be stored: %s", len(self._direct), error)
+
     def _late_reference(self, line: str) -> None:
         values = fields(line)
         reference = values[0].number if values else None
@@ -220,7 +231,7 @@ class Incoming:
 
     def _check(self) -> None:
         self.check_due = False
-        if not self._routing.in_pdu_mode():
+        if self._routing.in_pdu_mode() is False:
             self.lost_settings = True
             return
         if self._routing.keeps():

@@ -19,13 +19,14 @@ def reset(link: Link, profile: Profile, incoming: Incoming) -> bool:
     """The family's reset, False where it has none; raises ConnectionLost where the port goes with it.
 
     What is asked of a modem between its OK to a reset and the moment at which it goes is lost. So this returns after
-    news of the start, or after `reset_settle`.
+    news of the start, or after `reset_settle`. What the card or the radio say meanwhile is no such news: they go first.
     """
     if profile.reset_command is None:
         return False
+    incoming.restarted()  # what was said until now is not about this start
     _order(link, profile.reset_command, 15)
     until = link.deadline(profile.reset_settle)
-    while (left := until - link.clock.boot()) > 0 and incoming.restart is None:
+    while (left := until - link.clock.boot()) > 0 and not incoming.started:
         link.channel.listen(left)
         incoming.take_news()
     return True

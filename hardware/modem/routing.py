@@ -55,10 +55,10 @@ class Routing:
         """Whether the modem still routes as it was told; True where it does not tell."""
         return self._setting is None or self._kept(self._setting)
 
-    def in_pdu_mode(self) -> bool:
-        """Whether +CMGF is still 0; True where the modem does not tell. It is 1 after a restart (27.005 3.2.3)."""
-        told = self._link.attempt("AT+CMGF?")
-        return not any(line.partition(":")[2].strip() == "1" for line in told or ())
+    def in_pdu_mode(self) -> bool | None:
+        """Whether +CMGF is still 0; None where the modem does not tell. It is 1 after a restart (27.005 3.2.3)."""
+        modes = [line.partition(":")[2].strip() for line in self._link.attempt("AT+CMGF?") or ()]
+        return False if "1" in modes else True if "0" in modes else None
 
     def restore(self) -> bool:
         """Set the route again after it fell for want of +CNMA (27.005 3.4.4).

@@ -6,51 +6,81 @@ import unicodedata
 from collections.abc import Callable
 
 from hardware.errors import CommandTimeout, EncodeError, MalformedResponse
+from hardware.modem.attention import Attention
+from hardware.modem.condition import Condition
+from hardware.modem.incoming import Incoming
+from hardware.modem.ladder import Ladder
 from hardware.modem.link import Link
-from hardware.profiles import Profile, UssdMode
+from hardware.profiles import UssdMode
 from hardware.ussd import UssdAnswer, pack, parse_ussd
 
 _SECOND_LINE = 2.0  # seconds for the text where the first +CUSD has none
-_EXPECTS_TEXT = (0, 1)
+_ASKS_BACK = 1  # <m>: a reply is expected
+_EXPECTS_TEXT = (0, _ASKS_BACK)
 _LOOK = 1.0  # seconds between looks at whether to give up
 _GSM7_LANGUAGE_UNSPECIFIED = 15
 
 
-def exchange_ussd(
-    link: Link,
-    profile: Profile,
-    code: str,
-    timeout: float,
-    news: Callable[[], list[str]],
-    give_up: Callable[[], bool] | None = None,
-) -> UssdAnswer:
-    """Send `code` and return the answer; of two +CUSD lines the one with text counts. `give_up` ends the waiting early.
+class Ussd:
+    """Codes and replies, one at a time, from a modem that is ready."""
 
-    Raises CommandRejected, CommandTimeout (the session is then ended), EncodeError, ConnectionLost.
-    """
-    if any(unicodedata.category(char) == "Cc" for char in code):
-        raise EncodeError("USSD code", "it has a control character, which would end the command")
-    written = pack(code) if profile.ussd is UssdMode.PACKED else code.replace('"', "")
-    link.command(f'AT+CUSD=1,"{written}",{_GSM7_LANGUAGE_UNSPECIFIED}', timeout=30)
-    deadline = link.clock.boot() + timeout * link.scale
-    poor: UssdAnswer | None = None
-    while True:
-        for line in news():
-            answer = _parsed(line)
-            if answer is None:
-                continue
-            if answer.text or answer.mode not in _EXPECTS_TEXT:
-                return answer
-            poor = answer
-            deadline = min(deadline, link.deadline(_SECOND_LINE))
-        left = deadline - link.clock.boot()
-        if left <= 0 or (give_up is not None and give_up()):
-            break
-        link.channel.listen(left if give_up is None else min(left, _LOOK))
-    if poor is not None:
-        return poor
-    link.attempt("AT+CUSD=2", timeout=10)
-    raise CommandTimeout("AT+CUSD", timeout)
+    def __init__(
+        self, link: Link, condition: Condition, attention: Attention, incoming: Incoming, ladder: Ladder
+    ) -> None:
+        self._link, self._condition, self._attention = link, condition, attention
+        self._incoming, self._ladder = incoming, ladder
+
+    def exchange(self, code: str, timeout: float, give_up: Callable[[], bool] | None = None) -> UssdAnswer:
+        """Send `code` and return the answer; of two +CUSD lines the one with text counts.
+
+        `give_up` ends the waiting early. Raises NotReady, also where the modem restarts meanwhile, CommandRejected,
+        CommandTimeout (the session is then ended), EncodeError, ConnectionLost.
+        """
+        self._condition.require_ready()
+        self._incoming.ussd.clear()
+        if any(unicodedata.category(char) == "Cc" for char in code):
+            raise EncodeError("USSD code", "it has a control character, which would end the command")
+        packed = self._ladder.profile.ussd is UssdMode.PACKED
+        written = pack(code) if packed else code.replace('"', "")
+        self._link.command(f'AT+CUSD=1,"{written}",{_GSM7_LANGUAGE_UNSPECIFIED}', timeout=30)
+        answer = self._await(timeout * self._link.scale, give_up)
+        if answer is None:
+            self._link.attempt("AT+CUSD=2", timeout=10)
+            raise CommandTimeout("AT+CUSD", timeout)
+        return answer
+
+    def ask(self, code: str, timeout: float, give_up: Callable[[], bool]) -> UssdAnswer:
+        """As `exchange`, and a session that is left open is ended."""
+        answer = self.exchange(code, timeout, give_up)
+        if answer.mode == _ASKS_BACK:
+            self._link.attempt("AT+CUSD=2", timeout=10)
+        return answer
+
+    def _await(self, seconds: float, give_up: Callable[[], bool] | None) -> UssdAnswer | None:
+        clock = self._link.clock
+        deadline = clock.boot() + seconds
+        poor: UssdAnswer | None = None
+        while True:
+            for line in self._news():
+                answer = _parsed(line)
+                if answer is None:
+                    continue
+                if answer.text or answer.mode not in _EXPECTS_TEXT:
+                    return answer
+                poor = answer
+                deadline = min(deadline, self._link.deadline(_SECOND_LINE))
+            if not self._condition.configured:
+                self._condition.require_ready()  # it has restarted, and owes no answer any more
+            left = deadline - clock.boot()
+            if left <= 0 or (give_up is not None and give_up()):
+                return poor
+            self._link.channel.listen(left if give_up is None else min(left, _LOOK))
+
+    def _news(self) -> list[str]:
+        self._attention.attend()
+        said = list(self._incoming.ussd)
+        self._incoming.ussd.clear()
+        return said
 
 
 def _parsed(line: str) -> UssdAnswer | None:

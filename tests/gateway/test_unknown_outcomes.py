@@ -85,6 +85,17 @@ def test_the_answer_that_comes_while_it_resynchronises_settles_it_before_anybody
     assert "unknown" not in states
 
 
+def test_the_answer_that_comes_after_it_was_called_unknown_settles_it_too(rig: Make) -> None:
+    """While the modem, which was silent for longer than a resynchronisation waits, is set up anew."""
+    gateway = rig()
+    inject(gateway, Step.RESULT, Slow(TIME_OUT + 14))
+    message = gateway.send(report=False)
+    gateway.step(60)
+    assert gateway.state(message) == "sent"
+    states = [entry.state.value for entry in gateway.store.outbox.timeline(message.id)]
+    assert "unknown" in states
+
+
 def test_a_refusal_that_comes_late_is_a_refusal_and_tried_again_unmarked(rig: Make) -> None:
     gateway = rig()
     inject(gateway, Step.PDU, Slow(TIME_OUT + 3))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable
 from dataclasses import replace
 
 import pytest
@@ -151,6 +152,40 @@ def test_a_hidden_number_is_no_leave_to_take_any_modem(machine: Machine, path: s
     with pytest.raises(PortUnavailable):
         machine.find(path, imei=imei, iccid=ICCID_A)
     assert not machine.open_now
+
+
+class ToldToEndError(BaseException):
+    """What nothing handles, raised out of a port."""
+
+
+@pytest.mark.parametrize("path", ["/dev/ttyUSB1", "/dev/ttyUSB3", AUTO])
+@pytest.mark.parametrize("broken", ["/dev/ttyUSB1", "/dev/ttyUSB3", None])
+@pytest.mark.parametrize("error", [ToldToEndError, ZeroDivisionError])
+def test_no_port_is_left_open_by_an_error(
+    machine: Machine, path: str, broken: str | None, error: type[BaseException]
+) -> None:
+    """Neither the one whose modem was asked, nor one that was kept for want of a better one."""
+    hide_card(machine.quectel)
+
+    def opener(name: str) -> Transport:
+        transport = machine.open(name)
+        if name == broken:
+            transport.read = _raising(error)  # type: ignore[method-assign]
+        elif broken is None and name == "/dev/ttyUSB0":
+            transport.close()
+            raise error
+        return transport
+
+    with pytest.raises(error):
+        PortSearch(machine.clock, ports=lambda: PORTS).open(path, opener, iccid="8944100000000000099")
+    assert not machine.open_now
+
+
+def _raising(error: type[BaseException]) -> Callable[..., bytes]:
+    def read(timeout: float, *, wakeable: bool = False) -> bytes:
+        raise error
+
+    return read
 
 
 def test_a_search_waits_until_the_others_have_looked_at_their_own_ports(machine: Machine) -> None:

@@ -76,6 +76,16 @@ def test_a_report_whose_second_line_pauses_is_whole(chunk: int) -> None:
     assert channel.indications[0].pdu == PDU
 
 
+@CHUNKS
+def test_what_was_said_before_a_command_was_written_is_no_answer_to_it(chunk: int) -> None:
+    """Also where a port does not give all of it at once."""
+    wire = Wire(chunk=chunk)
+    channel = AtChannel(wire, wire.clock)
+    wire.say("\r\nxyz\r\n" * (chunk // 2) + "\r\n+CSQ: 31,99\r\n" + OK + "\r\n+CME ERROR: 100\r\n")
+    wire.on("AT+CSQ", "\r\n+CSQ: 1,99\r\n" + OK)
+    assert channel.command("AT+CSQ") == ["+CSQ: 1,99"]
+
+
 def test_many_indications_of_one_burst_are_all_told() -> None:
     wire = Wire()
     channel = AtChannel(wire, wire.clock)
@@ -249,7 +259,7 @@ def test_rubbish_disturbs_no_answer(rubbish: bytes) -> None:
 def test_a_stream_of_rubbish_outlasts_no_time_out() -> None:
     class Babbler(Wire):
         def read(self, timeout: float, *, wakeable: bool = False) -> bytes:
-            self.clock.advance(0.01)
+            self.clock.advance(min(timeout, 0.01))
             return b"$GPGGA,123519,4807.038,N\r\n"
 
     wire = Babbler()

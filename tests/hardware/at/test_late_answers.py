@@ -67,6 +67,18 @@ def test_inside_the_answer_of_a_command(chunk: int) -> None:
 
 
 @CHUNKS
+def test_an_error_inside_the_answer_of_a_command_shifts_no_other_answer(chunk: int) -> None:
+    """The command counts as refused; its own answer, which comes next, is nobody's."""
+    talk = Talk(chunk)
+    talk.wire.on("AT+CSQ", BUSY, (0.05, "\r\n+CSQ: 1,99\r\n" + OK))
+    talk.wire.on("AT+CMGD=1", (0.1, "\r\n+CMS ERROR: 321\r\n"))
+    with pytest.raises(CommandRejected, match="42"):
+        talk.channel.command("AT+CSQ")
+    with pytest.raises(CommandRejected, match="321"):
+        talk.channel.command("AT+CMGD=1")
+
+
+@CHUNKS
 @pytest.mark.parametrize("shown", [0, 3])
 def test_before_the_prompt_of_the_next_submit(chunk: int, shown: int) -> None:
     talk = Talk(chunk, shown)
@@ -178,15 +190,91 @@ def test_the_doubt_ends_with_time_and_with_a_restart() -> None:
     assert talk.submit(accepted(0)) == 0
 
 
-def test_an_error_before_the_prompt_leaves_no_prompt_behind() -> None:
-    """It may be that of the lost one: then the prompt is still to come, and would take the next command for text."""
+@CHUNKS
+@pytest.mark.parametrize("shown", [0, 3])
+def test_the_doubt_ends_with_a_restart_that_comes_later(chunk: int, shown: int) -> None:
+    """The modem counts from anew, and has nothing more to say about what was before."""
+    talk = Talk(chunk, shown)
+    talk.wire.say("\r\nRDY\r\n")
+    hear_out(talk.channel, talk.wire)
+    begun = talk.wire.clock.boot()
+    assert talk.submit(accepted(0)) == 0
+    assert talk.wire.clock.boot() - begun < 1
+
+
+LATE_ERRORS = pytest.mark.parametrize("late", [BUSY, "\r\n+CME ERROR: 100\r\n"], ids=["cms", "cme"])
+
+
+@CHUNKS
+@LATE_ERRORS
+@pytest.mark.parametrize("shown", [0, 3])
+def test_an_error_before_the_prompt_is_not_the_next_ones(chunk: int, late: str, shown: int) -> None:
+    """The prompt that follows proves it, and with it the doubt ends: the next answer is waited behind by nobody."""
+    talk = Talk(chunk, shown)
+    talk.wire.replace(COMMAND, NEWS + late + NEWS, (0.5, "\r\n> "))
+    begun = talk.wire.clock.boot()
+    assert talk.submit((2, accepted(9))) == 9
+    assert talk.wire.clock.boot() - begun < 4
+    assert talk.told == []
+
+
+@CHUNKS
+@LATE_ERRORS
+@pytest.mark.parametrize("cut", [1, 9, None])
+def test_an_error_between_the_prompt_and_the_pdu_is_not_the_next_ones(chunk: int, late: str, cut: int | None) -> None:
+    talk = Talk(chunk, shown=0)
+    before, after = (late[: 2 + cut], late[2 + cut :]) if cut else (late, "")
+    talk.wire.replace(COMMAND, "\r\n> " + before, (0.05, after))
+    begun = talk.wire.clock.boot()
+    assert talk.submit((2, accepted(9))) == 9
+    assert talk.wire.clock.boot() - begun < 4
+
+
+@CHUNKS
+def test_an_error_while_nothing_is_asked_ends_the_doubt(chunk: int) -> None:
+    talk = Talk(chunk, shown=0)
+    talk.wire.say(NEWS + BUSY)
+    hear_out(talk.channel, talk.wire)
+    assert talk.submit(accepted(9)) == 9
+
+
+@CHUNKS
+def test_an_error_in_place_of_the_prompt_has_the_submit_begun_again(chunk: int) -> None:
+    """Nothing shows whose it is: it is no refusal of the next message, and the doubt stays."""
+    talk = Talk(chunk)
+    talk.wire.replace(COMMAND, BUSY)
+    talk.wire.on(COMMAND, "\r\n> ")
+    talk.wire.on("AT+CMGF=0", OK)
+    heard = len(talk.wire.heard)
+    assert talk.submit(accepted(talk.lost), (6, accepted(talk.next))) == talk.next
+    assert talk.told == [f"+CMGS: {talk.lost}"]
+    begun_again = talk.wire.heard[heard:]
+    assert [said for said in begun_again if said in (COMMAND, "ESC", "AT+CMGF=0") or said.startswith("pdu")] == [
+        COMMAND, "ESC", "ESC", "AT+CMGF=0", COMMAND, f"pdu:{PDU}",
+    ]  # fmt: skip
+
+
+def test_a_second_error_in_place_of_the_prompt_is_a_refusal() -> None:
+    """One answer was missing, and two came. A prompt that is still to come would take the next command for text."""
     talk = Talk()
     talk.wire.replace(COMMAND, BUSY)
+    talk.wire.on("AT+CMGF=0", OK)
     with pytest.raises(CommandRejected, match="42"):
         talk.submit("")
+    assert talk.wire.heard.count(COMMAND) == 3 + 1 + 2
     heard = len(talk.wire.heard)
     assert talk.channel.command("AT") == []
     assert talk.wire.heard[heard] == "ESC"
+
+
+def test_an_error_in_place_of_the_prompt_is_a_refusal_once_the_doubt_is_over() -> None:
+    talk = Talk()
+    talk.wire.clock.advance(121)
+    talk.wire.replace(COMMAND, BUSY)
+    begun = talk.wire.clock.boot()
+    with pytest.raises(CommandRejected, match="42"):
+        talk.submit("")
+    assert talk.wire.clock.boot() - begun < 1
 
 
 def test_a_reference_said_twice_is_one_answer() -> None:
@@ -200,35 +288,37 @@ def test_a_reference_said_twice_is_one_answer() -> None:
     assert channel.submit(LENGTH, PDU, QuietHooks()) == 9
 
 
-SEQUENCES = st.lists(st.sampled_from(["accepted", "refused", "late", "lost", "unsent"]), min_size=1, max_size=7)
+FATES = st.sampled_from(["accepted", "refused", "late", "late refused", "lost"])
+SEQUENCES = st.lists(st.tuples(FATES, st.booleans()), min_size=1, max_size=7)
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=200, deadline=None)
 @given(SEQUENCES, st.sampled_from([1, 2, 4096]), st.integers(0, 255), st.booleans(), st.booleans())
 def test_no_answer_is_ever_given_to_another_submit(
-    fates: list[str], chunk: int, first: int, counted: bool, echo: bool
+    fates: list[tuple[str, bool]], chunk: int, first: int, counted: bool, echo: bool
 ) -> None:
     """A modem that answers AT all along, sends one message after the other, and may answer late or never.
 
-    Not late twice in a row: that much is not told apart, see `Answers.given_up`.
+    What is late comes before the prompt of the next submit, or after its PDU. Not late twice in a row: that much is
+    not told apart, see `Answers.given_up`.
     """
     wire = Wire(chunk=chunk, echo=echo)
     channel = AtChannel(wire, wire.clock)
-    wire.on(COMMAND, "\r\n> ")
     references = itertools.count(first)
-    owed: list[str] = []  # answers that come with the next submit's
+    owed: list[str] = []  # answers that come with the next submit
     taken: list[int] = []  # references of late ones, in order
-    for drawn in fates:
-        fate = "accepted" if drawn == "late" and owed else drawn
+    for drawn, early in fates:
+        fate = "accepted" if drawn.startswith("late") and owed else drawn
         news = "\r\n^RSSI:9\r\n"
         own = None
         if fate in ("accepted", "late", "lost") or counted:
             own = next(references) & 0xFF
-        answer = {"accepted": accepted(own or 0), "late": accepted(own or 0), "refused": BUSY}.get(fate, "")
-        replies: list[Reply] = [(1.0, text + news) for text in owed]
-        if fate == "late":
+        answer = "" if fate == "lost" else BUSY if fate.endswith("refused") else accepted(own or 0)
+        wire.replace(COMMAND, "".join(text + news for text in owed if early) + "\r\n> ")
+        replies: list[Reply] = [(1.0, text + news) for text in owed if not early]
+        if fate.startswith("late"):
             owed.append(answer)
-            taken.append(own or 0)
+            taken += [own] if fate == "late" and own is not None else []
         else:
             if answer:
                 replies += [(2.0, answer)]

@@ -158,6 +158,26 @@ def test_a_prompt_after_a_restart_is_not_trusted() -> None:
     assert "ESC" in bench.wire.heard
 
 
+@CHUNKS
+@pytest.mark.parametrize("cut", [3, 7])
+def test_a_prompt_before_a_restart_is_not_trusted_either(chunk: int, cut: int) -> None:
+    """Also where the last of it comes while the prompt is being answered."""
+    said = "\r\n> \r\nRDY\r\n"
+    bench = Bench(chunk)
+    bench.wire.replace(COMMAND, said[:cut], (0.02, said[cut:]))
+    bench.wire.replace("AT+CMGF=0", OK)
+
+    class Slow(QuietHooks):
+        def before_pdu(self) -> None:
+            bench.wire.clock.advance(0.1)
+
+    bench.hooks = Slow()
+    with pytest.raises(CommandTimeout):
+        bench.submit()
+    assert bench.pdus == 0
+    assert not bench.channel.dirty
+
+
 @pytest.mark.parametrize("at", ["awaiting_prompt", "news", "before_pdu"])
 def test_a_hook_that_says_no_before_the_pdu_sends_nothing(at: str) -> None:
     bench = Bench(prompt='\r\n+CMTI: "SM",1\r\n' if at == "news" else "\r\n> ")
@@ -168,6 +188,33 @@ def test_a_hook_that_says_no_before_the_pdu_sends_nothing(at: str) -> None:
     assert "ESC" in bench.wire.heard
     assert not bench.channel.dirty
     assert bench.channel.command("AT") == []
+
+
+class ToldToEndError(BaseException):
+    """As the gateway's, which nothing handles."""
+
+
+@pytest.mark.parametrize("at", ["awaiting_prompt", "news", "before_pdu"])
+def test_whoever_is_told_to_end_leaves_the_prompt_and_writes_nothing_more(at: str) -> None:
+    """Not even where the modem would have much to say to it."""
+    bench = Bench(prompt='\r\n+CMTI: "SM",1\r\n' if at == "news" else "\r\n> ")
+    bench.hooks = QuietHooks(at, ToldToEndError())
+    with pytest.raises(ToldToEndError):
+        bench.submit()
+    assert bench.wire.heard == [COMMAND, "ESC"]
+    assert bench.channel.dirty
+
+
+def test_whoever_is_told_to_end_ends_also_where_the_port_is_gone() -> None:
+    class Unplugged(QuietHooks):
+        def awaiting_prompt(self) -> None:
+            bench.wire.close()
+            raise ToldToEndError
+
+    bench = Bench(prompt="")
+    bench.hooks = Unplugged()
+    with pytest.raises(ToldToEndError):
+        bench.submit()
 
 
 @pytest.mark.parametrize("at", ["on_air", "news"])
@@ -191,6 +238,16 @@ def test_no_word_about_the_message_is_uncertain(said: str) -> None:
     assert bench.channel.dirty
     assert bench.channel.resynchronise(30) is None
     assert not bench.channel.dirty
+
+
+@CHUNKS
+@pytest.mark.parametrize("word", ["NO CARRIER", "BUSY"])
+def test_the_end_of_somebodys_call_answers_no_message(chunk: int, word: str) -> None:
+    """What would be written after it could end the message that is on the air."""
+    bench = Bench(chunk, prompt=f"\r\n{word}\r\n\r\n> ")
+    bench.wire.on("pdu", f"\r\n{word}\r\n", (40, accepted(12)))
+    assert bench.submit() == 12
+    assert bench.wire.heard == [COMMAND, f"pdu:{PDU}"]
 
 
 def test_the_port_going_away_after_the_pdu_is_uncertain_at_once() -> None:
@@ -244,6 +301,17 @@ def test_a_late_result_is_found_also_by_the_next_command() -> None:
     bench.wire.on("AT+CSQ", "\r\n+CSQ: 1,99\r\n" + OK)
     assert bench.channel.command("AT+CSQ") == ["+CSQ: 1,99"]
     assert bench.channel.resynchronise(30) == LateResult(46, None)
+
+
+def test_a_late_result_that_nobody_asked_for_is_told_as_news() -> None:
+    bench = Bench()
+    bench.wire.on("pdu", "")
+    with pytest.raises(SubmitUncertain):
+        bench.submit()
+    bench.wire.say(accepted(46))
+    bench.wire.replace("pdu", accepted(47))
+    assert bench.submit() == 47
+    assert [news.line for news in bench.channel.indications] == ["+CMGS: 46"]
 
 
 def test_a_late_reference_out_of_the_blue_answers_nothing_else() -> None:

@@ -10,6 +10,7 @@ import pytest
 
 from hardware.errors import CommandTimeout, EncodeError
 from hardware.modem import ModemSettings, ModemState, NotReady, RestartLevel, Secret
+from hardware.profiles import GENERIC, ReportRoute
 from hardware.simulator import Fault, LoseAnswer, LoseRegistration, Refuse, Rubbish, Silence, Step
 from hardware.simulator.faults import Action
 from tests.contract.bench import QUICK_BOOT, Bench
@@ -182,6 +183,54 @@ def test_a_restart_without_a_word_or_an_echo_is_seen_before_a_submit(bench: Benc
     with pytest.raises(NotReady, match="text mode"):
         bench.submit("second")
     assert not any(text.startswith("AT+CMGS") for text in bench.written[commands:])
+    modem.bring_up()
+    bench.submit("third")
+    bench.until(lambda: bench.texts == ["first", "third"])
+
+
+def restart_into_text_mode(bench: Bench) -> None:
+    """Without a word, and with ATE0 kept."""
+    bench.simulated.reboot()
+    bench.wait(1)
+    bench.simulated.session.echo = False
+    bench.simulated.session.text_mode = True
+
+
+@pytest.mark.parametrize("action", [LoseAnswer(), Refuse(4, "CME"), Rubbish(b"\r\nOK\r\n")])
+def test_a_modem_that_does_not_tell_its_mode_is_told(bench: Bench, action: Action) -> None:
+    """Silence, above all, is no proof: a modem that restarts is silent."""
+    bench.plug(boot=replace(QUICK_BOOT, news=()))
+    bench.ready()
+    bench.submit("first")
+    bench.wait(3)
+    restart_into_text_mode(bench)
+    bench.inject(Fault(Step.COMMAND, action, command="+CMGF"))
+    bench.submit("second")
+    bench.until(lambda: bench.texts == ["first", "second"])
+    assert bench.sent == 2
+
+
+def test_a_modem_that_takes_no_pdu_mode_is_sent_nothing(bench: Bench) -> None:
+    bench.ready()
+    bench.wait(3)
+    bench.inject(Fault(Step.COMMAND, Refuse(4, "CME"), command="+CMGF", times=0))
+    with pytest.raises(NotReady, match="text mode"):
+        bench.submit()
+    assert bench.sent == 0
+
+
+def test_a_restart_while_a_report_is_acknowledged_is_seen_before_the_submit(bench: Bench) -> None:
+    bench.plug(boot=replace(QUICK_BOOT, news=()))
+    modem = bench.ready(profile=replace(GENERIC, report_routes=(ReportRoute.ACKNOWLEDGED,), prompt_timeout=0.6))
+    bench.submit("first")
+    bench.wait(3)
+    bench.on_write = lambda text: restart_into_text_mode(bench) if text == "AT+CNMA" else None
+    commands = len(bench.written)
+    with pytest.raises(NotReady, match="lost its settings"):
+        bench.submit("second")
+    assert "AT+CNMA" in bench.written[commands:]
+    assert not any(text.startswith("AT+CMGS") for text in bench.written[commands:])
+    bench.on_write = lambda text: None
     modem.bring_up()
     bench.submit("third")
     bench.until(lambda: bench.texts == ["first", "third"])
