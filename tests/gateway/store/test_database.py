@@ -39,6 +39,7 @@ from .bench import ANY, ONE, Bench
 
 SCHEMA_1 = Path(__file__).with_name("schema_1.sql")
 SCHEMA_2 = Path(__file__).with_name("schema_2.sql")
+SCHEMA_3 = Path(__file__).with_name("schema_3.sql")
 
 
 def open_at(folder: Path, schema: Migrations = migrations) -> Database:
@@ -175,12 +176,12 @@ def test_a_database_of_the_first_release_is_migrated_and_works_on(tmp_path: Path
     store.close()
 
 
-def of_schema_2(folder: Path) -> dict[str, list[tuple[object, ...]]]:
-    """The database that schema_2.sql tells of, on the disk, with its key file; and its rows, by table."""
+def of_schema(folder: Path, told: Path) -> dict[str, list[tuple[object, ...]]]:
+    """The database that such a file tells of, on the disk, with its key file; and its rows, by table."""
     (folder / "simwire.key").touch(0o600)
     (folder / "simwire.key").write_text("20" * 32 + "\n")
     with closing(sqlite3.connect(folder / "simwire.db")) as cx:
-        cx.executescript(SCHEMA_2.read_text(encoding="utf-8"))
+        cx.executescript(told.read_text(encoding="utf-8"))
         return {name: rows_of(cx, name, "*") for name in tables_of(cx)}
 
 
@@ -192,19 +193,21 @@ def rows_of(cx: sqlite3.Connection, table: str, columns: str) -> list[tuple[obje
     return sorted((tuple(row) for row in cx.execute(f"SELECT {columns} FROM {table}")), key=repr)
 
 
-def test_schema_2_is_frozen(tmp_path: Path) -> None:
-    of_schema_2(tmp_path)
+@pytest.mark.parametrize(("told", "applied"), [(SCHEMA_2, 2), (SCHEMA_3, 3)])
+def test_later_schemas_are_frozen_too(tmp_path: Path, told: Path, applied: int) -> None:
+    of_schema(tmp_path, told)
     new = SchemaDatabase(memory=True)
     new.conn.create_function("sealed", 2, lambda plain, where: "")
-    migrations.apply(new, stop_before=[m.name for m in migrations.pending(new)][2:])
+    migrations.apply(new, stop_before=[m.name for m in migrations.pending(new)][applied:])
     with closing(sqlite3.connect(tmp_path / "simwire.db")) as old:
         assert schema_of(new.conn) == schema_of(old)
     new.close()
 
 
-def test_a_database_of_the_second_release_keeps_every_row_whatever_is_migrated(tmp_path: Path) -> None:
+@pytest.mark.parametrize("told", [SCHEMA_2, SCHEMA_3])
+def test_a_database_of_an_earlier_release_keeps_every_row_whatever_is_migrated(tmp_path: Path, told: Path) -> None:
     """Also by a migration that is still to be written: it may add columns, and rows of its own, and take nothing."""
-    before = of_schema_2(tmp_path)
+    before = of_schema(tmp_path, told)
     assert {table for table, rows in before.items() if not rows} == set(), "rows in every table"
     with closing(sqlite3.connect(tmp_path / "simwire.db")) as cx:
         columns = {name: ", ".join(row[1] for row in cx.execute(f"PRAGMA table_info({name})")) for name in before}
@@ -214,8 +217,9 @@ def test_a_database_of_the_second_release_keeps_every_row_whatever_is_migrated(t
             assert set(rows) <= set(rows_of(cx, table, columns[table])), table
 
 
-def test_a_database_of_the_second_release_is_read_and_works_on(tmp_path: Path) -> None:
-    of_schema_2(tmp_path)
+@pytest.mark.parametrize("told", [SCHEMA_2, SCHEMA_3])
+def test_a_database_of_an_earlier_release_is_read_and_works_on(tmp_path: Path, told: Path) -> None:
+    of_schema(tmp_path, told)
     clock = FakeClock(boot=1010.0, wall=1_767_225_610.0)
     store = Store.open(tmp_path / "simwire.db", tmp_path / "simwire.key", clock, checked=True)
     assert store.keys.authenticate("sw_AOFdwqq_kIv5VGoqfKbabDhV8UdCmsagCnLjr7Tp2RM") is not None
