@@ -362,7 +362,7 @@ OWNERS: dict[str, frozenset[str]] = {
             "gateway.webhooks",
         }
     ),
-    "sqlite_utils": frozenset({"gateway.store.database", "gateway.store.migrations"}),
+    "sqlite_utils": frozenset({"gateway.store.database", "gateway.store.opening", "gateway.store.migrations"}),
     "ssl": frozenset(
         {
             "gateway.certificates",

@@ -26,15 +26,13 @@ WAIT_FOR_PARTS = 86_400.0  # seconds after the newest part until a long message 
 _NEXT = "next"
 # An id begins with the time at which its message was shown, which is never before it was received: where the walk ends.
 _FIRST_SINCE = "(SELECT min(seq) FROM (SELECT seq FROM inbox WHERE id >= :floor ORDER BY id LIMIT 1000))"
-# And where it begins: what came in whole was shown when it was received. What waited for parts that never came was shown
-# later; there is little of that, and it has an index.
-_LAST_BEFORE = (
-    "coalesce((SELECT max(seq) FROM (SELECT seq FROM inbox WHERE id < :ceiling ORDER BY id DESC LIMIT 1000)), 0)"
-)
+# And where it begins: what came in whole was shown when it was received. What waited for parts that never came was
+# shown later; there is little of that, and it has an index.
+_LAST_BEFORE = "SELECT max(seq) FROM (SELECT seq FROM inbox WHERE id < ? ORDER BY id DESC LIMIT 1000)"
 _LISTED = "SELECT * FROM inbox WHERE {0} ORDER BY seq DESC LIMIT :limit"
 _LISTED_UNTIL = (
-    f"SELECT * FROM inbox WHERE {{0}} AND seq <= {_LAST_BEFORE} UNION ALL"
-    f" SELECT * FROM inbox INDEXED BY inbox_late WHERE missing > 0 AND {{0}} AND seq > {_LAST_BEFORE}"
+    "SELECT * FROM inbox WHERE {0} AND seq <= :last UNION ALL"
+    " SELECT * FROM inbox INDEXED BY inbox_late WHERE missing > 0 AND {0} AND seq > :last"
     " ORDER BY seq DESC LIMIT :limit"
 )
 log = logging.getLogger("simwire.store")
@@ -151,12 +149,17 @@ class InboxStore:
         }
         condition = " AND ".join(term for term, value in where.items() if value is not None) or "1"
         values = {
-            **{"sender": sender, "before": before, "since": since, "until": until, "limit": limit + 1},
+            "sender": sender,
+            "before": before,
+            "since": since,
+            "until": until,
+            "limit": limit + 1,
             "floor": None if since is None else id_floor(since),
-            "ceiling": None if until is None else id_floor(until),
         }
         query = _LISTED if until is None else _LISTED_UNTIL
         with self._database.read() as cx:
+            if until is not None:
+                values["last"] = cx.execute(_LAST_BEFORE, (id_floor(until),)).fetchone()[0] or 0
             rows = cx.execute(query.format(condition), values).fetchall()
         more = str(rows[limit - 1]["seq"]) if len(rows) > limit else None
         return [self._received(row) for row in rows[:limit]], more
