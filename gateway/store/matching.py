@@ -94,8 +94,11 @@ class Matching(Room):
                 # Not what came in the second in which the clock was set already and this was still to be noticed.
                 " AND received_at BETWEEN :since AND :until AND received_at NOT BETWEEN :now - :second AND :now",
                 {
-                    **{"by": ms(by), "since": now - ms(by + KEPT_FOR), "until": now - ms(by - STEPPED)},
-                    **{"now": now, "second": ms(STEPPED)},
+                    "by": ms(by),
+                    "since": now - ms(by + KEPT_FOR),
+                    "until": now - ms(by - STEPPED),
+                    "now": now,
+                    "second": ms(STEPPED),
                 },
             )
             offset = self._note_offset(cx)
@@ -187,7 +190,7 @@ class Matching(Room):
         stamp = report.service_centre_time
         middles = {now.wall, now.wall - self._stepped, now.boot + self._ahead(now) / 1000}
         middles |= set() if stamp is None else {stamp - (offset or 0.0) for offset in offsets}
-        rows = {}
+        rows: dict[int, sqlite3.Row] = {}
         for since, until in _spans(middles):
             values = {"imsi": report.imsi, "mr": report.reference, "since": since, "until": until}
             for query in (_BY_REFERENCE, _UNKNOWN, _ON_AIR):
