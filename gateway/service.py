@@ -134,7 +134,7 @@ class Service:
     def start(self) -> None:
         """Recover what the last run left, then start the modems, the clockwork and the web server."""
         sys.setswitchinterval(SWITCH_INTERVAL)
-        gc.freeze()  # what is there now stays: no collection looks at it again
+        gc.freeze()  # what is there now stays: to look at it again would hold up every thread for 60 ms
         now = self.clock.now()
         recovered = self.store.outbox.recover(now)
         self.store.outbox.reroute(self.fleet.prefixes())

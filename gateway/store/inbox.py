@@ -147,9 +147,13 @@ class InboxStore:
 
     def _make_room(self, cx: sqlite3.Connection, joins: bytes, part: Part, now: Instant) -> bool:
         """Whether the part is new. One of another message under the same reference ends the message that waits."""
-        recently = part.received_at - ms(WAIT_FOR_PARTS)
-        query = "SELECT content, message FROM inbox_parts WHERE joins = ? AND sequence = ? AND received_at > ?"
-        rows = cx.execute(query, (joins, part.place[0], recently)).fetchall()
+        # Not for ever what a clock that was ahead has stored, so on both sides.
+        around = part.received_at - ms(WAIT_FOR_PARTS) + 1, part.received_at + ms(WAIT_FOR_PARTS)
+        query = (
+            "SELECT content, message FROM inbox_parts WHERE joins = ? AND sequence = ?"
+            " AND (message IS NULL OR received_at BETWEEN ? AND ?)"
+        )
+        rows = cx.execute(query, (joins, part.place[0], *around)).fetchall()
         if any(row["content"] == part.content(self._cipher) for row in rows):
             return False
         if any(row["message"] is None for row in rows):
