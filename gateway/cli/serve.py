@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
 import logging
 import os
+import signal
 from pathlib import Path
 
 import click
@@ -39,6 +39,8 @@ def serve(config: Path, log_level: str) -> None:
     settings = load(config)
     form = settings.gateway.log_format
     logs.configure(form, log_level)
+    # A parent that ignores it had the system forget how programs of ours end: each would seem to have done its work.
+    signal.signal(signal.SIGCHLD, signal.SIG_DFL)
     looking = _look_at_texts(settings)
     stop = StopSignals()
     try:
@@ -47,8 +49,7 @@ def serve(config: Path, log_level: str) -> None:
         soundness.on_damage = stop.ask
         service.start()
     finally:
-        with contextlib.suppress(ChildProcessError):  # a parent that ignores SIGCHLD makes the system forget it
-            os.waitpid(looking, 0)  # what it says comes before `ready`, and before what stands in the way of it
+        os.waitpid(looking, 0)  # what it says comes before `ready`, and before what stands in the way of it
     ready = json.dumps({"event": "ready", "url": service.url}) if form == "json" else f"ready {service.url}"
     click.echo(ready, err=True)
     stop.wait()

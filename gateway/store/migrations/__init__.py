@@ -10,6 +10,7 @@ from __future__ import annotations
 from sqlite_utils.migrations import Migrations
 
 from gateway.store.migrations.first import initial
+from gateway.store.migrations.fourth import late
 from gateway.store.migrations.second import trust
 from gateway.store.migrations.third import flat
 
@@ -17,3 +18,4 @@ migrations = Migrations("simwire")
 migrations(name="0001_initial")(initial)
 migrations(name="0002_trust")(trust)
 migrations(name="0003_flat")(flat)
+migrations(name="0004_late")(late)
