@@ -18,7 +18,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hardware.power_switch import CommandSwitch, HelperSwitch, PowerError, usb_port_of
-from hardware.usb_power import ALLOWED, RefusedError, answer, cycle, disable_file, main, serve
+from hardware.usb_power import ALLOWED, RefusedError, answer, cycle, disable_file, main, restore, serve, switches
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -147,6 +147,121 @@ def test_a_port_that_cannot_be_written_says_so(sysfs: Path) -> None:
         cycle("1-1.4", sysfs, 0.0, gone)
 
 
+# -- both halves of a USB 3 socket ------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def halves(sysfs: Path) -> tuple[Path, Path]:
+    """The USB 2 half (1-1.4) and the USB 3 half (2-1.4) of one socket, each the other's peer."""
+    devices = sysfs / "bus" / "usb" / "devices"
+    files = []
+    for bus, speed in ((1, "480"), (2, "5000")):
+        hub, port = devices / f"{bus}-1", devices / f"{bus}-1:1.0" / f"{bus}-1-port4"
+        port.mkdir(parents=True, exist_ok=True)
+        (port / "disable").write_text("0\n")
+        (port / "peer").symlink_to(os.path.relpath(devices / f"{3 - bus}-1:1.0" / f"{3 - bus}-1-port4", port))
+        hub.mkdir()
+        (hub / "speed").write_text(f"{speed}\n")
+        files.append(port / "disable")
+    return files[0], files[1]
+
+
+@pytest.fixture
+def written(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, str]]:
+    """What is written to which port, in order."""
+    found: list[tuple[str, str]] = []
+    write = Path.write_text
+
+    def noting(path: Path, data: str, encoding: str | None = None) -> int:
+        found.append((path.resolve().parent.name, data))
+        return write(path, data, encoding)
+
+    monkeypatch.setattr(Path, "write_text", noting)
+    return found
+
+
+@pytest.mark.parametrize("port", ["1-1.4", "2-1.4"])
+def test_both_halves_go_and_come_and_usb_3_is_never_alone_without_power(
+    sysfs: Path, halves: tuple[Path, Path], written: list[tuple[str, str]], port: str
+) -> None:
+    def look(_: float) -> None:
+        assert [half.read_text() for half in halves] == ["1", "1"]
+
+    cycle(port, sysfs, 5.0, look)
+    usb2, usb3 = "1-1-port4", "2-1-port4"
+    assert written == [(usb2, "1"), (usb3, "1"), (usb3, "0"), (usb2, "0")]
+
+
+@pytest.mark.parametrize("refusing", [("1-1-port4", "1"), ("2-1-port4", "1"), ("2-1-port4", "0"), ("1-1-port4", "0")])
+def test_where_one_write_fails_whatever_can_get_its_power_back_does(
+    sysfs: Path, halves: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch, refusing: tuple[str, str]
+) -> None:
+    write = Path.write_text
+
+    def failing(path: Path, data: str, encoding: str | None = None) -> int:
+        if (path.resolve().parent.name, data) == refusing:
+            raise OSError(5, "Input/output error", str(path))
+        return write(path, data, encoding)
+
+    monkeypatch.setattr(Path, "write_text", failing)
+    with pytest.raises(RefusedError, match="Input/output error"):
+        cycle("1-1.4", sysfs, 0.0)
+    away = {half.parent.name for half in halves if half.read_text() == "1"}
+    assert away == ({refusing[0]} if refusing[1] == "0" else set())
+
+
+def test_a_port_without_another_half_is_switched_alone(sysfs: Path) -> None:
+    assert switches("1-1.3", sysfs) == (disable_file("1-1.3", sysfs),)
+
+
+def as_program(sysfs: Path, listing: Path, *words: str) -> list[str]:
+    command = [sys.executable, "-m", "hardware.usb_power", "--allowed", str(listing), "--sysfs", str(sysfs)]
+    return [*command, *words]
+
+
+def test_what_a_killed_process_leaves_without_power_is_given_back(
+    sysfs: Path, listing: Path, halves: tuple[Path, Path]
+) -> None:
+    with subprocess.Popen(as_program(sysfs, listing, "--seconds", "600", "1-1.4"), cwd=ROOT) as process:
+        while [half.read_text() for half in halves] != ["1", "1"] and process.poll() is None:
+            pass
+        assert restore(listing, sysfs) == [], "it is being cycled"
+        assert answer(b"1-1.4", listing, sysfs, 0.0) == "error: its power is being cycled already"
+        process.kill()
+    assert [half.read_text() for half in halves] == ["1", "1"]
+    listing.write_text("1-1.4\n1-1.2\n9-9\n")
+    done = subprocess.run(as_program(sysfs, listing, "--restore"), cwd=ROOT, check=True, capture_output=True)
+    assert done.stderr == b"USB port 1-1.4 has its power back\n"
+    assert [half.read_text() for half in halves] == ["0", "0"]
+
+
+def test_a_port_that_root_has_not_listed_stays_as_it_is(sysfs: Path, listing: Path) -> None:
+    file = disable_file("1-1.1", sysfs)
+    file.write_text("1\n")
+    assert restore(listing, sysfs) == []
+    assert file.read_text() == "1\n"
+    listing.chmod(0o666)
+    with pytest.raises(RefusedError):
+        restore(listing, sysfs)
+
+
+def test_whoever_asks_octet_by_octet_holds_nobody_up(sysfs: Path, listing: Path) -> None:
+    ours, theirs = socket.socketpair()
+    with ours, theirs:
+        ours.sendall(b"1")  # and says nothing more, and stays
+        assert not serve(theirs, listing, sysfs, 0.0)
+
+
+def test_the_journal_tells_who_asked_and_for_what(
+    sysfs: Path, listing: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    ours, theirs = socket.socketpair()
+    with ours, theirs:
+        ours.sendall(b"1-1.4\n")
+        assert serve(theirs, listing, sysfs, 0.0)
+    assert capsys.readouterr().err == f"user {os.getuid()}, process {os.getpid()} asked for '1-1.4': ok\n"
+
+
 Helper = Callable[[], Path]
 
 
@@ -222,7 +337,7 @@ def test_who_asks_and_says_nothing_is_not_waited_for(
 
 
 def test_it_runs_as_a_program_on_a_socket_and_gives_power_back_when_it_is_ended(sysfs: Path, listing: Path) -> None:
-    command = [sys.executable, "-m", "hardware.usb_power", "--allowed", str(listing), "--sysfs", str(sysfs)]
+    command = as_program(sysfs, listing)
     file = disable_file("1-1.4", sysfs)
     ours, theirs = socket.socketpair()
     with ours, theirs:
@@ -240,10 +355,7 @@ def test_it_runs_as_a_program_on_a_socket_and_gives_power_back_when_it_is_ended(
     assert file.read_text() == "0"
 
 
-def test_root_may_switch_a_port_by_hand(
-    sysfs: Path, listing: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(signal, "signal", lambda *_: None)
+def test_root_may_switch_a_port_by_hand(sysfs: Path, listing: Path, capsys: pytest.CaptureFixture[str]) -> None:
     options = ["--allowed", str(listing), "--sysfs", str(sysfs), "--seconds", "0"]
     assert main(["1-1.4", *options]) == 0
     assert main(["1-1.1", *options]) == 1
@@ -328,6 +440,9 @@ def test_the_units_belong_together_and_are_closed() -> None:
     assert "/run/simwire-usb-power.sock" in (ROOT / "config.example.toml").read_text()
     (started,) = re.findall(r"^ExecStart=(.+)$", service, re.MULTILINE)
     assert started == "/opt/simwire/bin/simwire-usb-power"
+    assert f"ExecStopPost={started} --restore\n" in service, "nothing else gives the power back after a SIGKILL"
+    (most,) = re.findall(r"^MaxConnections=(\d+)$", listener, re.MULTILINE)
+    assert int(most) >= 32, "a hub that hangs takes all its modems with it"
     assert 'simwire-usb-power = "hardware.usb_power:main"' in (ROOT / "pyproject.toml").read_text()
     for line in ("NoNewPrivileges=yes", "CapabilityBoundingSet=", "ProtectSystem=strict", "PrivateNetwork=yes"):
         assert re.search(f"^{line}$", service, re.MULTILINE), line
