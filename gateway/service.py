@@ -43,7 +43,7 @@ from hardware.clock import Clock, SystemClock
 from hardware.discovery import PortSearch, opener_with
 from hardware.errors import HardwareError
 from hardware.modem import Modem, ModemSettings, RestartLevel, Secret
-from hardware.power_switch import CommandSwitch, HelperSwitch
+from hardware.power_switch import CommandSwitch, HelperSwitch, UsbPlaces
 from hardware.transport import Transport
 
 if TYPE_CHECKING:
@@ -105,7 +105,7 @@ class Service:
         self.canary = Canary(pairs, every, within, self.store, self.clock, self.fleet.views, self.fleet.wake)
         self.store.inbox.takers.append(self.canary.heard)
         self.scheduler.also.append(self.canary.round)
-        self._ports = PortSearch(SystemClock())
+        self._ports, self._places = PortSearch(SystemClock()), UsbPlaces()
         links = self._simulate([modem for modem in config.modem if modem.port == "simulator"])
         for modem in config.modem:
             self.fleet.add(self._worker(modem, links.get(modem.name)))
@@ -257,7 +257,7 @@ class Service:
         if modem.power_command:
             return CommandSwitch(modem.power_command)
         helper = self.config.gateway.usb_power_socket
-        return HelperSwitch(helper, modem.usb_port) if helper is not None else None
+        return HelperSwitch(helper, modem.name, modem.usb_port, self._places) if helper is not None else None
 
     def _simulate(self, modems: list[ModemConfig]) -> dict[str, Path]:
         """Virtual modems for `port = "simulator"`: real pseudo-terminals, nobody's phone."""

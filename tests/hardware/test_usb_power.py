@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import shutil
 import signal
 import socket
 import stat
@@ -17,7 +18,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hardware.power_switch import CommandSwitch, HelperSwitch, PowerError, usb_port_of
+from hardware.power_switch import CommandSwitch, HelperSwitch, PowerError, UsbPlaces, usb_port_of
 from hardware.usb_power import ALLOWED, RefusedError, answer, cycle, disable_file, main, restore, serve, switches
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -291,19 +292,19 @@ def helper(tmp_path: Path, sysfs: Path, listing: Path) -> Iterator[Path]:
 
 
 def test_the_gateway_asks_for_its_port(helper: Path, sysfs: Path) -> None:
-    HelperSwitch(helper, "1-1.4").cycle()
+    HelperSwitch(helper, "sim1", "1-1.4", UsbPlaces()).cycle()
     assert disable_file("1-1.4", sysfs).read_text() == "0"
     assert disable_file("1-1.3", sysfs).read_text() == "0\n"
 
 
 def test_the_gateway_says_why_it_was_refused(helper: Path) -> None:
     with pytest.raises(PowerError, match=r"^USB port 1-1\.1 is not in .*; root may add it there$"):
-        HelperSwitch(helper, "1-1.1").cycle()
+        HelperSwitch(helper, "sim1", "1-1.1", UsbPlaces()).cycle()
 
 
 def test_a_helper_that_does_not_run_is_named(tmp_path: Path) -> None:
     with pytest.raises(PowerError, match=r"No such file.*simwire-usb-power\.socket"):
-        HelperSwitch(tmp_path / "nobody.sock", "1-1.4").cycle()
+        HelperSwitch(tmp_path / "nobody.sock", "sim1", "1-1.4", UsbPlaces()).cycle()
 
 
 def test_a_helper_that_says_nothing_is_given_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -313,7 +314,7 @@ def test_a_helper_that_says_nothing_is_given_up(tmp_path: Path, monkeypatch: pyt
         listener.bind(str(path))
         listener.listen()
         with pytest.raises(PowerError, match=r"did not answer within 0\.05 s"):
-            HelperSwitch(path, "1-1.4").cycle()
+            HelperSwitch(path, "sim1", "1-1.4", UsbPlaces()).cycle()
 
 
 @pytest.mark.parametrize("sent", [b"", b"1-1.4", b"x" * 4096, b"\xff\xfe\n", b"\n"])
@@ -411,7 +412,7 @@ def test_the_usb_port_of_a_stick_is_found_while_it_is_there(tmp_path: Path, help
     assert usb_port_of("socket://host:1", sysfs) is None
     by_id = tmp_path / "usb-HUAWEI-if00-port0"
     by_id.symlink_to("/dev/ttyUSB0")
-    switch = HelperSwitch(helper, None, sysfs)
+    switch = HelperSwitch(helper, "sim1", None, UsbPlaces(sysfs))
     assert not switch.usable
     with pytest.raises(PowerError, match="usb_port"):
         switch.cycle()
@@ -421,11 +422,115 @@ def test_the_usb_port_of_a_stick_is_found_while_it_is_there(tmp_path: Path, help
     switch.seen("/dev/ttyUSB0")  # gone: it is remembered where it was
     switch.cycle()
     assert disable_file("1-1.4", sysfs).read_text() == "0"
-    given = HelperSwitch(helper, "1-1.3", sysfs)
+    given = HelperSwitch(helper, "sim1", "1-1.3", UsbPlaces(sysfs))
     given.seen("/dev/ttyACM0")
     given.cycle()
     assert disable_file("1-1.3", sysfs).read_text() == "0"
     assert disable_file("1-2", sysfs).read_text() == "0\n"
+
+
+class Sticks:
+    """Sticks of a fleet on a made-up /sys; the power of the ports is switched through the helper."""
+
+    def __init__(self, sysfs: Path, helper: Path) -> None:
+        self.sysfs, self.places = sysfs, UsbPlaces(sysfs)
+        self._switch = {name: HelperSwitch(helper, name, None, self.places) for name in ("sim1", "sim2")}
+        self._devices = sysfs / "bus" / "usb" / "devices"
+
+    def plug(self, tty: str, place: str, serial: str | None, vendor: str = "12d1") -> None:
+        hub = place.partition(".")[0]
+        plug(self.sysfs, tty, f"{hub}/{place}/{place}:1.0")
+        device = self._devices / place
+        device.mkdir()
+        (device / "idVendor").write_text(f"{vendor}\n")
+        if serial is not None:
+            (device / "serial").write_text(f"{serial}\n")
+
+    def unplug(self, tty: str, place: str) -> None:
+        shutil.rmtree(self.sysfs / "class" / "tty" / tty)
+        shutil.rmtree(self.sysfs / "devices" / "pci0000:00" / "usb1" / place.partition(".")[0] / place)
+        shutil.rmtree(self._devices / place)
+
+    def opened(self, modem: str, tty: str) -> None:
+        self._switch[modem].seen(f"/dev/{tty}")
+
+    def cycle(self, modem: str) -> set[str]:
+        """The ports whose power went and came back."""
+        files = {path.parent.name[-5:]: path for path in self.sysfs.rglob("disable")}
+        for file in files.values():
+            file.write_text("0\n")
+        self._switch[modem].cycle()
+        return {name for name, file in files.items() if file.read_text() == "0"}
+
+
+@pytest.fixture
+def sticks(sysfs: Path, helper: Path, listing: Path) -> Sticks:
+    listing.write_text("1-1.1\n1-1.2\n1-1.3\n1-1.4\n")
+    return Sticks(sysfs, helper)
+
+
+def test_a_stick_that_was_moved_takes_the_power_of_no_other_modem(sticks: Sticks) -> None:
+    """sim1's stick goes from port 4 to port 3, silent all the time, and sim2's takes its socket."""
+    sticks.plug("ttyUSB0", "1-1.4", None)
+    sticks.opened("sim1", "ttyUSB0")
+    assert sticks.cycle("sim1") == {"port4"}
+    sticks.unplug("ttyUSB0", "1-1.4")
+    sticks.plug("ttyUSB1", "1-1.3", None)
+    sticks.plug("ttyUSB0", "1-1.4", None)
+    sticks.opened("sim2", "ttyUSB0")
+    with pytest.raises(PowerError, match="not known which USB port"):
+        sticks.cycle("sim1")
+    assert sticks.cycle("sim2") == {"port4"}
+    sticks.opened("sim1", "ttyUSB1")
+    assert sticks.cycle("sim1") == {"port3"}
+
+
+def test_a_moved_stick_with_a_serial_number_is_found_right_before_the_cycle(sticks: Sticks) -> None:
+    sticks.plug("ttyUSB0", "1-1.4", "A1")
+    sticks.opened("sim1", "ttyUSB0")
+    sticks.unplug("ttyUSB0", "1-1.4")
+    sticks.plug("ttyUSB0", "1-1.4", "B2")
+    with pytest.raises(PowerError, match=r"another device is plugged in at 1-1\.4"):
+        sticks.cycle("sim1")
+    sticks.plug("ttyUSB1", "1-1.2", "A1")
+    assert sticks.cycle("sim1") == {"port2"}
+
+
+def test_serial_numbers_that_several_have_tell_nothing(sticks: Sticks) -> None:
+    same = "0123456789ABCDEF"
+    sticks.plug("ttyUSB0", "1-1.4", same)
+    sticks.plug("ttyUSB1", "1-1.3", same)
+    sticks.opened("sim1", "ttyUSB0")
+    assert sticks.cycle("sim1") == {"port4"}
+    sticks.plug("ttyUSB2", "1-1.2", same)
+    sticks.unplug("ttyUSB0", "1-1.4")
+    with pytest.raises(PowerError, match="several devices"):
+        sticks.cycle("sim1")
+
+
+def test_a_stick_of_another_maker_in_its_socket_is_left_alone_and_an_empty_socket_is_not(sticks: Sticks) -> None:
+    sticks.plug("ttyUSB0", "1-1.4", None)
+    sticks.opened("sim1", "ttyUSB0")
+    sticks.unplug("ttyUSB0", "1-1.4")
+    assert sticks.cycle("sim1") == {"port4"}, "it hangs so that the kernel does not see it any more"
+    sticks.plug("ttyUSB0", "1-1.4", None, vendor="2c7c")
+    with pytest.raises(PowerError, match="another device"):
+        sticks.cycle("sim1")
+
+
+@pytest.mark.parametrize("given", ["1-1.4", "1-1"])
+def test_a_configured_port_at_which_another_modem_hangs_is_left_alone(
+    sticks: Sticks, helper: Path, listing: Path, given: str
+) -> None:
+    listing.write_text("1-1.4\n1-1\n")
+    sticks.plug("ttyUSB0", "1-1.4", None)
+    switch = HelperSwitch(helper, "sim1", given, sticks.places)
+    sticks.opened("sim2", "ttyUSB0")
+    with pytest.raises(PowerError, match=r"modem sim2 is plugged in at 1-1\.4: the power of .* is left alone"):
+        switch.cycle()
+    sticks.unplug("ttyUSB0", "1-1.4")
+    if given == "1-1.4":
+        switch.cycle()
 
 
 # -- the units --------------------------------------------------------------------------------------------------------
