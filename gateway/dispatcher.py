@@ -194,6 +194,7 @@ class ModemWorker(Doors):
             return
         if modem.status.trouble in ELSEWHERE:  # whoever is meant may be at another port, and this one another's
             raise PortUnavailable(self._view.port or "", modem.status.reason or "", str(modem.status.trouble))
+        self._healer.answers(modem)
         self._run_requests(modem)
         modem.service(min(idle, NOT_READY_WAIT))
         self._publish_status(modem)

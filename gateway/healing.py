@@ -10,7 +10,7 @@ from gateway.directory import RecoveryView
 from gateway.recovery import Plan, Recovery, Step, Trouble
 from hardware.clock import Clock
 from hardware.errors import CommandTimeout, HardwareError, PortUnavailable
-from hardware.modem import Modem, RestartLevel
+from hardware.modem import Modem, ModemState, RestartLevel
 from hardware.power_switch import PowerError
 
 log = logging.getLogger("simwire.recovery")
@@ -102,12 +102,29 @@ class Healer:
 
     def ready(self) -> None:
         """The modem is set up and registered."""
+        self._recovery.registered()
+        self._lasts(self._recovery.ready, "it has been ready for long")
+
+    def answers(self, modem: Modem) -> None:
+        """The modem answers, and cannot send; where it finds no network for long, its radio is restarted.
+
+        Raises ConnectionLost.
+        """
+        self._lasts(self._recovery.answers, "it has answered for long")
+        if modem.status.state is not ModemState.SEARCHING:
+            self._recovery.registered()
+        elif self._recovery.searches(self._clock.boot()):
+            self._count(self._name, Step.RADIO.value)
+            log.warning("modem %s: step radio, as it has found no network for long", self._name)
+            modem.restart(RestartLevel.RADIO)
+
+    def _lasts(self, noted: Callable[[float], None], why: str) -> None:
         if not self._recovery.troubled:
             return
         now = self._clock.boot()
-        self._recovery.ready(now)
+        noted(now)
         if self._recovery.settled(now):
-            self._over("it has been ready for long")
+            self._over(why)
 
     def accepted(self) -> None:
         """The network accepted a part."""
