@@ -181,7 +181,7 @@ class Recovery:
 
     def ready(self, now: float) -> None:
         """The modem is set up and registered; that is no proof yet that it stays so."""
-        self._reopened, self._gone_since = 0, None
+        self._gone_since = None
         if self._ready_since is None:
             self._ready_since = now
         self.settled(now)
