@@ -43,6 +43,16 @@ class Finding:
 ALL_WELL = Finding()
 
 
+def also(found: Finding, other: Finding) -> Finding:
+    """One finding, with what another one adds to it; the word is that of the first which has one."""
+    if other.reason is None or other == found:
+        return found
+    if found.reason is None:
+        return other
+    advice = "; ".join(words for words in (found.advice, other.advice) if words)
+    return Finding(f"{found.reason}; {other.reason}", advice or None, found.condition or other.condition)
+
+
 def lost(error: HardwareError) -> Finding:
     """Why a modem's port is closed."""
     if isinstance(error, PortUnavailable):

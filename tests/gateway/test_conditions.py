@@ -14,6 +14,7 @@ from gateway.balance import BalanceRule
 from gateway.conditions import CONDITIONS
 from gateway.directory import BalanceView, CanaryView
 from gateway.messages import Lane, Message
+from gateway.quota import QuotaRules
 from hardware.modem import ModemSettings
 from hardware.simulator import Fault, FillStorage, LoseAnswer, LoseRegistration, Refuse, SimCard, Step, UssdAnswer
 from tests.gateway.rig import Rig
@@ -497,6 +498,93 @@ def test_no_sim_and_a_pin_have_their_words(rig: Make) -> None:
     gateway.modems["sim1"].insert(SimCard(**OTHER_CARD, pin="1234"))
     gateway.step(60, turns=1, idle=5.0)
     assert (gateway.workers["sim1"].view.state, condition(gateway)) == ("locked", "pin_needed")
+
+
+# -- several at once --------------------------------------------------------------------------------------------------
+
+
+def words(gateway: Rig, seconds: float) -> list[str | None]:
+    """The conditions in a row, as they are shown in that time; in a state that leads to another one none is shown."""
+    found: list[str | None] = []
+    end = gateway.clock.boot() + seconds
+    while gateway.clock.boot() < end:
+        gateway.step(turns=1, idle=5.0)
+        view = gateway.workers["sim1"].view
+        if view.state in ("ready", "denied") and view.condition not in found[-1:]:
+            found.append(view.condition)
+    return found
+
+
+def test_of_everything_at_once_what_stops_messages_is_shown_and_the_rest_one_by_one(rig: Make) -> None:
+    """The SIM was swapped for one that is barred and has no credit, and the storage cannot be emptied."""
+    gateway = rig(balance=RULE)
+    answering(gateway, "9.00")
+    gateway.ready()
+    modem = gateway.modems["sim1"]
+    modem.insert(SimCard(**OTHER_CARD))
+    answering(gateway, "0.00")
+    card(gateway).barred = 8
+    modem.inject(Fault(Step.COMMAND, Refuse(302), times=0, command="+CMGD"))
+    gateway.step(40)
+    modem.act(FillStorage())
+    gateway.send(lifetime=86_400.0)
+    gateway.step(120, turns=1, idle=5.0)
+    assert words(gateway, 1200) == ["no_credit"]
+    assert "another SIM" in (gateway.workers["sim1"].view.reason or ""), "which may be why"
+    card(gateway).barred = None
+    answering(gateway, "20.00")
+    gateway.workers["sim1"].resume()
+    gateway.send()
+    gateway.step(700, turns=1, idle=5.0)
+    assert condition(gateway) == "storage_full"
+    modem.clear_faults()
+    gateway.step(90, turns=1, idle=5.0)
+    assert condition(gateway) is None, "who resumed it knew of the swap"
+
+
+@pytest.mark.parametrize(("amount", "word"), [(None, "sim_refused"), ("4.00", "no_credit")])
+def test_the_word_for_a_refused_sim_is_the_same_while_it_rests_and_while_it_is_tried(
+    rig: Make, amount: str | None, word: str
+) -> None:
+    gateway = rig(balance=RULE if amount else None)
+    answering(gateway, amount or "")
+    gateway.ready()
+    card(gateway).barred = 8
+    gateway.send(lifetime=86_400.0)
+    gateway.step(60)
+    assert words(gateway, 1800) == [word]
+    card(gateway).barred = None
+    message = gateway.send(lifetime=86_400.0)
+    gateway.step(700, turns=1, idle=5.0)
+    assert gateway.state(message) == "delivered"
+    assert condition(gateway) == ("low_credit" if amount else None)
+
+
+def test_a_quota_that_opens_and_closes_does_not_take_the_word_from_what_lasts(rig: Make) -> None:
+    gateway = rig(quotas=QuotaRules(per_hour=2))
+    gateway.ready()
+    gateway.modems["sim1"].insert(SimCard(**OTHER_CARD))
+    gateway.step(40)
+    for _ in range(6):
+        gateway.send(lifetime=86_400.0)
+    assert words(gateway, 7500) == ["sim_swapped"]
+    reason = gateway.workers["sim1"].view.reason or ""
+    assert "another SIM" in reason
+    assert "quota per_hour used" in reason
+
+
+def test_one_question_without_an_answer_is_no_alarm_where_the_balance_is_known(rig: Make) -> None:
+    gateway = rig(balance=RULE)
+    answering(gateway, "9.00")
+    gateway.ready()
+    gateway.step(5)
+    answering(gateway, "the service is not available, try again later")
+    gateway.step(3700, turns=1, idle=5.0)
+    balance = gateway.workers["sim1"].view.balance
+    assert balance is not None and balance.problem is not None and balance.amount == 9
+    assert condition(gateway) is None
+    gateway.step(700, turns=1, idle=5.0)
+    assert (gateway.workers["sim1"].view.state, condition(gateway)) == ("ready", "balance_unreadable")
 
 
 # -- the network ------------------------------------------------------------------------------------------------------
