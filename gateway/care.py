@@ -32,7 +32,7 @@ log = logging.getLogger("simwire.care")
 
 ANSWER_WAIT = 30.0  # seconds that a network is given to tell a balance
 ASK_AGAIN = 600.0  # seconds after a question that was not answered
-LATER = 30.0  # seconds until a question is asked that codes have interrupted
+LATER = 30.0  # seconds until a question is asked that codes have interrupted; twice as many after each further one
 SOONEST = 60.0  # seconds between two questions, whatever the network refuses
 MEND_AFTER, DOUBT_AFTER = 2, 3  # refusals in a row until a service centre is put back, and until it is doubted
 UNREADABLE_AFTER = 2  # questions in a row that brought nothing, until that is told of a balance that is known
@@ -73,6 +73,8 @@ class _Balance:
     problem: str | None = None
     failures: int = 0
     """Questions in a row that brought nothing."""
+    interrupted: int = 0
+    """Questions in a row that gave way to codes."""
     asked_boot: float = float("-inf")
 
 
@@ -171,6 +173,9 @@ class Care:
             self._see_to_centre(modem)
         if self._rule is None or self._clock.boot() < self._balance.due or codes_wait():
             return False
+        if modem.in_dialogue:  # what is asked now would be taken for the answer to somebody's menu
+            self._balance.due = self._clock.boot() + LATER
+            return False
         self._ask(modem, self._rule, codes_wait)
         return True
 
@@ -193,12 +198,13 @@ class Care:
 
     def _ask(self, modem: Modem, rule: BalanceRule, codes_wait: Callable[[], bool]) -> None:
         balance, now = self._balance, self._clock.now()
-        balance.asked_boot, balance.due = now.boot, now.boot + min(rule.every, ASK_AGAIN)
+        balance.asked_boot, balance.due = now.boot, now.boot + min(rule.every, ASK_AGAIN * 2.0**balance.failures)
         try:
             answer = modem.ask(rule.code, ANSWER_WAIT, codes_wait)
         except CommandTimeout as error:
             if codes_wait():
-                balance.due = self._clock.boot() + LATER
+                balance.due = self._clock.boot() + min(ASK_AGAIN, LATER * 2.0**balance.interrupted)
+                balance.interrupted += 1
                 return
             problem = str(error)
         except (CommandRejected, EncodeError) as error:
@@ -207,14 +213,14 @@ class Care:
             amount = rule.read(answer.text) if answer.text else None
             if amount is not None:
                 balance.amount, balance.asked_at = amount, self._clock.now().wall
-                balance.problem, balance.failures = None, 0
+                balance.problem, balance.failures, balance.interrupted = None, 0, 0
                 balance.due = self._clock.boot() + rule.every
                 log.info("modem %s: the SIM's balance is %s", self._name, amount)
                 return
             problem = "`pattern` does not fit what the network says" if answer.text else "the network says nothing"
         if balance.problem != problem:
             log.warning("modem %s: its balance could not be read: %s", self._name, problem)
-        balance.problem, balance.failures = problem, balance.failures + 1
+        balance.problem, balance.failures, balance.interrupted = problem, balance.failures + 1, 0
 
     # -- what it comes to ---------------------------------------------------------------------------------------------
 

@@ -43,6 +43,7 @@ _FETCHED_AT_ONCE = 10  # stored messages that are read between two submits; each
 _SWEEP_PAUSE = 10.0  # seconds between sweeps where the modem announces nothing
 _NO_CENTRE, _NO_NETWORK = 330, 331
 _ASKS_BACK = 1  # +CUSD: a reply is expected
+_DIALOGUE = 180.0  # seconds for which a network waits for that reply; most give up sooner
 _CARD_GONE = (310, 311, 312, 313, 315, 316)
 _CARD_GONE_CME = (10, 11, 12, 13, 15)
 
@@ -77,7 +78,7 @@ class Modem:
         self._incoming = Incoming(self._link, inbox, self._network, self._routing, self._storage)
         self._condition = Condition()
         self._late: LateResult | None = None
-        self._sure_until = 0.0
+        self._sure_until = self._dialogue_until = 0.0
         self._next_sweep = 0.0
         self._woken = False
 
@@ -308,7 +309,16 @@ class Modem:
         with self._condition.port():
             self._condition.require_ready()
             self._incoming.ussd.clear()
-            return exchange_ussd(self._link, self._ladder.profile, code, timeout, self._ussd_news)
+            self._dialogue_until = 0.0
+            answer = exchange_ussd(self._link, self._ladder.profile, code, timeout, self._ussd_news)
+            if answer.mode == _ASKS_BACK:
+                self._dialogue_until = self._link.deadline(_DIALOGUE)
+            return answer
+
+    @property
+    def in_dialogue(self) -> bool:
+        """Whether a session that `ussd` has opened may still wait for a reply: another code would be taken for it."""
+        return self._clock.boot() < self._dialogue_until
 
     def ask(self, code: str, timeout: float, give_up: Callable[[], bool]) -> UssdAnswer:
         """As `ussd`, for a question in passing: it ends when `give_up` says so, and a session that is left open too.

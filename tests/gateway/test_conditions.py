@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from decimal import Decimal
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -276,6 +277,70 @@ def test_a_code_that_comes_meanwhile_ends_the_question(rig: Make) -> None:
     assert asked_and_sent(commands)[3:] == ["AT+CUSD=1"]
     assert gateway.workers["sim1"].view.balance is not None
     assert gateway.workers["sim1"].view.balance.amount == 9
+
+
+def test_a_question_that_gives_way_to_codes_is_asked_less_and_less(rig: Make) -> None:
+    gateway = rig(balance=RULE)
+    answering(gateway, "balance 9.00")
+    gateway.ready()
+    modem, asked, codes = gateway.modems["sim1"], list[float](), list[Message]()
+    feed = modem.feed
+
+    def listening(octets: bytes) -> None:
+        if b"AT+CUSD=1" in octets:  # a code comes right after the question, each time
+            asked.append(gateway.clock.boot())
+            gateway.network.after(0.5, lambda: codes.append(gateway.code(f"+4477009{len(codes):05}")))
+        feed(octets)
+
+    modem.feed = listening  # type: ignore[method-assign]
+    gateway.step(1200, turns=1, idle=1.0)
+    assert {gateway.state(code) for code in codes} == {"delivered"}
+    gaps = [round(later - before) for before, later in pairwise(asked)]
+    assert len(gaps) >= 4
+    assert all(gap >= least for gap, least in zip(gaps, (30, 60, 120, 240, 480), strict=False)), gaps
+
+
+def test_a_network_that_never_tells_is_asked_less_and_less(rig: Make) -> None:
+    gateway = rig(balance=replace(RULE, every=21_600.0))
+    answering(gateway, "not today")
+    gateway.ready()
+    commands = written(gateway)
+    gateway.step(6 * 3600, turns=1, idle=30.0)
+    assert len(asked_and_sent(commands)) == 6, "at once, after 10, 20, 40, 80, 160 minutes"
+    assert condition(gateway) == "balance_unreadable"
+    message = gateway.send()
+    gateway.step(10)
+    assert gateway.state(message) == "delivered"
+
+
+def test_the_question_is_no_answer_to_a_menu_that_somebody_has_open(rig: Make) -> None:
+    gateway = rig(balance=RULE)
+    menu = UssdAnswer("1 buy a bundle 2 nothing", mode=1, replies={"2": UssdAnswer("done")})
+    card(gateway).ussd = {"*100#": "balance 9.00", "*111#": menu}
+    gateway.ready()
+    worker, commands = gateway.workers["sim1"], written(gateway)
+    opened = worker.request(lambda modem: modem.ussd("*111#", 30.0))
+    gateway.step(60, turns=1, idle=5.0)
+    assert opened.result().mode == 1
+    assert asked_and_sent(commands) == ["AT+CUSD=1"], "the operator's own"
+    ended = worker.request(lambda modem: modem.ussd("2", 30.0))
+    gateway.step(60, turns=1, idle=5.0)
+    assert ended.result().text == "done"
+    assert worker.view.balance is not None
+    assert worker.view.balance.amount == 9
+
+
+def test_a_menu_that_is_left_open_holds_the_question_up_for_minutes_only(rig: Make) -> None:
+    gateway = rig(balance=RULE)
+    card(gateway).ussd = {"*100#": "balance 9.00", "*111#": UssdAnswer("1 buy a bundle", mode=1)}
+    gateway.ready()
+    worker = gateway.workers["sim1"]
+    worker.request(lambda modem: modem.ussd("*111#", 30.0))
+    gateway.step(100, turns=1, idle=5.0)
+    assert worker.view.balance is not None and worker.view.balance.asked_at is None
+    gateway.modems["sim1"].dialogue = None  # the network has given it up
+    gateway.step(150, turns=1, idle=5.0)
+    assert worker.view.balance.amount == 9
 
 
 def test_a_question_that_gets_no_answer_at_all_costs_no_message(rig: Make) -> None:
