@@ -167,3 +167,8 @@ def may_take(view: ModemView, lane: Lane) -> bool:
     """Whether a modem sends messages of a lane, be it only to numbers that it has sent to before."""
     counts = (use for use in view.quota if use.rule != RECIPIENTS)
     return (lane is Lane.OTP or not view.reserve_for_otp) and all(use.open_for(lane) for use in counts)
+
+
+def has_room(view: ModemView) -> bool:
+    """Whether the quotas of a modem leave more than what is kept for codes, be it only for numbers that it knows."""
+    return all(use.open_for(Lane.NORMAL) for use in view.quota if use.rule != RECIPIENTS)
