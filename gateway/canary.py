@@ -12,7 +12,7 @@ import sqlite3
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
 
-from gateway.directory import CanaryView, ModemView, may_take
+from gateway.directory import CanaryView, ModemView, has_room, may_take
 from gateway.messages import CANARY, Json, Lane, Message, MessageState, NewMessage, Reason, Secret
 from gateway.quantities import rfc3339, written
 from gateway.store import Store
@@ -83,6 +83,8 @@ class Canary:
             if flight.sent_at is not None
         }
         self._missed = dict.fromkeys(self._pairs, 0)
+        self._parts_before = dict.fromkeys(self._pairs, 0)
+        """What the sender had sent when the newest canary was stored."""
 
     def views(self) -> list[CanaryView]:
         """How each pair is."""
@@ -116,7 +118,10 @@ class Canary:
             return False  # the next round sees where that leads
         if (away := _away(pair, views)) is not None:
             untested = replace(flight, state="untested", reason=away)
-            return untested != flight and self._change(pair, flight, untested, now)
+            return not _says_the_same(untested, flight) and self._change(pair, flight, untested, now)
+        if pair.lane is Lane.OTP and Lane.OTP in self._store.outbox.waiting():
+            return False  # in one lane with codes it would be in the way of those that come after it
+        self._parts_before[pair.name] = views[pair.sender].sent
         return self._send(pair, flight, now)
 
     def _send(self, pair: Pair, flight: _Flight, now: Instant) -> bool:
@@ -152,12 +157,22 @@ class Canary:
         if message is not None and not message.final and message.state is MessageState.SENDING:
             return False  # its submit is on the air: what becomes of it is told soon
         unsent = message is not None and message.reason == Reason.EXPIRED_IN_QUEUE
-        away = _unable_to_send(pair, views) if unsent else _unable_to_hear(pair, views)
+        away = self._unsent_because(pair, views) if unsent else _unable_to_hear(pair, views)
         if away is not None:
             what = "it was not handed over" if unsent else "it was sent and could not be received"
             return self._change(pair, flight, replace(flight, state="untested", reason=f"{what}: {away}"), now)
-        reason = self._became(pair, message)
+        reason = self._became(pair, message) + _ails(views[pair.sender]) + _ails(views[pair.receiver])
         return self._change(pair, flight, replace(flight, state="missed", reason=reason), now)
+
+    def _unsent_because(self, pair: Pair, views: dict[str, ModemView]) -> str | None:
+        """Why a sender did not come to it, in words; None where it only did nothing."""
+        view = views[pair.sender]
+        if (away := _unable_to_send(pair, views)) is not None:
+            return away
+        if not all(use.open_for(Lane.NORMAL) for use in view.quota):  # of new numbers: whether the receiver's is one, its worker knows
+            return f"{view.name} is {view.state} ({view.reason})"
+        busy = view.sent > self._parts_before[pair.name]
+        return f"{view.name} was busy with what stood before it" if busy else None
 
     def _became(self, pair: Pair, message: Message | None) -> str:
         """Why nothing came, as far as the outbox knows."""
@@ -172,7 +187,8 @@ class Canary:
             return f"{limit}; the network reports it as delivered: is `number` that of the SIM in {pair.receiver}?"
         if message.state is MessageState.SENT or message.sent_at is not None:
             return f"{limit}; the network had taken it from {pair.sender}{said}"
-        return f"{limit}; the message is {message.state.value}{said}"
+        why = f", {message.reason}" if message.reason else ""
+        return f"{limit}; the message is {message.state.value}{why}{said}"
 
     # -- the inbox ----------------------------------------------------------------------------------------------------
 
@@ -222,7 +238,7 @@ class Canary:
             after = replace(after, told="ok")
             self._store.database.after_commit(lambda: log.info("canary %s arrives again", pair.name))
             self._tell(cx, "canary.ok", pair, after, now)
-        elif after.state == "untested":
+        elif after.state == "untested" and before.state != "untested":
             log.info("canary %s: %s", pair.name, after.reason)
         self._keep(cx, pair, after, self._sent_boot.get(pair.name))
 
@@ -260,7 +276,7 @@ def _away(pair: Pair, views: dict[str, ModemView]) -> str | None:
 def _unable_to_send(pair: Pair, views: dict[str, ModemView]) -> str | None:
     """Why the sender can send nothing of that lane now, in words; None where it can."""
     view = views[pair.sender]
-    if view.usable and may_take(view, pair.lane):
+    if view.usable and may_take(view, pair.lane) and has_room(view):
         return None
     return f"{view.name} is {view.state}" + (f" ({view.reason})" if view.reason else "")
 
@@ -270,3 +286,14 @@ def _unable_to_hear(pair: Pair, views: dict[str, ModemView]) -> str | None:
     if view.state in HEARS and view.condition != "registration_denied":
         return None
     return f"{view.name} is {view.state}" + (f" ({view.reason})" if view.reason else "")
+
+
+def _ails(view: ModemView) -> str:
+    """What is the matter with a modem that can do its part, for whoever looks for the cause."""
+    return f"; {view.name}: {view.condition}" if view.condition else ""
+
+
+def _says_the_same(one: _Flight, other: _Flight) -> bool:
+    """But for the words in brackets, which may be others every second where a modem comes and goes."""
+    bare = [(flight.state, (flight.reason or "").partition(" (")[0]) for flight in (one, other)]
+    return bare[0] == bare[1]

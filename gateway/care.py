@@ -14,6 +14,7 @@ from gateway.conditions import (
     CREDIT_CODES,
     NO_CREDIT,
     Finding,
+    also,
     centre_wrong,
     credit,
     refused,
@@ -25,17 +26,22 @@ from gateway.messages import Refusal
 from gateway.store import Store, StoreError
 from hardware.clock import Clock
 from hardware.errors import CommandRejected, CommandTimeout, EncodeError
-from hardware.modem import Identity, Modem, ModemState, ModemStatus
+from hardware.modem import Identity, Modem, ModemState, ModemStatus, Trouble
 
 log = logging.getLogger("simwire.care")
 
 ANSWER_WAIT = 30.0  # seconds that a network is given to tell a balance
 ASK_AGAIN = 600.0  # seconds after a question that was not answered
-LATER = 30.0  # seconds until a question is asked that codes have interrupted
+LATER = 30.0  # seconds until a question is asked that codes have interrupted; twice as many after each further one
 SOONEST = 60.0  # seconds between two questions, whatever the network refuses
 MEND_AFTER, DOUBT_AFTER = 2, 3  # refusals in a row until a service centre is put back, and until it is doubted
+UNREADABLE_AFTER = 2  # questions in a row that brought nothing, until that is told of a balance that is known
 CREDIT_REFUSALS = 3  # in a row until the balance is asked for at once
 SHOWN_FOR = 86_400.0  # seconds for which a swapped SIM is shown
+_MAY_BE_THE_SWAP = (
+    *(Trouble.PIN_NEEDED, Trouble.PIN_REFUSED, Trouble.PUK_NEEDED),
+    *(Trouble.NOT_REGISTERED, Trouble.REGISTRATION_DENIED),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +71,10 @@ class _Balance:
     amount: Decimal | None = None
     asked_at: float | None = None
     problem: str | None = None
+    failures: int = 0
+    """Questions in a row that brought nothing."""
+    interrupted: int = 0
+    """Questions in a row that gave way to codes."""
     asked_boot: float = float("-inf")
 
 
@@ -77,7 +87,9 @@ class Care:
         self._swap: tuple[float, Finding] | None = None
         self._balance = _Balance(due=0.0)
         self._centre_refusals = self._credit_refusals = 0
-        self._result = ""
+        self._result = self._centre_result = ""
+        self._refused = False
+        """Whether the SIM was set aside, and nothing was taken from it since."""
         self._centre: str | None = None
         self._proven: str | None = None
         self._accepted = self._mended = False
@@ -93,8 +105,9 @@ class Care:
         return BalanceView(found.amount, self._rule.minimum, found.asked_at, found.problem)
 
     def forgive(self) -> None:
-        """Somebody knows of the swapped SIM, and of what the network refused."""
-        self._swap, self.doubts_centre = None, False
+        """Somebody knows of the swapped SIM, and of what the network refused, and may have topped it up."""
+        self._swap, self.doubts_centre, self._refused = None, False, False
+        self._ask_within(SOONEST)
 
     # -- what happened ------------------------------------------------------------------------------------------------
 
@@ -114,25 +127,34 @@ class Care:
         if before is None or another:
             self._balance = _Balance(due=self._clock.boot())
             self._centre_refusals = self._credit_refusals = 0
-            self.doubts_centre = self._mended = self._accepted = False
+            self.doubts_centre = self._mended = self._accepted = self._refused = False
         self._proven = self._store.centres.known(self._card.imsi)
         return another
 
     def accepted(self) -> None:
         """The network took a part."""
         self._centre_refusals = self._credit_refusals = 0
-        self.doubts_centre = self._mended = False
+        self.doubts_centre = self._mended = self._refused = False
         self._accepted = True
+        if self._balance.amount is not None and self._balance.amount <= 0:  # that cannot be so any more
+            self._ask_within(ASK_AGAIN)
 
     def refused(self, refusal: Refusal) -> None:
         """The network or the modem refused a part."""
-        self._result = refusal.result
+        if refusal.error_class == "other_modem":
+            self._result = refusal.result
+        if refusal.code in CENTRE_CODES:
+            self._centre_result = refusal.result
         self._centre_refusals = self._centre_refusals + 1 if refusal.code in CENTRE_CODES else 0
         self._credit_refusals = self._credit_refusals + 1 if refusal.code in CREDIT_CODES else 0
         if self._centre_refusals >= DOUBT_AFTER and self._mended:
             self.doubts_centre = self._centre != self._proven
         if self._credit_refusals == CREDIT_REFUSALS:
-            self._balance.due = max(self._clock.boot(), self._balance.asked_boot + SOONEST)
+            self._ask_within(SOONEST)
+
+    def _ask_within(self, seconds: float) -> None:
+        """Ask for the balance now, but so long after the last time."""
+        self._balance.due = min(self._balance.due, max(self._clock.boot(), self._balance.asked_boot + seconds))
 
     # -- between submits ----------------------------------------------------------------------------------------------
 
@@ -150,6 +172,9 @@ class Care:
         if self._centre_refusals >= MEND_AFTER and not self._mended:
             self._see_to_centre(modem)
         if self._rule is None or self._clock.boot() < self._balance.due or codes_wait():
+            return False
+        if modem.in_dialogue:  # what is asked now would be taken for the answer to somebody's menu
+            self._balance.due = self._clock.boot() + LATER
             return False
         self._ask(modem, self._rule, codes_wait)
         return True
@@ -173,12 +198,13 @@ class Care:
 
     def _ask(self, modem: Modem, rule: BalanceRule, codes_wait: Callable[[], bool]) -> None:
         balance, now = self._balance, self._clock.now()
-        balance.asked_boot, balance.due = now.boot, now.boot + min(rule.every, ASK_AGAIN)
+        balance.asked_boot, balance.due = now.boot, now.boot + min(rule.every, ASK_AGAIN * 2.0**balance.failures)
         try:
             answer = modem.ask(rule.code, ANSWER_WAIT, codes_wait)
         except CommandTimeout as error:
             if codes_wait():
-                balance.due = self._clock.boot() + LATER
+                balance.due = self._clock.boot() + min(ASK_AGAIN, LATER * 2.0**balance.interrupted)
+                balance.interrupted += 1
                 return
             problem = str(error)
         except (CommandRejected, EncodeError) as error:
@@ -186,34 +212,47 @@ class Care:
         else:
             amount = rule.read(answer.text) if answer.text else None
             if amount is not None:
-                balance.amount, balance.asked_at, balance.problem = amount, self._clock.now().wall, None
+                balance.amount, balance.asked_at = amount, self._clock.now().wall
+                balance.problem, balance.failures, balance.interrupted = None, 0, 0
                 balance.due = self._clock.boot() + rule.every
                 log.info("modem %s: the SIM's balance is %s", self._name, amount)
                 return
             problem = "`pattern` does not fit what the network says" if answer.text else "the network says nothing"
         if balance.problem != problem:
             log.warning("modem %s: its balance could not be read: %s", self._name, problem)
-        balance.problem = problem
+        balance.problem, balance.failures, balance.interrupted = problem, balance.failures + 1, 0
 
     # -- what it comes to ---------------------------------------------------------------------------------------------
 
     def judge(self, status: ModemStatus, *, aside: bool, held_back: tuple[str, str] | None) -> Finding:
         """What people are told of a modem that is in that state; `held_back`: by which quota, in words."""
+        swap = self._swapped()
         if status.state is not ModemState.READY:
-            return Finding(status.reason, status.advice, status.trouble)
-        money = self._credit(aside=aside)
-        centre = centre_wrong(status.service_centre, self._centre_refusals, self._result)
-        found = (
+            found = Finding(status.reason, status.advice, status.trouble)
+            return also(found, swap) if status.trouble in _MAY_BE_THE_SWAP else found
+        self._refused = self._refused or aside
+        money = self._credit(aside=self._refused)
+        centre = centre_wrong(status.service_centre, max(self._centre_refusals, DOUBT_AFTER), self._centre_result)
+        ranked = (
             centre if self.doubts_centre else ALL_WELL,
             money if money.condition == NO_CREDIT else ALL_WELL,
-            refused(self._result) if aside else ALL_WELL,
+            refused(self._result) if self._refused else ALL_WELL,
             Finding(status.reason, status.advice, status.trouble),
             money,
-            Finding(*held_back) if held_back is not None else ALL_WELL,
-            self._swapped(),
-            unreadable(self._balance.problem) if self._balance.problem is not None else ALL_WELL,
+            swap,
+            self._unreadable(),
         )
-        return next((one for one in found if one.reason is not None), ALL_WELL)
+        worst = next((one for one in ranked if one.reason is not None), ALL_WELL)
+        # A quota comes and goes by the hour: it is said as well, and never in place of what lasts.
+        held = Finding(*held_back) if held_back is not None else ALL_WELL
+        return also(also(worst, swap), held)
+
+    def _unreadable(self) -> Finding:
+        """One question that brings nothing says little, where an answer is known."""
+        balance = self._balance
+        if balance.problem is None or (balance.amount is not None and balance.failures < UNREADABLE_AFTER):
+            return ALL_WELL
+        return unreadable(balance.problem)
 
     def _credit(self, *, aside: bool) -> Finding:
         if self._rule is None or self._balance.amount is None:

@@ -11,13 +11,13 @@ from hardware.modem import Trouble
 PORT_MISSING, PORT_IN_USE, PORT_FORBIDDEN = "port_missing", "port_in_use", "port_forbidden"
 MODEM_NOT_FOUND = "modem_not_found"
 NO_ANSWER, CONNECTION_LOST = "no_answer", "connection_lost"
-GATEWAY_ERROR, QUARANTINED, STUCK = "gateway_error", "quarantined", "stuck"
+GATEWAY_ERROR, QUARANTINED, STUCK, UNSTABLE = "gateway_error", "quarantined", "stuck", "unstable"
 SMSC_WRONG, SIM_REFUSED, SIM_SWAPPED = "smsc_wrong", "sim_refused", "sim_swapped"
 NO_CREDIT, LOW_CREDIT, BALANCE_UNREADABLE = "no_credit", "low_credit", "balance_unreadable"
 CONDITIONS = (
     *(trouble.value for trouble in Trouble),
     *(PORT_MISSING, PORT_IN_USE, PORT_FORBIDDEN, MODEM_NOT_FOUND, NO_ANSWER, CONNECTION_LOST, GATEWAY_ERROR),
-    *(QUARANTINED, STUCK),
+    *(QUARANTINED, STUCK, UNSTABLE),
     *(SMSC_WRONG, SIM_REFUSED, SIM_SWAPPED, NO_CREDIT, LOW_CREDIT, BALANCE_UNREADABLE),
 )
 """Every word that there is."""
@@ -41,6 +41,16 @@ class Finding:
 
 
 ALL_WELL = Finding()
+
+
+def also(found: Finding, other: Finding) -> Finding:
+    """One finding, with what another one adds to it; the word is that of the first which has one."""
+    if other.reason is None or other == found:
+        return found
+    if found.reason is None:
+        return other
+    advice = "; ".join(words for words in (found.advice, other.advice) if words)
+    return Finding(f"{found.reason}; {other.reason}", advice or None, found.condition or other.condition)
 
 
 def lost(error: HardwareError) -> Finding:
@@ -74,6 +84,20 @@ _PORT_ADVICE = {
     NO_ANSWER: "it is opened again until it answers; check its power and that this is its AT port",
     CONNECTION_LOST: "it is opened again until it answers; if that lasts, check its plug and power",
 }
+
+
+def unstable(found: Finding) -> Finding:
+    """What is said of a modem that comes and goes: that, in place of where it is in this second; worse is left."""
+    if found.condition not in _PASSING:
+        return found
+    return Finding(
+        "it comes and goes again and again" + (f"; just now: {found.reason}" if found.reason else ""),
+        "check plug, cable, power supply (many sticks need a hub that has its own) and antenna",
+        UNSTABLE,
+    )
+
+
+_PASSING = (None, PORT_MISSING, CONNECTION_LOST, NO_ANSWER, Trouble.NOT_REGISTERED, Trouble.REGISTRATION_DENIED)
 
 
 def centre_wrong(centre: str | None, refusals: int, result: str) -> Finding:

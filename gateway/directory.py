@@ -10,6 +10,7 @@ from gateway.messages import Lane
 from gateway.quota import RECIPIENTS, QuotaUse
 
 MODEM_STATES = ("absent", "opening", "locked", "configuring", "searching", "ready", "denied", "paused", "failed")
+CANARY_STATES = ("waiting", "pending", "ok", "missed", "untested")
 READY = "ready"
 PAUSED = "paused"
 SECONDS_PER_PART = 4.0
@@ -48,7 +49,7 @@ class CanaryView:
     """Name of the modem that sends."""
     receiver: str
     state: str
-    """`waiting` (none was sent yet), `pending`, `ok`, `missed`, or `untested`: a modem is away."""
+    """One of `CANARY_STATES`: none was sent yet, it is on its way, it came, it did not, or it could not be told."""
     reason: str | None = None
     sent_at: float | None = None
     """Unix seconds of the newest one."""
@@ -88,6 +89,8 @@ class ModemView:
     failed: int = 0
     received: int = 0
     last_error: str | None = None
+    changes: int = 0
+    """How often state or condition have changed since the start, those not counted that lead to another one at once."""
     last_report_boot: float | None = None
     """Boot-clock seconds of the last status report through this modem."""
     prefixes: tuple[str, ...] = ()
@@ -164,3 +167,8 @@ def may_take(view: ModemView, lane: Lane) -> bool:
     """Whether a modem sends messages of a lane, be it only to numbers that it has sent to before."""
     counts = (use for use in view.quota if use.rule != RECIPIENTS)
     return (lane is Lane.OTP or not view.reserve_for_otp) and all(use.open_for(lane) for use in counts)
+
+
+def has_room(view: ModemView) -> bool:
+    """Whether the quotas of a modem leave more than what is kept for codes, be it only for numbers that it knows."""
+    return all(use.open_for(Lane.NORMAL) for use in view.quota if use.rule != RECIPIENTS)

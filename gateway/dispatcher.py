@@ -157,6 +157,7 @@ class ModemWorker(Doors):
             if self._healer.quarantined:
                 self._errands.refuse(NotReady(ModemState.FAILED, self._view.reason, self._view.advice))
             if not self._port.due(idle):
+                self._announcer.catch_up(self.view)
                 return
             modem = self._port.take_step() or self._port.connect()
             if modem.status.state is ModemState.READY:
@@ -194,6 +195,7 @@ class ModemWorker(Doors):
             return
         if modem.status.trouble in ELSEWHERE:  # whoever is meant may be at another port, and this one another's
             raise PortUnavailable(self._view.port or "", modem.status.reason or "", str(modem.status.trouble))
+        self._healer.answers(modem)
         self._run_requests(modem)
         modem.service(min(idle, NOT_READY_WAIT))
         self._publish_status(modem)
@@ -319,6 +321,6 @@ class ModemWorker(Doors):
     def _publish(self, **changes: Any) -> None:  # noqa: ANN401 - fields of ModemView, checked by `replace`
         if "state" in changes:
             changes.setdefault("condition", None)
-        self._announcer.change(replace(self._view, recovery=self._healer.view(), **changes))
+        self._announcer.change(replace(self._announcer.plain, recovery=self._healer.view(), **changes))
         if not self._stopping.is_set():  # a gateway that stops pauses nothing
             self._announcer.tell(self.view)

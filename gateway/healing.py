@@ -8,12 +8,15 @@ from typing import Protocol
 
 from gateway.directory import RecoveryView
 from gateway.recovery import Plan, Recovery, Step, Trouble
+from gateway.sparing import Sparing
 from hardware.clock import Clock
 from hardware.errors import CommandTimeout, HardwareError, PortUnavailable
-from hardware.modem import Modem, RestartLevel
+from hardware.modem import Modem, ModemState, RestartLevel
 from hardware.power_switch import PowerError
 
 log = logging.getLogger("simwire.recovery")
+
+LINES, LINES_EVERY = 40, 60.0  # steps that are logged at once, and seconds for each further one
 
 
 class PowerSwitch(Protocol):
@@ -53,6 +56,7 @@ class Healer:
     ) -> None:
         self._name, self._recovery, self.switch, self._clock, self._count = name, recovery, switch, clock, count
         self._absent = self._known = False
+        self._lines = Sparing(LINES, LINES_EVERY)
 
     @property
     def quarantined(self) -> bool:
@@ -102,12 +106,29 @@ class Healer:
 
     def ready(self) -> None:
         """The modem is set up and registered."""
+        self._recovery.registered()
+        self._lasts(self._recovery.ready, "it has been ready for long")
+
+    def answers(self, modem: Modem) -> None:
+        """The modem answers, and cannot send; where it finds no network for long, its radio is restarted.
+
+        Raises ConnectionLost.
+        """
+        self._lasts(self._recovery.answers, "it has answered for long")
+        if modem.status.state is not ModemState.SEARCHING:
+            self._recovery.registered()
+        elif self._recovery.searches(self._clock.boot()):
+            self._count(self._name, Step.RADIO.value)
+            log.warning("modem %s: step radio, as it has found no network for long", self._name)
+            modem.restart(RestartLevel.RADIO)
+
+    def _lasts(self, noted: Callable[[float], None], why: str) -> None:
         if not self._recovery.troubled:
             return
         now = self._clock.boot()
-        self._recovery.ready(now)
+        noted(now)
         if self._recovery.settled(now):
-            self._over("it has been ready for long")
+            self._over(why)
 
     def accepted(self) -> None:
         """The network accepted a part."""
@@ -135,7 +156,8 @@ class Healer:
         elif plan.step is not Step.REOPEN or not self._known:  # a port that is away is looked for every few seconds
             self._count(self._name, plan.step.value)
             following = recovery.following(now).value
-            log.warning("modem %s: step %s, as %s; next: %s", self._name, plan.step.value, plan.why, following)
+            if plan.step is not Step.REOPEN or self._lines.may(now):
+                log.warning("modem %s: step %s, as %s; next: %s", self._name, plan.step.value, plan.why, following)
         return plan.step
 
     def cycle_power(self) -> None:

@@ -23,7 +23,8 @@ from prometheus_client.exposition import CONTENT_TYPE_LATEST
 from prometheus_client.registry import Collector
 
 from gateway import release
-from gateway.directory import MODEM_STATES, CanaryView, ModemView
+from gateway.conditions import CONDITIONS
+from gateway.directory import CANARY_STATES, MODEM_STATES, CanaryView, ModemView
 from gateway.messages import Json, Lane, MessageState
 from gateway.recovery import Step
 from gateway.store import CheckResult, Store, StoreError
@@ -137,27 +138,29 @@ class _Now(Collector):
     def __init__(self, store: Store, clock: Clock, modems: Callable[[], list[ModemView]]) -> None:
         self._outbox, self._clock, self._modems = store.outbox, clock, modems
 
-    def collect(self) -> Iterator[GaugeMetricFamily]:
+    def collect(self) -> Iterator[Metric]:
         yield from self._queue()
-        states = GaugeMetricFamily("simwire_modem_state", "1 for the state it is in", labels=("modem", "state"))
-        signals = GaugeMetricFamily("simwire_modem_signal_dbm", "Strength of the signal", labels=("modem",))
+        one, of = ("modem",), ("modem", "state")
+        states = GaugeMetricFamily("simwire_modem_state", "1 for the state it is in, 0 for the others", labels=of)
         conditions = GaugeMetricFamily(
-            "simwire_modem_condition", "1 for what is the matter with it", labels=("modem", "condition")
+            "simwire_modem_condition",
+            "1 for what is the matter with it, 0 for everything else",
+            labels=("modem", "condition"),
         )
-        balances = GaugeMetricFamily("simwire_modem_balance", "Credit of its SIM", labels=("modem",))
+        changes = CounterMetricFamily("simwire_modem_changes", "Changes of its state or condition", labels=one)
+        signals = GaugeMetricFamily("simwire_modem_signal_dbm", "Strength of the signal", labels=one)
+        balances = GaugeMetricFamily("simwire_modem_balance", "Credit of its SIM, in its currency", labels=one)
         for view in self._modems():
-            if view.condition is not None:
-                conditions.add_metric((view.name, view.condition), 1.0)
-            if view.balance is not None and view.balance.amount is not None:
-                balances.add_metric((view.name,), float(view.balance.amount))
             for state in MODEM_STATES:
                 states.add_metric((view.name, state), float(view.state == state))
+            for condition in CONDITIONS:
+                conditions.add_metric((view.name, condition), float(view.condition == condition))
+            changes.add_metric((view.name,), view.changes)
             if view.signal_dbm is not None:
                 signals.add_metric((view.name,), view.signal_dbm)
-        yield states
-        yield signals
-        yield conditions
-        yield balances
+            if view.balance is not None and view.balance.amount is not None:
+                balances.add_metric((view.name,), float(view.balance.amount))
+        yield from (states, conditions, changes, signals, balances)
 
     def _queue(self) -> Iterator[GaugeMetricFamily]:
         depths = GaugeMetricFamily(
@@ -193,14 +196,19 @@ class _Canaries(Collector):
         )
         trip = GaugeMetricFamily("simwire_canary_round_trip_seconds", "How long that one took", labels=labels)
         missed = CounterMetricFamily("simwire_canary_missed", "Those that did not come in time", labels=labels)
+        states = GaugeMetricFamily(
+            "simwire_canary_state", "1 for how the newest fares, 0 for the others", labels=(*labels, "state")
+        )
         for one in self._canaries():
             pair = (one.sender, one.receiver)
             missed.add_metric(pair, one.missed)
+            for state in CANARY_STATES:
+                states.add_metric((*pair, state), float(one.state == state))
             if one.ok_at is not None:
                 success.add_metric(pair, one.ok_at)
             if one.seconds is not None:
                 trip.add_metric(pair, one.seconds)
-        yield from (success, trip, missed)
+        yield from (states, success, trip, missed)
 
 
 def _lane(lane: Lane) -> str:

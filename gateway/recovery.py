@@ -27,6 +27,8 @@ GONE_BEFORE_POWER = 60.0
 """Seconds that a port may be away before its power is cycled."""
 GRACE = 30.0
 """Seconds after a restart or a power cycle in which a port that vanishes is no new trouble."""
+SEARCH_WAITS = (900.0, 3600.0)
+"""Seconds without a network until the radio is restarted: some look again only then; the last one repeats."""
 HOUR = 3600.0
 SILENT_SUBMITS = 3
 """Submits in a row without a result until they are the modem's trouble, and no longer the network's."""
@@ -113,6 +115,8 @@ class Recovery:
         self._ready_since: float | None = None
         self._last = Trouble.UNANSWERED
         self._hard: deque[tuple[float, Step]] = deque()
+        self._searching_since: float | None = None
+        self._searches = 0
 
     # -- what happened ------------------------------------------------------------------------------------------------
 
@@ -153,9 +157,31 @@ class Recovery:
             self._hard.append((now, step))
         return step
 
+    def searches(self, now: float) -> bool:
+        """The modem answers and has no network; whether its radio is to be restarted now.
+
+        That is no trouble on the ladder: coverage may be away for days, and nothing harder would bring it back.
+        """
+        if self._searching_since is None:
+            self._searching_since = now
+        wait = SEARCH_WAITS[min(self._searches, len(SEARCH_WAITS) - 1)] * self._scale
+        if now - self._searching_since < wait:
+            return False
+        self._searching_since, self._searches = now, self._searches + 1
+        return True
+
+    def registered(self) -> None:
+        """It has a network, or was refused by one."""
+        self._searching_since, self._searches = None, 0
+
+    def answers(self, now: float) -> None:
+        """The modem answers, whatever its SIM and the network do: that is enough where silence was the trouble."""
+        if self._last is not Trouble.FRUITLESS:
+            self.ready(now)
+
     def ready(self, now: float) -> None:
         """The modem is set up and registered; that is no proof yet that it stays so."""
-        self._reopened, self._gone_since = 0, None
+        self._gone_since = None
         if self._ready_since is None:
             self._ready_since = now
         self.settled(now)

@@ -42,7 +42,7 @@ from hardware.clock import Clock, SystemClock
 from hardware.discovery import PortSearch, opener_with
 from hardware.errors import HardwareError
 from hardware.modem import Modem, ModemSettings, RestartLevel, Secret
-from hardware.power_switch import CommandSwitch, HelperSwitch
+from hardware.power_switch import CommandSwitch, HelperSwitch, UsbPlaces
 from hardware.transport import Transport
 
 log = logging.getLogger("simwire.service")
@@ -99,7 +99,7 @@ class Service:
         self.canary = Canary(pairs, every, within, self.store, self.clock, self.fleet.views, self.fleet.wake)
         self.store.inbox.takers.append(self.canary.heard)
         self.scheduler.also.append(self.canary.round)
-        self._ports = PortSearch(SystemClock())
+        self._ports, self._places = PortSearch(SystemClock()), UsbPlaces()
         if names := [modem.name for modem in config.modem if modem.port == "simulator"]:
             self._simulated = Simulated(names, self.clock)
         for modem in config.modem:
@@ -251,7 +251,7 @@ class Service:
         if modem.power_command:
             return CommandSwitch(modem.power_command)
         helper = self.config.gateway.usb_power_socket
-        return HelperSwitch(helper, modem.usb_port) if helper is not None else None
+        return HelperSwitch(helper, modem.name, modem.usb_port, self._places) if helper is not None else None
 
 
 def settings_of(config: Config) -> Settings:

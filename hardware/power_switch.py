@@ -9,7 +9,9 @@ from __future__ import annotations
 import re
 import socket
 import subprocess
+import threading
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 TIMEOUT = 40.0
@@ -22,31 +24,110 @@ class PowerError(Exception):
     """The power was not cycled; the text says why, and what can be done about it."""
 
 
+@dataclass(frozen=True, slots=True)
+class _Device:
+    """What is plugged in somewhere; None where it does not tell."""
+
+    vendor: str | None
+    serial: str | None
+
+    def may_be(self, other: _Device) -> bool:
+        """Whether it is not certainly another one: a stick that restarts may come as a CD-ROM first, without serial."""
+        known = self.serial is not None and other.serial is not None
+        return self.vendor == other.vendor and (not known or self.serial == other.serial)
+
+
+class UsbPlaces:
+    """Where the modems of one gateway are plugged in; for any thread.
+
+    People move sticks while nothing answers. So a place is a modem's only while no other modem was opened there since,
+    and only what may be its stick is there.
+    """
+
+    def __init__(self, sysfs: Path = Path("/sys")) -> None:
+        self._sysfs = sysfs
+        self._lock = threading.Lock()
+        self._seen: dict[str, tuple[str, _Device | None]] = {}
+
+    def seen(self, modem: str, port: str) -> None:
+        """The serial port `port` was opened as that of `modem`."""
+        place = usb_port_of(port, self._sysfs)
+        if place is None:
+            return
+        with self._lock:
+            self._seen = {name: one for name, one in self._seen.items() if one[0] != place}
+            self._seen[modem] = (place, self._at(place))
+
+    def known(self, modem: str) -> bool:
+        """Whether it was seen anywhere, and nobody else there since."""
+        return modem in self._seen
+
+    def now(self, modem: str, given: str | None = None) -> str:
+        """The USB port at which `modem` hangs right now, `given` where people say so.
+
+        Raises PowerError where that is not known, or where it is that of another modem, or of a hub with one.
+        """
+        with self._lock:
+            place = given or self._found(modem)
+            below = f"{place}."
+            for name, (other, _) in self._seen.items():
+                if name != modem and f"{other}.".startswith(below) and self._at(other) is not None:
+                    raise PowerError(f"modem {name} is plugged in at {other}: the power of {place} is left alone")
+        return place
+
+    def _found(self, modem: str) -> str:
+        if modem not in self._seen:
+            raise PowerError("it is not known which USB port it is plugged into; set `usb_port` of this modem")
+        place, device = self._seen[modem]
+        if device is not None and device.serial is not None:
+            places = [path.parent.name for path in self._devices().glob("*/serial")]
+            same = [one for one in places if self._at(one) == device]
+            if same and place not in same:
+                if len(same) > 1:
+                    raise PowerError(f"it is not at {place} any more, and several devices have its serial number")
+                return same[0]
+        there = self._at(place)
+        if there is not None and device is not None and not there.may_be(device):
+            raise PowerError(f"another device is plugged in at {place}, where it was seen last; set `usb_port`")
+        return place
+
+    def _at(self, place: str) -> _Device | None:
+        """What is plugged in there; None where nothing is."""
+        folder = self._devices() / place
+        return _Device(_told(folder / "idVendor"), _told(folder / "serial")) if folder.is_dir() else None
+
+    def _devices(self) -> Path:
+        return self._sysfs / "bus" / "usb" / "devices"
+
+
+def _told(file: Path) -> str | None:
+    try:
+        return file.read_text(encoding="utf-8", errors="replace").strip() or None
+    except OSError:
+        return None
+
+
 class HelperSwitch:
     """Asks the helper behind a Unix socket for the port of one modem.
 
-    `usb_port`: as the kernel writes it, `1-1.4`; None: the one of the serial port that was opened last.
+    `usb_port`: as the kernel writes it, `1-1.4`; None: where its stick is found at that moment.
     """
 
-    def __init__(self, helper: Path, usb_port: str | None, sysfs: Path = Path("/sys")) -> None:
-        self._helper, self._port, self._sysfs = helper, usb_port, sysfs
-        self._given = usb_port is not None
+    def __init__(self, helper: Path, modem: str, usb_port: str | None, places: UsbPlaces) -> None:
+        self._helper, self._modem, self._given, self._places = helper, modem, usb_port, places
 
     @property
     def usable(self) -> bool:
         """Whether it is known which port it is."""
-        return self._port is not None
+        return self._given is not None or self._places.known(self._modem)
 
     def seen(self, port: str) -> None:
-        """Look up where the serial port `port` is plugged in, while it is there, unless that is configured."""
-        if not self._given:
-            self._port = usb_port_of(port, self._sysfs) or self._port
+        """Look up where the serial port `port` is plugged in, while it is there."""
+        self._places.seen(self._modem, port)
 
     def cycle(self) -> None:
         """Take the power away and give it back; raises PowerError."""
-        if self._port is None:
-            raise PowerError("it is not known which USB port it is plugged into; set `usb_port` of this modem")
-        answer = _asked(self._helper, self._port)
+        answer = _asked(self._helper, self._places.now(self._modem, self._given))
         if answer != "ok":
             raise PowerError(answer.removeprefix("error: ") or f"the helper at {self._helper} closed without an answer")
 

@@ -97,8 +97,11 @@ ALLOWED: dict[str, frozenset[str]] = {
     "gateway.scopes": frozenset(),
     "gateway.release": frozenset(),
     "gateway.recovery": frozenset(),
+    "gateway.sparing": frozenset(),
     "gateway.port_watch": frozenset({"hardware.clock", "hardware.transport"}),
-    "gateway.healing": VALUES | TO_MODEMS | {"gateway.directory", "gateway.recovery", "hardware.power_switch"},
+    "gateway.healing": VALUES
+    | TO_MODEMS
+    | {"gateway.directory", "gateway.recovery", "gateway.sparing", "hardware.power_switch"},
     "gateway.modem_port": frozenset(
         {"gateway.healing", "gateway.port_watch", "gateway.recovery", "hardware.modem", "hardware.transport"}
     ),
@@ -114,7 +117,15 @@ ALLOWED: dict[str, frozenset[str]] = {
         "hardware.modem",
     },
     "gateway.others": VALUES | {"gateway.directory"},
-    "gateway.announcing": VALUES | {"gateway.directory", "gateway.others", "gateway.store", "hardware.clock"},
+    "gateway.announcing": VALUES
+    | {
+        "gateway.conditions",
+        "gateway.directory",
+        "gateway.others",
+        "gateway.sparing",
+        "gateway.store",
+        "hardware.clock",
+    },
     "gateway.results": VALUES
     | {
         "gateway.allowance",
@@ -126,7 +137,14 @@ ALLOWED: dict[str, frozenset[str]] = {
         "hardware.clock",
     },
     "gateway.metrics": VALUES
-    | {"gateway.directory", "gateway.recovery", "gateway.release", "gateway.store", "hardware.clock"},
+    | {
+        "gateway.conditions",
+        "gateway.directory",
+        "gateway.recovery",
+        "gateway.release",
+        "gateway.store",
+        "hardware.clock",
+    },
     "gateway.balance": frozenset(),
     "gateway.conditions": frozenset({"hardware.errors", "hardware.modem"}),
     "gateway.care": VALUES
@@ -341,7 +359,7 @@ OWNERS: dict[str, frozenset[str]] = {
     "babel": frozenset({"gateway.texts", "gateway.templates", "gateway.requests"}),
     "click": frozenset({"gateway.cli"}),
     "cryptography": frozenset({"gateway.store.cipher", "gateway.certificates"}),
-    "fcntl": frozenset({"gateway.store.database", "hardware.serial_port", "hardware.simulator"}),
+    "fcntl": frozenset({"gateway.store.database", "hardware.serial_port", "hardware.usb_power", "hardware.simulator"}),
     "flask": frozenset({"gateway.api"}),
     "gsmmodem": frozenset({"hardware.errors", "hardware.pdu"}),
     "http.client": frozenset({"gateway.cli.client", "gateway.webhooks"}),

@@ -119,6 +119,7 @@ def modem(view: ModemView) -> Json:
         "failed": view.failed,
         "received": view.received,
         "last_error": view.last_error,
+        "changes": view.changes,
         "prefixes": list(view.prefixes),
         "reserve_for_otp": view.reserve_for_otp,
         "quota": [

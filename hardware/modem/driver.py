@@ -250,6 +250,11 @@ class Modem:
         with self._condition.port():
             return self._ussd.exchange(code, timeout)
 
+    @property
+    def in_dialogue(self) -> bool:
+        """Whether a session that `ussd` has opened may still wait for a reply: another code would be taken for it."""
+        return self._ussd.in_dialogue
+
     def ask(self, code: str, timeout: float, give_up: Callable[[], bool]) -> UssdAnswer:
         """As `ussd`, for a question in passing: it ends when `give_up` says so, and a session that is left open too.
 

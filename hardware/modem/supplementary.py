@@ -16,6 +16,7 @@ from hardware.ussd import UssdAnswer, pack, parse_ussd
 
 _SECOND_LINE = 2.0  # seconds for the text where the first +CUSD has none
 _ASKS_BACK = 1  # <m>: a reply is expected
+_DIALOGUE = 180.0  # seconds for which a network waits for that reply; most give up sooner
 _EXPECTS_TEXT = (0, _ASKS_BACK)
 _LOOK = 1.0  # seconds between looks at whether to give up
 _GSM7_LANGUAGE_UNSPECIFIED = 15
@@ -29,6 +30,12 @@ class Ussd:
     ) -> None:
         self._link, self._condition, self._attention = link, condition, attention
         self._incoming, self._ladder = incoming, ladder
+        self._dialogue_until = 0.0  # boot-clock seconds
+
+    @property
+    def in_dialogue(self) -> bool:
+        """Whether a session that `exchange` has opened may still wait for a reply."""
+        return self._link.clock.boot() < self._dialogue_until
 
     def exchange(self, code: str, timeout: float, give_up: Callable[[], bool] | None = None) -> UssdAnswer:
         """Send `code` and return the answer; of two +CUSD lines the one with text counts.
@@ -38,6 +45,7 @@ class Ussd:
         """
         self._condition.require_ready()
         self._incoming.ussd.clear()
+        self._dialogue_until = 0.0
         if any(unicodedata.category(char) == "Cc" for char in code):
             raise EncodeError("USSD code", "it has a control character, which would end the command")
         packed = self._ladder.profile.ussd is UssdMode.PACKED
@@ -47,12 +55,15 @@ class Ussd:
         if answer is None:
             self._link.attempt("AT+CUSD=2", timeout=10)
             raise CommandTimeout("AT+CUSD", timeout)
+        if answer.mode == _ASKS_BACK:
+            self._dialogue_until = self._link.deadline(_DIALOGUE)
         return answer
 
     def ask(self, code: str, timeout: float, give_up: Callable[[], bool]) -> UssdAnswer:
         """As `exchange`, and a session that is left open is ended."""
         answer = self.exchange(code, timeout, give_up)
         if answer.mode == _ASKS_BACK:
+            self._dialogue_until = 0.0
             self._link.attempt("AT+CUSD=2", timeout=10)
         return answer
 

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import logging
+from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -12,8 +15,10 @@ from gateway.config import ConfigError, load
 from gateway.directory import CanaryView
 from gateway.messages import CANARY, Lane
 from gateway.metrics import Metrics
+from gateway.quota import QuotaRules
 from gateway.store import MessageFilter, Sight, Subscription
 from hardware.clock import FakeClock
+from hardware.simulator import Fault, FillStorage, Refuse, Step
 from tests.gateway.rig import Rig
 from tests.gateway.world import BASE
 
@@ -24,8 +29,8 @@ PAIR = Pair("sim1", "sim2", "+447700900152")
 class Watched:
     """A rig with canaries."""
 
-    def __init__(self, folder: Path, *pairs: Pair, clock: FakeClock | None = None) -> None:
-        self.rig = Rig(folder, 2, clock=clock)
+    def __init__(self, folder: Path, *pairs: Pair, clock: FakeClock | None = None, **options: Any) -> None:
+        self.rig = Rig(folder, 2, clock=clock, **options)
         self.rig.store.events.subscriptions = (Subscription("hook"),)
         self.canary = Canary(
             pairs or (PAIR,), EVERY, WITHIN, self.rig.store, self.rig.clock, self.rig.fleet.views, self.rig.fleet.wake
@@ -225,6 +230,131 @@ def test_codes_only_modems_send_them_as_codes(tmp_path: Path) -> None:
     watched.rig.ready()
     watched.rig.step(20)
     assert watched.view.state == "ok"
+    watched.rig.store.close()
+
+
+@pytest.fixture
+def make(tmp_path: Path) -> Iterator[Callable[..., Watched]]:
+    made: list[Watched] = []
+
+    def one(*pairs: Pair, **options: Any) -> Watched:
+        made.append(Watched(tmp_path, *pairs, **options))
+        made[-1].rig.ready()
+        return made[-1]
+
+    yield one
+    for each in made:
+        each.rig.store.close()
+
+
+RESERVED = Pair("sim1", "sim2", PAIR.number, Lane.OTP)
+
+
+def test_in_one_lane_with_codes_it_goes_when_none_waits(make: Callable[..., Watched]) -> None:
+    watched = make(RESERVED, sim1={"reserve_for_otp": True})
+    rig = watched.rig
+    codes = [rig.code(f"+4477009001{n:02}", route="modem:sim1", modem="sim1") for n in range(4)]
+    rig.clock.advance(1.0)
+    watched.canary.round(rig.clock.now())
+    assert watched.view.state == "waiting"
+    rig.step(60)
+    assert {rig.state(code) for code in codes} == {"delivered"}
+    assert watched.view.state == "ok"
+    assert rig.network.submits[-1].destination == PAIR.number
+
+
+def test_it_takes_nothing_of_what_a_quota_keeps_for_codes(make: Callable[..., Watched]) -> None:
+    watched = make(RESERVED, sim1={"reserve_for_otp": True, "quotas": QuotaRules(per_hour=10)})
+    rig = watched.rig
+    kept = rig.workers["sim1"].view.quota[0].otp_kept
+    assert kept
+    for n in range(10 - kept):
+        rig.store.outbox.get(rig.code(f"+4477009001{n:02}", route="modem:sim1", modem="sim1").id)
+    rig.clock.advance(1.0)
+    for _ in range(60):
+        for worker in rig.workers.values():
+            worker.turn(1.0)
+    watched.canary.round(rig.clock.now())
+    assert (watched.view.state, watched.sent()) == ("untested", 10 - kept)
+    assert "quota per_hour used" in (watched.view.reason or "")
+
+
+def test_quiet_hours_hold_it_back_as_little_as_other_messages(make: Callable[..., Watched]) -> None:
+    watched = make(quiet="00:00-23:59")
+    watched.rig.step(20)
+    assert watched.view.state == "ok"
+
+
+def test_one_that_stood_behind_too_many_others_is_no_alarm(make: Callable[..., Watched]) -> None:
+    watched = make()
+    rig = watched.rig
+    for n in range(160):
+        rig.send(to=f"+447700{n:06}", route="modem:sim1", modem="sim1", lifetime=7200.0)
+    rig.step(WITHIN + 30, turns=1, idle=3.0)
+    assert (watched.view.state, watched.view.missed) == ("untested", 0)
+    assert "sim1 was busy with what stood before it" in (watched.view.reason or "")
+    assert "canary.missed" not in watched.told()
+
+
+def test_one_that_a_sender_never_came_to_although_it_had_time_is_an_alarm(make: Callable[..., Watched]) -> None:
+    watched = make()
+    rig = watched.rig
+    watched.canary.round(rig.clock.now())
+    rig.workers["sim1"]._sender.take = lambda: None  # type: ignore[method-assign]
+    rig.step(WITHIN + 30, turns=1, idle=3.0)
+    assert (watched.view.state, watched.view.missed) == ("missed", 1)
+    assert "sim1 did not send it although it could" in (watched.view.reason or "")
+
+
+def test_a_plan_for_few_numbers_that_does_not_know_the_receivers_is_no_alarm(make: Callable[..., Watched]) -> None:
+    watched = make(sim1={"quotas": QuotaRules(recipients_per_month=1)})
+    rig = watched.rig
+    rig.send(to="+447700900777", route="modem:sim1", modem="sim1")
+    for _ in range(20):
+        rig.workers["sim1"].turn(1.0)
+    rig.step(WITHIN + 30, turns=1, idle=3.0)
+    assert (watched.view.state, watched.view.missed) == ("untested", 0)
+    assert "recipients_per_month" in (watched.view.reason or "")
+
+
+def test_the_alarm_names_what_ails_the_receiver(make: Callable[..., Watched]) -> None:
+    watched = make()
+    rig = watched.rig
+    modem = rig.modems["sim2"]
+    modem.inject(Fault(Step.COMMAND, Refuse(302), times=0, command="+CMGD"))
+    modem.act(FillStorage())
+    rig.step(WITHIN + 100, turns=1, idle=3.0)
+    assert watched.view.state == "missed"
+    assert (watched.view.reason or "").endswith("; sim2: storage_full")
+
+
+def test_a_modem_that_comes_and_goes_writes_no_row_and_no_line_in_each_round(
+    watched: Watched, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO, "simwire.canary")
+    rig, views = watched.rig, watched.rig.fleet.views()
+    watched.canary._modems = lambda: views
+    changed = 0
+    for n in range(50):
+        views[0] = replace(views[0], state="absent", reason=f"words {n}")
+        rig.clock.advance(1.0)
+        changed += watched.canary.round(rig.clock.now())
+    assert changed == 1
+    assert len(caplog.records) == 1
+    views[0] = replace(views[0], state="failed", reason="other words")
+    assert watched.canary.round(rig.clock.now()) == 1
+    assert watched.view.reason == "sim1 is failed (other words)"
+
+
+def test_it_opts_nobody_out_and_calls_no_webhook_of_an_application(tmp_path: Path) -> None:
+    watched = Watched(tmp_path)
+    heard: list[str] = []
+    watched.rig.store.inbox.listeners.append(lambda _cx, sender, _text, _now: heard.append(sender))
+    watched.rig.ready()
+    watched.rig.step(20)
+    assert watched.view.state == "ok"
+    assert heard == []
+    assert watched.told() == []
     watched.rig.store.close()
 
 

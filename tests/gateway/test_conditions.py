@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from decimal import Decimal
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from gateway.balance import BalanceRule
 from gateway.conditions import CONDITIONS
 from gateway.directory import BalanceView, CanaryView
 from gateway.messages import Lane, Message
+from gateway.quota import QuotaRules
 from hardware.modem import ModemSettings
 from hardware.simulator import Fault, FillStorage, LoseAnswer, LoseRegistration, Refuse, SimCard, Step, UssdAnswer
 from tests.gateway.rig import Rig
@@ -277,6 +279,70 @@ def test_a_code_that_comes_meanwhile_ends_the_question(rig: Make) -> None:
     assert gateway.workers["sim1"].view.balance.amount == 9
 
 
+def test_a_question_that_gives_way_to_codes_is_asked_less_and_less(rig: Make) -> None:
+    gateway = rig(balance=RULE)
+    answering(gateway, "balance 9.00")
+    gateway.ready()
+    modem, asked, codes = gateway.modems["sim1"], list[float](), list[Message]()
+    feed = modem.feed
+
+    def listening(octets: bytes) -> None:
+        if b"AT+CUSD=1" in octets:  # a code comes right after the question, each time
+            asked.append(gateway.clock.boot())
+            gateway.network.after(0.5, lambda: codes.append(gateway.code(f"+4477009{len(codes):05}")))
+        feed(octets)
+
+    modem.feed = listening  # type: ignore[method-assign]
+    gateway.step(1200, turns=1, idle=1.0)
+    assert {gateway.state(code) for code in codes} == {"delivered"}
+    gaps = [round(later - before) for before, later in pairwise(asked)]
+    assert len(gaps) >= 4
+    assert all(gap >= least for gap, least in zip(gaps, (30, 60, 120, 240, 480), strict=False)), gaps
+
+
+def test_a_network_that_never_tells_is_asked_less_and_less(rig: Make) -> None:
+    gateway = rig(balance=replace(RULE, every=21_600.0))
+    answering(gateway, "not today")
+    gateway.ready()
+    commands = written(gateway)
+    gateway.step(6 * 3600, turns=1, idle=30.0)
+    assert len(asked_and_sent(commands)) == 6, "at once, after 10, 20, 40, 80, 160 minutes"
+    assert condition(gateway) == "balance_unreadable"
+    message = gateway.send()
+    gateway.step(10)
+    assert gateway.state(message) == "delivered"
+
+
+def test_the_question_is_no_answer_to_a_menu_that_somebody_has_open(rig: Make) -> None:
+    gateway = rig(balance=RULE)
+    menu = UssdAnswer("1 buy a bundle 2 nothing", mode=1, replies={"2": UssdAnswer("done")})
+    card(gateway).ussd = {"*100#": "balance 9.00", "*111#": menu}
+    gateway.ready()
+    worker, commands = gateway.workers["sim1"], written(gateway)
+    opened = worker.request(lambda modem: modem.ussd("*111#", 30.0))
+    gateway.step(60, turns=1, idle=5.0)
+    assert opened.result().mode == 1
+    assert asked_and_sent(commands) == ["AT+CUSD=1"], "the operator's own"
+    ended = worker.request(lambda modem: modem.ussd("2", 30.0))
+    gateway.step(60, turns=1, idle=5.0)
+    assert ended.result().text == "done"
+    assert worker.view.balance is not None
+    assert worker.view.balance.amount == 9
+
+
+def test_a_menu_that_is_left_open_holds_the_question_up_for_minutes_only(rig: Make) -> None:
+    gateway = rig(balance=RULE)
+    card(gateway).ussd = {"*100#": "balance 9.00", "*111#": UssdAnswer("1 buy a bundle", mode=1)}
+    gateway.ready()
+    worker = gateway.workers["sim1"]
+    worker.request(lambda modem: modem.ussd("*111#", 30.0))
+    gateway.step(100, turns=1, idle=5.0)
+    assert worker.view.balance is not None and worker.view.balance.asked_at is None
+    gateway.modems["sim1"].dialogue = None  # the network has given it up
+    gateway.step(150, turns=1, idle=5.0)
+    assert worker.view.balance.amount == 9
+
+
 def test_a_question_that_gets_no_answer_at_all_costs_no_message(rig: Make) -> None:
     gateway = rig(balance=RULE)
     gateway.ready()
@@ -497,6 +563,93 @@ def test_no_sim_and_a_pin_have_their_words(rig: Make) -> None:
     gateway.modems["sim1"].insert(SimCard(**OTHER_CARD, pin="1234"))
     gateway.step(60, turns=1, idle=5.0)
     assert (gateway.workers["sim1"].view.state, condition(gateway)) == ("locked", "pin_needed")
+
+
+# -- several at once --------------------------------------------------------------------------------------------------
+
+
+def words(gateway: Rig, seconds: float) -> list[str | None]:
+    """The conditions in a row, as they are shown in that time; in a state that leads to another one none is shown."""
+    found: list[str | None] = []
+    end = gateway.clock.boot() + seconds
+    while gateway.clock.boot() < end:
+        gateway.step(turns=1, idle=5.0)
+        view = gateway.workers["sim1"].view
+        if view.state in ("ready", "denied") and view.condition not in found[-1:]:
+            found.append(view.condition)
+    return found
+
+
+def test_of_everything_at_once_what_stops_messages_is_shown_and_the_rest_one_by_one(rig: Make) -> None:
+    """The SIM was swapped for one that is barred and has no credit, and the storage cannot be emptied."""
+    gateway = rig(balance=RULE)
+    answering(gateway, "9.00")
+    gateway.ready()
+    modem = gateway.modems["sim1"]
+    modem.insert(SimCard(**OTHER_CARD))
+    answering(gateway, "0.00")
+    card(gateway).barred = 8
+    modem.inject(Fault(Step.COMMAND, Refuse(302), times=0, command="+CMGD"))
+    gateway.step(40)
+    modem.act(FillStorage())
+    gateway.send(lifetime=86_400.0)
+    gateway.step(120, turns=1, idle=5.0)
+    assert words(gateway, 1200) == ["no_credit"]
+    assert "another SIM" in (gateway.workers["sim1"].view.reason or ""), "which may be why"
+    card(gateway).barred = None
+    answering(gateway, "20.00")
+    gateway.workers["sim1"].resume()
+    gateway.send()
+    gateway.step(700, turns=1, idle=5.0)
+    assert condition(gateway) == "storage_full"
+    modem.clear_faults()
+    gateway.step(90, turns=1, idle=5.0)
+    assert condition(gateway) is None, "who resumed it knew of the swap"
+
+
+@pytest.mark.parametrize(("amount", "word"), [(None, "sim_refused"), ("4.00", "no_credit")])
+def test_the_word_for_a_refused_sim_is_the_same_while_it_rests_and_while_it_is_tried(
+    rig: Make, amount: str | None, word: str
+) -> None:
+    gateway = rig(balance=RULE if amount else None)
+    answering(gateway, amount or "")
+    gateway.ready()
+    card(gateway).barred = 8
+    gateway.send(lifetime=86_400.0)
+    gateway.step(60)
+    assert words(gateway, 1800) == [word]
+    card(gateway).barred = None
+    message = gateway.send(lifetime=86_400.0)
+    gateway.step(700, turns=1, idle=5.0)
+    assert gateway.state(message) == "delivered"
+    assert condition(gateway) == ("low_credit" if amount else None)
+
+
+def test_a_quota_that_opens_and_closes_does_not_take_the_word_from_what_lasts(rig: Make) -> None:
+    gateway = rig(quotas=QuotaRules(per_hour=2))
+    gateway.ready()
+    gateway.modems["sim1"].insert(SimCard(**OTHER_CARD))
+    gateway.step(40)
+    for _ in range(6):
+        gateway.send(lifetime=86_400.0)
+    assert words(gateway, 7500) == ["sim_swapped"]
+    reason = gateway.workers["sim1"].view.reason or ""
+    assert "another SIM" in reason
+    assert "quota per_hour used" in reason
+
+
+def test_one_question_without_an_answer_is_no_alarm_where_the_balance_is_known(rig: Make) -> None:
+    gateway = rig(balance=RULE)
+    answering(gateway, "9.00")
+    gateway.ready()
+    gateway.step(5)
+    answering(gateway, "the service is not available, try again later")
+    gateway.step(3700, turns=1, idle=5.0)
+    balance = gateway.workers["sim1"].view.balance
+    assert balance is not None and balance.problem is not None and balance.amount == 9
+    assert condition(gateway) is None
+    gateway.step(700, turns=1, idle=5.0)
+    assert (gateway.workers["sim1"].view.state, condition(gateway)) == ("ready", "balance_unreadable")
 
 
 # -- the network ------------------------------------------------------------------------------------------------------

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from pathlib import Path
 from typing import get_args
@@ -9,8 +10,9 @@ from typing import get_args
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from gateway.api.shapes.modems import ModemShape, RecoveryShape
-from gateway.directory import MODEM_STATES
+from gateway.api.shapes.modems import CanaryShape, ModemShape, RecoveryShape
+from gateway.conditions import CONDITIONS
+from gateway.directory import CANARY_STATES, MODEM_STATES, CanaryView
 from gateway.metrics import Metrics
 from gateway.recovery import Step
 from tests.gateway.rig import Rig
@@ -119,6 +121,44 @@ def test_modems(world: World) -> None:
     assert value(world, "simwire_modem_signal_dbm", modem="sim1") == -71
     assert value(world, "simwire_modem_signal_dbm", modem="sim2") is None
     assert get_args(ModemShape.model_fields["state"].annotation) == MODEM_STATES
+
+
+def test_what_is_the_matter_is_a_set_of_which_one_is_true(world: World) -> None:
+    world.views[0] = replace(world.views[0], condition="sim_refused", changes=7)
+    shown = {word: value(world, "simwire_modem_condition", modem="sim1", condition=word) for word in CONDITIONS}
+    assert shown == {word: float(word == "sim_refused") for word in CONDITIONS}
+    assert {value(world, "simwire_modem_condition", modem="sim2", condition=word) for word in CONDITIONS} == {0.0}
+    assert value(world, "simwire_modem_changes_total", modem="sim1") == 7
+    world.views[0] = replace(world.views[0], condition=None)
+    assert value(world, "simwire_modem_condition", modem="sim1", condition="sim_refused") == 0
+
+
+def test_a_canary_that_has_never_arrived_is_seen(world: World) -> None:
+    canary = CanaryView("sim1", "sim2", "untested")
+    text = Metrics(world.store, world.clock, world.modems, lambda: [canary]).exposition().decode()
+    states = {
+        dict(labels)["state"]: number
+        for (name, labels), number in parsed(text).items()
+        if name == "simwire_canary_state"
+    }
+    assert states == {state: float(state == "untested") for state in CANARY_STATES}
+    assert get_args(CanaryShape.model_fields["state"].annotation) == CANARY_STATES
+
+
+def test_names_and_labels_are_as_prometheus_wants_them(world: World) -> None:
+    """What `promtool check metrics` looks at, and that no label takes values without end."""
+    text = scrape(world)
+    families = list(text_string_to_metric_families(text))
+    for family in families:
+        assert text.count(f"# HELP {family.name} ") + text.count(f"# HELP {family.name}_total ") == 1, family.name
+        assert family.documentation, family.name
+        assert re.fullmatch(r"[a-z][a-z0-9_]*", family.name)
+        assert not re.search(r"_(milliseconds|ms|minutes|hours|count|sum|bucket|total|gauge|counter)$", family.name)
+        for sample in family.samples:
+            assert sample.name.endswith("_total") == (family.type == "counter"), sample.name
+            known = {"state", "lane", "modem", "step", "condition", "result", "rule", "method", "operation", "status"}
+            if family.name.startswith("simwire_"):
+                assert set(sample.labels) <= known | {"le", "from", "to", "version"}
 
 
 def test_steps_to_bring_a_modem_back(world: World) -> None:

@@ -20,6 +20,7 @@ from hardware.simulator import (
     GENERIC,
     Fault,
     LoseAnswer,
+    LoseRegistration,
     Refuse,
     Silence,
     SimulatedModem,
@@ -277,6 +278,30 @@ def test_refusals_that_ask_for_help_climb_too(rig: Make) -> None:
     gateway.step(300)
     assert {gateway.state(message) for message in messages} == {"delivered"}
     assert steps.of() == ["resynchronise", "reopen", "radio", "reset", "quarantine"]
+
+
+@pytest.mark.parametrize(("stat", "state", "hours", "radio"), [(2, "searching", 12, 12), (3, "denied", 5, 0)])
+def test_half_a_day_without_a_network_is_a_condition_and_no_trouble_of_the_modem(
+    rig: Make, stat: int, state: str, hours: int, radio: int
+) -> None:
+    """It falls silent for a moment now and then, as modems do: that climbs no ladder while it answers in between."""
+    gateway = rig()
+    steps, worker, modem = Steps(gateway), gateway.workers["sim1"], gateway.modems["sim1"]
+    begun = gateway.clock.boot()
+    modem.act(LoseRegistration(stat, hours * 3600.0))
+    for hour in range(1, hours):
+        until(gateway, lambda end=begun + 3600 * hour: gateway.clock.boot() > end, limit=4000, stride=30.0)
+        assert worker.view.state == state
+        assert worker.view.recovery is None, "an hour after its last silence"
+        modem.inject(Fault(Step.TIME, Silence(40.0)))
+    until(gateway, lambda: worker.view.usable, limit=4000, stride=30.0)
+    assert gateway.clock.boot() - begun < hours * 3600 + 120
+    assert steps.of().count("radio") == radio, "after a quarter of an hour and each hour from then on"
+    assert steps.of().count("reopen") == hours - 1
+    assert set(steps.of()) <= {"reopen", "radio"}
+    message = gateway.send(lifetime=7200.0)
+    until(gateway, lambda: gateway.state(message) == "delivered", limit=60)
+    assert worker.view.condition is None
 
 
 def test_a_port_that_is_away_is_no_reason_for_a_restart(rig: Make) -> None:

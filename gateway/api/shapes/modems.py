@@ -85,6 +85,8 @@ class ModemShape(Shape):
     failed: int
     received: int
     last_error: str | None
+    changes: int
+    """How often state or condition have changed since the start."""
     prefixes: list[str]
     reserve_for_otp: bool
     quota: list[QuotaShape]
