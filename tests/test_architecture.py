@@ -126,7 +126,14 @@ ALLOWED: dict[str, frozenset[str]] = {
         "hardware.clock",
     },
     "gateway.metrics": VALUES
-    | {"gateway.directory", "gateway.recovery", "gateway.release", "gateway.store", "hardware.clock"},
+    | {
+        "gateway.directory",
+        "gateway.objective",
+        "gateway.recovery",
+        "gateway.release",
+        "gateway.store",
+        "hardware.clock",
+    },
     "gateway.balance": frozenset(),
     "gateway.conditions": frozenset({"hardware.errors", "hardware.modem"}),
     "gateway.care": VALUES
@@ -257,9 +264,14 @@ ALLOWED: dict[str, frozenset[str]] = {
         "gateway.texts",
         "hardware.clock",
     },
+    "gateway.objective": VALUES | {"hardware.clock"},
+    "gateway.alarms": VALUES
+    | PURE
+    | {"gateway.config", "gateway.directory", "gateway.objective", "gateway.store", "hardware.clock"},
     "gateway.api": VALUES
     | {
         "gateway.admission",
+        "gateway.alarms",
         "gateway.challenges",
         "gateway.config",
         "gateway.directory",
@@ -352,6 +364,7 @@ OWNERS: dict[str, frozenset[str]] = {
     "rich": frozenset({"gateway.cli"}),
     "selectors": frozenset({"hardware.serial_port", "hardware.simulator"}),
     "serial": frozenset({"hardware.serial_port", "hardware.discovery"}),
+    "smtplib": frozenset({"gateway.alarms.mail"}),
     "socket": frozenset(
         {
             "hardware.power_switch",
@@ -365,6 +378,7 @@ OWNERS: dict[str, frozenset[str]] = {
     "sqlite_utils": frozenset({"gateway.store.database", "gateway.store.migrations"}),
     "ssl": frozenset(
         {
+            "gateway.alarms.mail",
             "gateway.certificates",
             "gateway.cli.client",
             "gateway.config.webhooks",
@@ -388,7 +402,14 @@ CALL_OWNERS: dict[str, frozenset[str]] = {
     "date.today": frozenset(),
     "time.sleep": frozenset({"gateway.cli"}),
     "threading.Thread": frozenset(
-        {"gateway.fleet", "gateway.scheduler", "gateway.service", "gateway.webhooks", "hardware.simulator"}
+        {
+            "gateway.alarms.mail",
+            "gateway.fleet",
+            "gateway.scheduler",
+            "gateway.service",
+            "gateway.webhooks",
+            "hardware.simulator",
+        }
     ),
     "os.fork": frozenset({"gateway.cli.serve"}),
     "os.system": frozenset(),
