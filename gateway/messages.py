@@ -80,6 +80,10 @@ CATCH = "catch"
 
 CANARY = "simwire\tcanary"
 """Client of the messages that the gateway sends to itself; a name that no key can have."""
+ALARMS = "simwire\talarms"
+"""Client of the messages by which the gateway calls for help."""
+OWN_CLIENTS = (CANARY, ALARMS)
+"""Whose messages are no application's: no events tell of them, and no statistics count them."""
 
 
 class AttemptState(StrEnum):

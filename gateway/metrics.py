@@ -26,6 +26,7 @@ from gateway import release
 from gateway.conditions import CONDITIONS
 from gateway.directory import CANARY_STATES, MODEM_STATES, CanaryView, ModemView
 from gateway.messages import Json, Lane, MessageState
+from gateway.objective import OBJECTIVES, Objectives
 from gateway.recovery import Step
 from gateway.store import CheckResult, Store, StoreError
 from hardware.clock import Clock
@@ -34,6 +35,7 @@ log = logging.getLogger("simwire.metrics")
 
 CONTENT_TYPE = CONTENT_TYPE_LATEST
 _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
+_DELIVERY_BUCKETS = (2.0, 5.0, 10.0, 15.0, 20.0, 30.0, 45.0, 60.0, 120.0, 300.0)  # seconds
 _SUBMIT_BUCKETS = (0.5, 1.0, 2.0, 3.0, 4.0, 6.0, 10.0, 15.0, 30.0, 60.0, 120.0, 180.0)  # seconds
 
 
@@ -47,6 +49,8 @@ class Metrics:
         modems: Callable[[], list[ModemView]],
         canaries: Callable[[], Iterable[CanaryView]] = tuple,
     ) -> None:
+        self.alarms: Callable[[], Iterable[tuple[str, str]]] = tuple
+        """Key and severity of each alarm that people were told of."""
         disable_created_metrics()  # type: ignore[no-untyped-call]  # a second series for each counter, which Prometheus' text format has no use for
         self._registry = registry = CollectorRegistry()
         Info("simwire_build", "The release that runs", registry=registry).info({"version": release.installed()})
@@ -74,7 +78,23 @@ class Metrics:
             ("modem", "step"),
             registry=registry,
         )
+        self._delivery = Histogram(
+            "simwire_code_delivery_seconds",
+            "From acceptance of a code to the report that it was delivered",
+            buckets=_DELIVERY_BUCKETS,
+            registry=registry,
+        )
+        self._judged = Counter(
+            "simwire_objective_codes",
+            "Codes by whether they were delivered within an objective's limit",
+            ("objective", "result"),
+            registry=registry,
+        )
+        self.objectives = Objectives(clock, self._delivery.observe, self._judge)
+        store.events.listeners.append(self.objectives.happened)
+        store.outbox.on_code = self.objectives.accepted
         registry.register(_Now(store, clock, modems))
+        registry.register(_Alarms(lambda: self.alarms()))
         registry.register(_Canaries(canaries))
         ProcessCollector(registry=registry)
         PlatformCollector(registry=registry)
@@ -114,6 +134,9 @@ class Metrics:
         """A step was taken to bring a modem back."""
         self._recoveries.labels(modem, step).inc()
 
+    def _judge(self, objective: str, good: bool) -> None:
+        self._judged.labels(objective, "good" if good else "bad").inc()
+
     def _happened(self, kind: str, body: Json) -> None:
         group, _, state = kind.partition(".")
         if group == "message":
@@ -127,6 +150,9 @@ class Metrics:
                 self._moves.labels(state.value, _lane(lane))
         for result in CheckResult:
             self._checks.labels(result.value)
+        for objective in OBJECTIVES:
+            for verdict in ("good", "bad"):
+                self._judged.labels(objective.name, verdict)
         for modem in modems:
             for step in Step:
                 self._recoveries.labels(modem, step.value)
@@ -181,6 +207,19 @@ class _Now(Collector):
             ages.add_metric((_lane(lane),), 0.0 if oldest is None else max(0.0, now - oldest / 1000))
         yield depths
         yield ages
+
+
+class _Alarms(Collector):
+    """What people were told of."""
+
+    def __init__(self, alarms: Callable[[], Iterable[tuple[str, str]]]) -> None:
+        self._alarms = alarms
+
+    def collect(self) -> Iterator[Metric]:
+        raised = GaugeMetricFamily("simwire_alarm", "1 for each alarm that is not over", labels=("alarm", "severity"))
+        for key, severity in self._alarms():
+            raised.add_metric((key, severity), 1.0)
+        yield raised
 
 
 class _Canaries(Collector):

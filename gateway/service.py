@@ -15,6 +15,7 @@ from waitress.server import create_server
 
 from gateway import journal, tls
 from gateway.admission import Admission
+from gateway.alarms import Alarms, Lookout, Mailer, Texter
 from gateway.allowance import Allowance
 from gateway.api import create_app
 from gateway.api.view import ModemAction
@@ -105,6 +106,18 @@ class Service:
         for modem in config.modem:
             self.fleet.add(self._worker(modem))
         self.metrics = Metrics(self.store, self.clock, self.fleet.views, self.canary.views)
+        self.mailer = Mailer(config.alarms)
+        self.alarms = Alarms(
+            config.alarms,
+            config.gateway.organisation,
+            Lookout(self.store, self.metrics.objectives, self.fleet.views, self.canary.views),
+            self.store,
+            self.clock,
+            Texter(config.alarms.sms_to, self.store, self.clock, self.fleet.views, self.fleet.wake),
+            self.mailer,
+        )
+        self.metrics.alarms = self.alarms.keys
+        self.scheduler.also.append(self.alarms.round)
         self.fleet.on_submitted, self.fleet.on_recovery = self.metrics.submitted, self.metrics.recovering
         self._socket = _listen(config.api.host, config.api.port)
         app = create_app(self)
@@ -142,6 +155,7 @@ class Service:
         log.info("of the last run: %d parts are ready again, of %d it is unknown whether they have left", *recovered)
         journal.started(self.store.audit, self.config, now)
         self.webhooks.start()
+        self.mailer.start()
         self.fleet.start()
         self.scheduler.start()
         threading.Thread(target=self._server.run, name="web", daemon=True).start()
@@ -158,6 +172,7 @@ class Service:
         self.scheduler.stop()
         finished = self.fleet.stop(max(0.0, deadline - self.clock.boot()))
         finished = self.webhooks.stop(WEBHOOK_GRACE) and finished
+        self.mailer.stop()
         if self._simulated is not None:
             self._simulated.stop()
         journal.stopped(self.store.audit, self.clock.now())

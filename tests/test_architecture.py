@@ -140,6 +140,7 @@ ALLOWED: dict[str, frozenset[str]] = {
     | {
         "gateway.conditions",
         "gateway.directory",
+        "gateway.objective",
         "gateway.recovery",
         "gateway.release",
         "gateway.store",
@@ -275,9 +276,14 @@ ALLOWED: dict[str, frozenset[str]] = {
         "gateway.texts",
         "hardware.clock",
     },
+    "gateway.objective": VALUES | {"hardware.clock"},
+    "gateway.alarms": VALUES
+    | PURE
+    | {"gateway.config", "gateway.directory", "gateway.objective", "gateway.store", "hardware.clock"},
     "gateway.api": VALUES
     | {
         "gateway.admission",
+        "gateway.alarms",
         "gateway.challenges",
         "gateway.config",
         "gateway.directory",
@@ -371,6 +377,7 @@ OWNERS: dict[str, frozenset[str]] = {
     "rich": frozenset({"gateway.cli"}),
     "selectors": frozenset({"hardware.serial_port", "hardware.simulator"}),
     "serial": frozenset({"hardware.serial_port", "hardware.discovery"}),
+    "smtplib": frozenset({"gateway.alarms.mail"}),
     "socket": frozenset(
         {
             "hardware.power_switch",
@@ -384,6 +391,7 @@ OWNERS: dict[str, frozenset[str]] = {
     "sqlite_utils": frozenset({"gateway.store.database", "gateway.store.opening", "gateway.store.migrations"}),
     "ssl": frozenset(
         {
+            "gateway.alarms.mail",
             "gateway.certificates",
             "gateway.cli.client",
             "gateway.config.webhooks",
@@ -407,7 +415,14 @@ CALL_OWNERS: dict[str, frozenset[str]] = {
     "date.today": frozenset(),
     "time.sleep": frozenset({"gateway.cli"}),
     "threading.Thread": frozenset(
-        {"gateway.fleet", "gateway.scheduler", "gateway.service", "gateway.webhooks", "hardware.simulator"}
+        {
+            "gateway.alarms.mail",
+            "gateway.fleet",
+            "gateway.scheduler",
+            "gateway.service",
+            "gateway.webhooks",
+            "hardware.simulator",
+        }
     ),
     "os.fork": frozenset({"gateway.cli.serve"}),
     "os.system": frozenset(),

@@ -133,6 +133,7 @@ def test_configurations_load(page: Path, tmp_path: Path) -> None:
         path = tmp_path / f"{place}.toml"
         (tmp_path / "sim1.pin").write_text("1234\n", encoding="ascii")
         pems.make("gateway").write(tmp_path)
+        (tmp_path / "smtp.password").write_text("a password\n", encoding="utf-8")
         (tmp_path / "hook1.secret").write_text("a secret of sufficient length\n", encoding="ascii")
         path.write_text(snippet, encoding="utf-8")
         assert load(path).modem

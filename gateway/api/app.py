@@ -5,6 +5,7 @@ from __future__ import annotations
 from flask import Flask, Response
 
 from gateway.api import (
+    alarms,
     audit,
     blocked,
     caught,
@@ -53,6 +54,7 @@ def create_app(service: ServiceView) -> Flask:
         *audit.operations(service),
         *keys.operations(service),
         *webhooks.operations(service),
+        *alarms.operations(service),
         *events.operations(service, waiting, authenticator),
         *stats.operations(service),
     )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Literal, Protocol
 
+from gateway.alarms import Alarms
 from gateway.config import Config
 from gateway.directory import ModemView
 from gateway.intake import Intake
@@ -48,6 +49,11 @@ class ServiceView(Protocol):
     @property
     def webhooks(self) -> Webhooks:
         """Sends events to configured endpoints."""
+        ...
+
+    @property
+    def alarms(self) -> Alarms:
+        """What needs a person."""
         ...
 
     @property

@@ -24,6 +24,7 @@ MODULES = {
     "modems": "modems",
     "simulate": "simulate",
     "config": "checking",
+    "alarms": "alarms",
     "audit": "audit",
 }
 """The module of this package that holds each command, under the command's name."""

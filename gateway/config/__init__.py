@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from gateway.config.alarms import AlarmsConfig, SmtpConfig
 from gateway.config.canary import CanaryConfig
 from gateway.config.fields import (
     CODE_LENGTH,
@@ -20,6 +21,8 @@ from gateway.config.sections import ApiConfig, GatewayConfig, MessagesConfig, Mo
 from gateway.config.webhooks import GROUPS, KINDS, WebhookConfig
 
 __all__ = [
+    "AlarmsConfig",
+    "SmtpConfig",
     "CODE_LENGTH",
     "DAY",
     "GROUPS",

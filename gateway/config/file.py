@@ -10,6 +10,7 @@ from typing import Annotated, Self, get_args
 from pydantic import AfterValidator, BaseModel, Field, ValidationError, field_validator, model_validator
 from pydantic_core import ErrorDetails
 
+from gateway.config.alarms import AlarmsConfig
 from gateway.config.canary import CanaryConfig
 from gateway.config.fields import Section, Tuple
 from gateway.config.limits import LimitsConfig, OptOutConfig
@@ -41,6 +42,7 @@ class Config(Section):
     retention: RetentionConfig = Field(default_factory=lambda: RetentionConfig())
     opt_out: OptOutConfig = Field(default_factory=lambda: OptOutConfig())
     canary: CanaryConfig = Field(default_factory=lambda: CanaryConfig())
+    alarms: AlarmsConfig = Field(default_factory=lambda: AlarmsConfig())
     webhook: Annotated[tuple[WebhookConfig, ...], Tuple, AfterValidator(named)] = ()
 
     @field_validator("modem", mode="after")

@@ -26,6 +26,9 @@ KINDS = (
     "modem.condition",
     "canary.missed",
     "canary.ok",
+    "alarm.raised",
+    "alarm.cleared",
+    "alarm.test",
 )
 """Every kind of event that there is."""
 GROUPS = tuple(dict.fromkeys(f"{kind.partition('.')[0]}.*" for kind in KINDS))

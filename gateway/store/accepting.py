@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 
-from gateway.messages import CANARY, Lane, Message, MessageState, NewMessage
+from gateway.messages import OWN_CLIENTS, Lane, Message, MessageState, NewMessage
 from gateway.policy import Delivery
 from gateway.store.case import Case
 from gateway.store.common import boot_ms, ms, new_id, pack_body, recipient_tail, wall_ms
@@ -124,8 +124,12 @@ class Accepting(Modes):
         ]
 
     def _tell_accepted(self, prepared: Sequence[Prepared]) -> None:
-        for lane, count in Counter(one.new.lane for one in prepared if one.new.client != CANARY).items():
+        of_clients = [one for one in prepared if one.new.client not in OWN_CLIENTS]
+        for lane, count in Counter(one.new.lane for one in of_clients).items():
             self.on_accepted(lane, count)
+        for one in of_clients:
+            if one.new.lane is Lane.OTP and one.new.delivery != Delivery.CATCH:
+                self.on_code(one.message.id)
 
 
 def queue_of(new: NewMessage) -> str:

@@ -11,7 +11,7 @@ import sqlite3
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 
-from gateway.messages import CANARY, Json
+from gateway.messages import OWN_CLIENTS, Json
 from gateway.store.boot import DELIVERED_FOR
 from gateway.store.common import Waiters, boot_ms, ms, wall_ms
 from gateway.store.database import Database
@@ -83,9 +83,9 @@ class Events:
     ) -> None:
         """Keep an event and queue it for every webhook that wants it; streams hear of it after the commit.
 
-        What the gateway sends to itself is no application's business, and has events of its own.
+        What the gateway sends by itself is no application's business, and has events of its own.
         """
-        if client == CANARY:
+        if client in OWN_CLIENTS:
             return
         sealed = self._cipher.seal(json.dumps(body).encode(), f"events.body {subject}")
         cursor = cx.execute(
@@ -121,7 +121,7 @@ class Events:
         query = (
             "SELECT * FROM events WHERE id > ? AND id <= ?"  # noqa: S608 - no input in it
             " AND CASE WHEN kind GLOB 'inbox.*' THEN ? WHEN kind GLOB 'modem.*' OR kind GLOB 'canary.*'"
-            " THEN ? ELSE ? IS NULL OR client = ? END"
+            " OR kind GLOB 'alarm.*' THEN ? ELSE ? IS NULL OR client = ? END"
             f" AND ({wanted}) ORDER BY id LIMIT ?"
         )
         with self._database.read() as cx:

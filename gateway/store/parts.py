@@ -25,6 +25,8 @@ class Room:
         self.caught = CaughtStore(database)
         self.on_accepted: Callable[[Lane, int], None] = lambda _lane, _count: None
         """Called after a commit with how many messages of a lane were taken."""
+        self.on_code: Callable[[str], None] = lambda _message: None
+        """Called after a commit with the id of each message that carries a code and is to be sent."""
         self._ledger = Ledger(database, self.waiters.tell, settings, events)
 
     def _case(self, cx: sqlite3.Connection, attempt_id: int) -> Case:

@@ -10,7 +10,7 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
-from gateway.messages import CANARY, MessageState
+from gateway.messages import ALARMS, CANARY, MessageState
 from gateway.store.common import FIRST_SINCE, id_floor, ms, wall_ms
 from gateway.store.database import Database
 from hardware.clock import Instant
@@ -23,7 +23,8 @@ _ROWS = (
     "SELECT m.state, m.modem, m.country, c.purpose, c.id, c.state,"
     " m.created_at, m.not_before_at, m.sent_at, m.delivered_at"
     " FROM messages AS m LEFT JOIN challenges AS c ON c.id = m.challenge_id"
-    " WHERE m.delivery < 2 AND m.client <> :canary AND m.seq >= :begin AND m.id >= :low AND m.id < :high{}"
+    " WHERE m.delivery < 2 AND m.client NOT IN (:canary, :alarms)"
+    " AND m.seq >= :begin AND m.id >= :low AND m.id < :high{}"
     " ORDER BY m.seq DESC LIMIT :most"
 )
 _EVERY, _MINE = _ROWS.format(""), _ROWS.format(" AND m.client = :client")
@@ -85,7 +86,8 @@ class Stats:
         low, high = id_floor(found.since), id_floor(until + 1)
         with self._database.read() as cx:
             first = cx.execute(f"SELECT {FIRST_SINCE}", (low,)).fetchone()[0]
-            values = {"begin": first, "low": low, "high": high, "client": client, "most": most + 1, "canary": CANARY}
+            values = {"begin": first, "low": low, "high": high, "client": client, "most": most + 1}
+            values |= {"canary": CANARY, "alarms": ALARMS}
             # Row by row: very many at once would fill the memory.
             rows = cx.execute(_MINE if client is not None else _EVERY, values)
             oldest = _count(found, itertools.islice(rows, most))

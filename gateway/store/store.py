@@ -21,6 +21,7 @@ from gateway.store.inbox import InboxStore
 from gateway.store.keys import Keys
 from gateway.store.outbox import Outbox
 from gateway.store.pins import PinAttempts
+from gateway.store.raised import RaisedAlarms
 from gateway.store.retention import Retention
 from gateway.store.sim_usage import SimUsage
 from gateway.store.stats import Stats
@@ -49,6 +50,7 @@ class Store:
         self.pins = PinAttempts(database)
         self.centres = Centres(database)
         self.canaries = Canaries(database)
+        self.raised = RaisedAlarms(database)
         self.idempotency = Idempotency(database)
         self.sim_usage = SimUsage(database)
         self.retention = Retention(database)

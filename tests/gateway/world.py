@@ -12,6 +12,7 @@ from pydantic import TypeAdapter
 from werkzeug.test import TestResponse
 
 from gateway.admission import Admission
+from gateway.alarms import Alarms, Lookout, Mailer, Texter
 from gateway.api import create_app
 from gateway.api.operations import Operation
 from gateway.api.shapes.common import ProblemShape
@@ -74,6 +75,17 @@ class World:
         self.fails: Exception | None = None
         self.ussd: dict[str, Any] = {"mode": 0, "text": "credit 5.00"}
         self.metrics = Metrics(self.store, self.clock, self.modems)
+        alarms = self.config.alarms
+        self.mailer = Mailer(alarms, again=())
+        self.alarms = Alarms(
+            alarms,
+            gateway.organisation,
+            Lookout(self.store, self.metrics.objectives, self.modems, list),
+            self.store,
+            self.clock,
+            Texter(alarms.sms_to, self.store, self.clock, self.modems, lambda *woken: self.woken.append(woken)),
+            self.mailer,
+        )
         self.app: Flask = create_app(self)
         self.operations: tuple[Operation, ...] = self.app.extensions["simwire.operations"]
         self.document: dict[str, Any] = self.app.test_client().get("/openapi.json").get_json()

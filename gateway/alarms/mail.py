@@ -1,0 +1,127 @@
+"""E-mail to people: the only import of smtplib. A thread of its own, so that a mail server holds up nothing."""
+
+from __future__ import annotations
+
+import logging
+import smtplib
+import ssl
+import threading
+from collections import deque
+from email.message import EmailMessage
+from email.utils import formatdate, make_msgid
+
+from gateway.config import AlarmsConfig, SmtpConfig
+
+log = logging.getLogger("simwire.alarms")
+
+TIMEOUT = 20.0  # seconds for each answer of the mail server
+AGAIN = (30.0, 120.0, 600.0, 1800.0)  # seconds between tries to hand a mail over; after the last it is given up
+MOST_WAITING = 50  # mails that wait for a server that is away; the oldest goes first
+
+
+class MailError(Exception):
+    """A mail could not be handed over; the text says why, and what to do."""
+
+
+class Mailer:
+    """Hands mails to the configured server, in order, with retries. `again`: seconds between tries."""
+
+    def __init__(self, config: AlarmsConfig, again: tuple[float, ...] = AGAIN) -> None:
+        self._config, self._again = config, again
+        self._waiting: deque[tuple[str, str]] = deque(maxlen=MOST_WAITING)
+        self._woken, self._stopped = threading.Event(), threading.Event()
+        self._thread = threading.Thread(target=self._run, name="alarm-mail", daemon=True)
+
+    @property
+    def wanted(self) -> bool:
+        """Whether there is anybody to write to."""
+        return bool(self._config.email_to)
+
+    def start(self) -> None:
+        """Begin to hand over what is posted."""
+        if self.wanted:
+            self._thread.start()
+
+    def stop(self) -> None:
+        """End; what waits is dropped, as the next start finds what still is an alarm."""
+        self._stopped.set()
+        self._woken.set()
+        if self._thread.is_alive():
+            self._thread.join(1.0)
+
+    def post(self, subject: str, text: str) -> None:
+        """Send a mail as soon as the server takes it; returns at once."""
+        self._waiting.append((subject, text))
+        self._woken.set()
+
+    def send(self, subject: str, text: str) -> None:
+        """Send a mail now; raises MailError."""
+        smtp, sender = self._config.smtp, self._config.email_from
+        assert smtp is not None
+        assert sender is not None
+        mail = EmailMessage()
+        mail["Subject"], mail["From"], mail["To"] = subject, sender, ", ".join(self._config.email_to)
+        mail["Date"], mail["Message-ID"] = formatdate(localtime=True), make_msgid(domain=sender.rpartition("@")[2])
+        mail["Auto-Submitted"] = "auto-generated"
+        mail.set_content(text)
+        try:
+            with _connected(smtp) as server:
+                password = smtp.password()
+                if smtp.user is not None and password is not None:
+                    server.login(smtp.user, password.reveal())
+                server.send_message(mail)
+        except (OSError, smtplib.SMTPException, ValueError) as error:
+            raise MailError(f"{smtp.host} port {smtp.used_port}: {_said(error)}") from None
+
+    def _run(self) -> None:
+        while not self._stopped.is_set():
+            self._woken.wait()
+            self._woken.clear()
+            while self._waiting and not self._stopped.is_set():
+                self._deliver(*self._waiting.popleft())
+
+    def _deliver(self, subject: str, text: str) -> None:
+        for wait in (*self._again, None):
+            try:
+                self.send(subject, text)
+            except MailError as error:
+                log.error("an alarm could not be sent by e-mail: %s", error)
+                if wait is None or self._stopped.wait(wait):
+                    return
+            except Exception:
+                log.exception("a defect of the program: an alarm was not sent by e-mail")
+                return
+            else:
+                log.info("an alarm was sent by e-mail to %d addresses", len(self._config.email_to))
+                return
+
+
+def _connected(smtp: SmtpConfig) -> smtplib.SMTP:
+    """A connection to the server, as safe as it is configured; raises OSError, SMTPException."""
+    context = ssl.create_default_context(cafile=None if smtp.ca_file is None else str(smtp.ca_file))
+    if smtp.security == "tls":
+        return smtplib.SMTP_SSL(smtp.host, smtp.used_port, timeout=TIMEOUT, context=context)
+    server = smtplib.SMTP(smtp.host, smtp.used_port, timeout=TIMEOUT)
+    if smtp.security == "starttls":
+        try:
+            server.starttls(context=context)
+        except (OSError, smtplib.SMTPException):
+            server.close()
+            raise
+    return server
+
+
+def _said(error: Exception) -> str:
+    """What went wrong, without addresses: those are personal data."""
+    if isinstance(error, smtplib.SMTPRecipientsRefused):
+        codes = sorted({str(code) for code, _ in error.recipients.values()})
+        return f"it refuses the recipients ({', '.join(codes)}); check email_to and email_from"
+    if isinstance(error, smtplib.SMTPAuthenticationError):
+        return f"it refuses user and password ({error.smtp_code}); check smtp.user and smtp.password_file"
+    if isinstance(error, smtplib.SMTPResponseException):
+        return f"it answers {error.smtp_code}"
+    if isinstance(error, smtplib.SMTPNotSupportedError):
+        return f"{error}; check smtp.security"
+    if isinstance(error, ssl.SSLCertVerificationError):
+        return f"its certificate is not trusted ({error.verify_message}); set smtp.ca_file where it is one of your own"
+    return str(error) or type(error).__name__

@@ -1,0 +1,315 @@
+"""Alarms told to people: once, again, over; by SMS, by mail, as events; over restarts."""
+
+from __future__ import annotations
+
+import email
+import email.message
+import email.policy
+import socket
+import ssl
+from collections.abc import Iterator
+from dataclasses import replace
+from email.message import EmailMessage
+from pathlib import Path
+from typing import cast
+
+import pytest
+from aiosmtpd.controller import Controller
+from aiosmtpd.handlers import Message
+from aiosmtpd.smtp import SMTP, AuthResult, Envelope, Session
+
+from gateway.alarms import Alarms, Mailer, MailError, Texter
+from gateway.alarms.lookout import Lookout
+from gateway.config import SmtpConfig
+from gateway.directory import CanaryView, ModemView
+from gateway.messages import ALARMS, Lane
+from gateway.objective import Objectives
+from gateway.store import MessageFilter
+from tests.gateway import pems
+from tests.gateway.world import World
+
+PERSON = "+447700900777"
+SMS = f'[alarms]\nsms_to = ["{PERSON}"]\nwaits = {{otp = 0}}\n'  # nothing is sent in these worlds
+
+
+class Watched:
+    """A world with alarms whose modems and canaries are set by hand."""
+
+    def __init__(self, folder: Path, settings: str = SMS) -> None:
+        self.world = World(folder, settings)
+        self.world.views = [ModemView("sim1", "ready"), ModemView("sim2", "ready")]
+        self.canaries: list[CanaryView] = []
+        self.alarms = self.made()
+
+    def made(self) -> Alarms:
+        world, config = self.world, self.world.config.alarms
+        return Alarms(
+            config,
+            "Example Bank",
+            Lookout(world.store, Objectives(world.clock), world.modems, lambda: self.canaries),
+            world.store,
+            world.clock,
+            Texter(config.sms_to, world.store, world.clock, world.modems, lambda *_: None),
+            world.mailer,
+        )
+
+    def round(self, seconds: float = 0.0) -> int:
+        self.world.clock.advance(seconds)
+        return self.alarms.round(self.world.clock.now())
+
+    def texts(self) -> list[str]:
+        outbox = self.world.store.outbox
+        found = [outbox.text(one.id) for one in outbox.list(MessageFilter(client=ALARMS))[0]]
+        return [text.reveal() for text in reversed(found) if text is not None]
+
+    def events(self) -> list[tuple[str, str]]:
+        stored = self.world.store.events.after(0, 1000)
+        return [(event.kind, event.body["alarm"]) for event in stored if event.kind.startswith("alarm.")]
+
+
+@pytest.fixture
+def watched(tmp_path: Path) -> Iterator[Watched]:
+    one = Watched(tmp_path)
+    yield one
+    one.world.close()
+
+
+def missed() -> CanaryView:
+    return CanaryView("sim1", "sim2", "missed", "nothing came")
+
+
+def test_an_alarm_is_told_once_again_after_a_while_and_when_it_is_over(watched: Watched) -> None:
+    assert watched.round() == 0
+    watched.canaries = [missed()]
+    assert watched.round() == 1
+    assert watched.round(60) == 0
+    (view,) = watched.alarms.views()
+    assert view.alarm.key == "canary:sim1>sim2"
+    assert watched.round(14_400) == 1
+    watched.canaries = []
+    assert watched.round(15) == 0
+    watched.canaries = [missed()]
+    assert watched.round(50) == 0, "what comes and goes is one alarm"
+    watched.canaries = []
+    assert [watched.round(15), watched.round(59), watched.round(1)] == [0, 0, 1]
+    assert watched.alarms.views() == []
+    canary = "canary:sim1>sim2"
+    assert watched.events() == [("alarm.raised", canary), ("alarm.raised", canary), ("alarm.cleared", canary)]
+    first, _, last = watched.texts()
+    assert first.startswith("Simwire (Example Bank): WARNING: the message that sim1 sent to sim2")
+    assert "OVER after" in last
+
+
+def test_one_that_does_not_last_is_told_to_nobody(watched: Watched) -> None:
+    watched.world.views = [replace(view, state="absent", condition="port_missing") for view in watched.world.views]
+    assert watched.round() == 0
+    assert watched.round(59) == 0
+    watched.world.views = [ModemView("sim1", "ready")]
+    assert [watched.round(5), watched.round(120)] == [0, 0]
+    assert watched.texts() == []
+
+
+def test_it_goes_by_another_sim_than_that_in_trouble_before_all_but_what_is_on_the_air(watched: Watched) -> None:
+    watched.canaries = [missed()]
+    watched.round()
+    (message,) = watched.world.store.outbox.list(MessageFilter(client=ALARMS))[0]
+    assert (message.to, message.modem, message.lane, message.report) == (PERSON, "sim2", Lane.OTP, False)
+    watched.canaries = [replace(missed(), sender="sim2", receiver="sim1")]
+    watched.round()
+    assert [one.modem for one in watched.world.store.outbox.list(MessageFilter(client=ALARMS))[0]] == ["sim1", "sim2"]
+
+
+def test_while_no_modem_can_send_it_waits_for_the_first_that_can(watched: Watched) -> None:
+    watched.world.views = [ModemView("sim1", "absent", "unplugged")]
+    watched.round()
+    assert watched.round(60) == 1
+    assert watched.texts() == []
+    watched.world.views = [ModemView("sim1", "ready")]
+    watched.round(15)
+    (text,) = watched.texts()
+    assert "CRITICAL: no modem can send: sim1 is absent (unplugged)" in text
+
+
+def test_many_are_gathered_and_what_is_more_than_people_should_get_waits(tmp_path: Path) -> None:
+    watched = Watched(tmp_path, SMS + "most_per_hour = 1\n")
+    watched.canaries = [missed(), replace(missed(), sender="sim2", receiver="sim1")]
+    assert watched.round() == 2
+    (both,) = watched.texts()
+    assert both.count("WARNING") == 2
+    watched.canaries.append(replace(missed(), receiver="sim3"))
+    assert watched.round(60) == 1
+    assert len(watched.texts()) == 1
+    watched.round(3540)
+    assert "sim3" in watched.texts()[1]
+    watched.world.close()
+
+
+def test_what_gets_worse_is_told_at_once(watched: Watched, monkeypatch: pytest.MonkeyPatch) -> None:
+    free = 200_000_000
+
+    class Disk:
+        f_frsize = 1
+
+        @property
+        def f_bavail(self) -> int:
+            return free
+
+    monkeypatch.setattr("gateway.alarms.lookout.os.statvfs", lambda _: Disk())
+    assert watched.round() == 1
+    free = 10
+    assert watched.round(15) == 1
+    assert [view.alarm.severity.value for view in watched.alarms.views()] == ["critical"]
+
+
+def test_what_people_know_is_not_told_again_after_a_restart_and_its_end_is(watched: Watched) -> None:
+    watched.canaries = [missed()]
+    watched.round()
+    watched.alarms = watched.made()
+    assert [view.alarm.key for view in watched.alarms.views()] == ["canary:sim1>sim2"]
+    assert watched.round(15) == 0
+    watched.canaries = []
+    assert [watched.round(15), watched.round(60)] == [0, 1]
+
+
+def test_its_messages_are_nobodys(watched: Watched) -> None:
+    watched.canaries = [missed()]
+    watched.round()
+    store = watched.world.store
+    assert store.stats.window(3600, watched.world.clock.now()).every.total == 0
+    assert watched.world.ask("GET", "/v1/messages").get_json()["items"] == []
+
+
+def test_the_api_lists_them_and_tests_the_ways(watched: Watched) -> None:
+    watched.world.alarms = watched.alarms
+    watched.canaries = [missed()]
+    watched.round()
+    (listed,) = watched.world.ask("GET", "/v1/alarms").get_json()["items"]
+    assert (listed["alarm"], listed["severity"]) == ("canary:sim1>sim2", "warning")
+    tested = watched.world.ask("POST", "/v1/alarms/test", {}).get_json()["items"]
+    assert [(one["channel"], one["works"]) for one in tested] == [("events", True), ("sms", True)]
+    assert "this is a test" in watched.texts()[1]
+    assert watched.world.ask("GET", "/v1/alarms", scopes=("messages:read",)).status_code == 403
+
+
+# -- mail -------------------------------------------------------------------------------------------------------------
+
+
+class Mailbox(Message):
+    """Keeps what a mail server took."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.mails: list[EmailMessage] = []
+        self.refuse: str | None = None
+
+    async def handle_RCPT(  # noqa: N802 - aiosmtpd's
+        self, _server: SMTP, _session: Session, envelope: Envelope, address: str, _options: list[str]
+    ) -> str:
+        envelope.rcpt_tos.append(address)
+        return self.refuse or "250 OK"
+
+    def handle_message(self, message: email.message.Message) -> None:
+        self.mails.append(cast(EmailMessage, email.message_from_bytes(message.as_bytes(), policy=email.policy.default)))
+
+
+def mail(folder: Path, server: Controller, more: str = "") -> str:
+    return (
+        '[alarms]\nemail_to = ["ops@example.com"]\nemail_from = "simwire@example.com"\n'
+        f'smtp = {{host = "127.0.0.1", port = {server.port}, {more}}}\n'
+    )
+
+
+@pytest.fixture
+def mailbox() -> Mailbox:
+    return Mailbox()
+
+
+@pytest.fixture
+def server(mailbox: Mailbox) -> Iterator[Controller]:
+    controller = Controller(mailbox, hostname="127.0.0.1", port=0)
+    controller.port = _free_port()
+    controller.start()
+    yield controller
+    controller.stop()
+
+
+def _free_port() -> int:
+    with socket.socket() as one:
+        one.bind(("127.0.0.1", 0))
+        return int(one.getsockname()[1])
+
+
+def test_a_mail_says_what_happened_and_what_to_do(tmp_path: Path, server: Controller, mailbox: Mailbox) -> None:
+    watched = Watched(tmp_path, mail(tmp_path, server, 'security = "none"'))
+    watched.canaries = [missed()]
+    watched.world.mailer.start()
+    watched.round()
+    for _ in range(500):
+        if mailbox.mails:
+            break
+        watched.world.mailer._thread.join(0.01)
+    watched.world.mailer.stop()
+    (told,) = mailbox.mails
+    assert told["To"] == "ops@example.com"
+    assert told["Auto-Submitted"] == "auto-generated"
+    assert "Simwire (Example Bank): WARNING: the message that sim1 sent" in told["Subject"]
+    assert "docs/modems.md tells what it may be" in told.get_content()
+    watched.world.close()
+
+
+def test_a_server_that_refuses_or_is_away_is_told_in_words(
+    tmp_path: Path, server: Controller, mailbox: Mailbox
+) -> None:
+    mailbox.refuse = "550 no such user"
+    watched = Watched(tmp_path, mail(tmp_path, server, 'security = "none"'))
+    (_, refused) = watched.alarms.test()
+    assert not refused.works
+    assert "it refuses the recipients (550)" in refused.detail
+    assert "ops@" not in refused.detail
+    elsewhere = SmtpConfig(host="127.0.0.1", port=_free_port(), security="none")
+    with pytest.raises(MailError, match="Connection refused"):
+        Mailer(watched.world.config.alarms.model_copy(update={"smtp": elsewhere})).send("a", "b")
+    watched.world.close()
+
+
+def test_without_starttls_at_the_server_nothing_is_said_in_clear_text(
+    tmp_path: Path, server: Controller, mailbox: Mailbox
+) -> None:
+    watched = Watched(tmp_path, mail(tmp_path, server, 'security = "starttls"'))
+    (_, trial) = watched.alarms.test()
+    assert "check smtp.security" in trial.detail
+    assert mailbox.mails == []
+    watched.world.close()
+
+
+def test_a_password_goes_over_tls_to_a_server_with_a_trusted_certificate(tmp_path: Path, mailbox: Mailbox) -> None:
+    pem = pems.make("mail", hosts=("127.0.0.1",))
+    pem.write(tmp_path)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(tmp_path / "cert.pem", tmp_path / "key.pem")
+    given: list[bytes] = []
+
+    def authenticate(_server: object, _session: object, _envelope: object, mechanism: str, data: object) -> AuthResult:
+        given.append(data.password)  # type: ignore[attr-defined]
+        return AuthResult(success=mechanism in {"PLAIN", "LOGIN"})
+
+    server = Controller(
+        mailbox, hostname="127.0.0.1", port=_free_port(), tls_context=context, auth_required=True,
+        authenticator=authenticate,
+    )  # fmt: skip
+    server.start()
+    try:
+        (tmp_path / "smtp.password").write_text("open sesame\n", encoding="utf-8")
+        settings = 'user = "simwire", password_file = "smtp.password"'
+        trusting = Watched(tmp_path, mail(tmp_path, server, settings + ', ca_file = "cert.pem"'))
+        (_, trial) = trusting.alarms.test()
+        assert trial.works, trial.detail
+        assert given == [b"open sesame"]
+        doubting = Mailer(trusting.world.config.alarms.model_copy(
+            update={"smtp": trusting.world.config.alarms.smtp.model_copy(update={"ca_file": None})}  # type: ignore[union-attr]
+        ))  # fmt: skip
+        with pytest.raises(MailError, match="its certificate is not trusted"):
+            doubting.send("a", "b")
+        trusting.world.close()
+    finally:
+        server.stop()
