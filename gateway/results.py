@@ -72,6 +72,12 @@ class Results:
         self._waiting: deque[Outcome] = deque()
         self._refusals = self._asides = 0
 
+    def carry_on(self, other: Results) -> None:
+        """Go on where those of another worker of the same modem were, whose thread takes part no more."""
+        self.counts, self.aside_until = other.counts, other.aside_until
+        self._waiting = deque(other._waiting)  # a copy: that thread may still add what it takes for handed back
+        self._refusals, self._asides = other._refusals, other._asides
+
     @property
     def unstored(self) -> bool:
         """Whether the store has yet to take some."""

@@ -16,6 +16,7 @@ from gateway.directory import ModemView, routes_for
 from gateway.incoming import ModemInbox
 from gateway.messages import ClaimedAttempt, Lane, Refusal
 from gateway.others import Others
+from gateway.quota import Bounds
 from gateway.recovery import SILENT_SUBMITS
 from gateway.results import Outcome, Results
 from gateway.retry import RetryPolicy
@@ -64,8 +65,15 @@ class Sender:
         self.on_air = False
         """Whether a PDU was begun whose outcome is not in hand yet."""
         self.paused = False
+        self.bounds: Bounds | None = None
+        """What could be claimed when it was tried last; None: nothing."""
         self._hints: deque[Lane] = deque()
         self._ahead: ClaimedAttempt | None = None
+
+    def carry_on(self, other: Sender) -> None:
+        """Go on where that of another worker of the same modem was, but for what is claimed: the store knows that."""
+        self.paused, self.without_result = other.paused, other.without_result
+        self.results.carry_on(other.results)
 
     def forgive(self) -> None:
         """Forget why the SIM was set aside."""
@@ -86,6 +94,7 @@ class Sender:
                 self._ahead = None
                 return ahead
             self.hand_back()  # it keeps its place
+        self.bounds = None
         return self._claim() if self._may_send() else None
 
     def hand_back(self) -> None:
@@ -112,9 +121,14 @@ class Sender:
         """Whether something was claimed, or came to an outcome, that the store has not got back."""
         return self._ahead is not None or self.results.unstored
 
+    @property
+    def code_came(self) -> bool:
+        """Whether a code was stored since something was claimed last; costs nothing."""
+        return Lane.OTP in tuple(self._hints)
+
     def codes_wait(self) -> bool:
         """Whether a code could go now: what is not urgent is left until later. Raises StoreError."""
-        if Lane.OTP in tuple(self._hints) or (self._ahead is not None and self._ahead.lane is Lane.OTP):
+        if self.code_came or (self._ahead is not None and self._ahead.lane is Lane.OTP):
             return True
         return Lane.OTP in self._store.outbox.waiting()
 
@@ -126,7 +140,7 @@ class Sender:
 
     def _claim(self, *, ahead: bool = False) -> ClaimedAttempt | None:
         view, imsi = self._view(), self._sink.imsi
-        bounds = self.allowance.bounds(reserved=view.reserve_for_otp)
+        bounds = self.bounds = self.allowance.bounds(reserved=view.reserve_for_otp)
         if bounds is None:
             return None
         views, prefixes = self._others.views(), self._others.prefixes()

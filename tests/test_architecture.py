@@ -49,6 +49,8 @@ MODEM_SIDE = frozenset(
         "gateway.port_watch",
         "gateway.sending",
         "gateway.service",
+        "gateway.snapshot",
+        "gateway.turns",
     }
 )
 
@@ -289,11 +291,31 @@ ALLOWED: dict[str, frozenset[str]] = {
         "gateway.directory",
         "gateway.incoming",
         "gateway.others",
+        "gateway.quota",
         "gateway.recovery",
         "gateway.results",
         "gateway.retry",
         "gateway.store",
         "gateway.submission",
+    },
+    "gateway.snapshot": frozenset(
+        {"gateway.care", "gateway.directory", "gateway.incoming", "gateway.sending", "hardware.modem"}
+    ),
+    "gateway.turns": VALUES
+    | TO_MODEMS
+    | {
+        "gateway.announcing",
+        "gateway.care",
+        "gateway.conditions",
+        "gateway.directory",
+        "gateway.doors",
+        "gateway.incoming",
+        "gateway.modem_port",
+        "gateway.others",
+        "gateway.recovery",
+        "gateway.sending",
+        "gateway.snapshot",
+        "gateway.store",
     },
     "gateway.dispatcher": VALUES
     | TO_MODEMS
@@ -304,7 +326,6 @@ ALLOWED: dict[str, frozenset[str]] = {
         "gateway.care",
         "gateway.conditions",
         "gateway.directory",
-        "gateway.doors",
         "gateway.healing",
         "gateway.incoming",
         "gateway.modem_port",
@@ -314,8 +335,9 @@ ALLOWED: dict[str, frozenset[str]] = {
         "gateway.retry",
         "gateway.sending",
         "gateway.store",
+        "gateway.turns",
     },
-    "gateway.fleet": VALUES | {"gateway.directory", "gateway.dispatcher", "hardware.modem"},
+    "gateway.fleet": VALUES | {"gateway.directory", "gateway.dispatcher", "gateway.store", "hardware.modem"},
     "gateway.scheduler": VALUES | {"gateway.directory", "gateway.store", "hardware.clock"},
     "gateway.service": frozenset({"gateway", "hardware"}),
     "gateway.cli": VALUES
