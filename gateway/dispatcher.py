@@ -95,12 +95,17 @@ class ModemWorker(Turns):
         what = "the thread that worked with it has ended, by a defect of the program"
         return self._heir(Finding(what, "it goes on by itself; see the log", GATEWAY_ERROR))
 
-    def wait_for_thread(self) -> None:
-        """There is no thread for it now, as too many hang: do what must not wait for one. Raises StoreError."""
+    @property
+    def rests(self) -> bool:
+        """Whether it is left alone for now, so that no thread need begin."""
+        return self._healer.quarantined and self._healer.wait() > 0 and not self._forgiven
+
+    def wait_for_thread(self, *, stuck: bool) -> None:
+        """It has no thread for now (`stuck`: as too many hang): do what must not wait for one. Raises StoreError."""
         advice = "unplug the modem; if that does not help, restart the gateway"
-        self._errands.refuse(NotReady(ModemState.FAILED, self._view.reason, advice))
-        if self._view.advice != advice:
+        if stuck and self._view.advice != advice:
             self._publish(reason=f"{self._view.reason}; so did those before it", advice=advice)
+        self._errands.refuse(NotReady(ModemState.FAILED, self._view.reason, self._view.advice))
         self._settle_left()
 
     def _heir(self, found: Finding) -> ModemWorker:

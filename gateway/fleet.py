@@ -105,7 +105,7 @@ class Fleet:
                         return
                     self._replace(name)
                 if name in self._without_thread:
-                    self._workers[name].wait_for_thread()
+                    self._workers[name].wait_for_thread(stuck=self._too_many_hang(name))
             except StoreError as error:
                 log.warning("modem %s: %s; what it was sending is settled with the next look", name, error)
             except Exception:
@@ -124,10 +124,13 @@ class Fleet:
         if heir is not None:
             self._workers[name] = heir
             self._without_thread.add(name)
-        self._hanging = [(whose, one) for whose, one in self._hanging if one.is_alive()]
-        if name in self._without_thread and sum(whose == name for whose, _ in self._hanging) <= STUCK_THREADS:
+        if name in self._without_thread and not (self._too_many_hang(name) or self._workers[name].rests):
             self._without_thread.discard(name)
             self._start(self._workers[name])
+
+    def _too_many_hang(self, name: str) -> bool:
+        self._hanging = [(whose, one) for whose, one in self._hanging if one.is_alive()]
+        return sum(whose == name for whose, _ in self._hanging) > STUCK_THREADS
 
     def views(self) -> list[ModemView]:
         """A snapshot of every modem, in the order of the configuration."""
