@@ -99,11 +99,10 @@ class Sender:
 
     def hand_back(self) -> None:
         """Store what is not stored yet, and give back what is only claimed. Raises StoreError, and keeps the rest."""
+        ahead, self._ahead = self._ahead, None
+        if ahead is not None:
+            self.results.add(Outcome(ahead, handed_back=True))
         self.store_outcome()
-        if self._ahead is not None:
-            self._store.outbox.release(self._ahead.id, self._clock.now())
-            self._ahead = None
-            self._others.planned()
 
     def _urgent(self) -> Lane:
         urgent = Lane.BULK
@@ -146,6 +145,7 @@ class Sender:
         views, prefixes = self._others.views(), self._others.prefixes()
         routes, others = (routes_for(view.name, views, prefixes, lane) for lane in (Lane.OTP, Lane.NORMAL))
         if ahead and self._sooner_elsewhere({*routes, *others}, sum(one.usable for one in views)):
+            self._others.wake_idle()  # one that is idle was woken for something else perhaps
             return None
         queues, but_codes = (f"sim:{imsi}", f"modem:{view.name}", *routes), tuple(set(others) - set(routes))
         slot = Slot(view.name, imsi, queues, view.reports, but_codes)

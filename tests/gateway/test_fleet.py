@@ -94,6 +94,19 @@ def test_what_waits_for_a_modem_that_is_paused_goes_by_the_others_at_once(
     assert [record.imsi[-1] for record in gateway.network.submits] == ["2"]
 
 
+def test_what_waits_behind_a_part_on_the_air_wakes_whoever_is_idle(rig: Make, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also where the wake that was meant for it was spent on something else."""
+    gateway = rig()
+    idle(gateway)
+    gateway.send()
+    gateway.send(to=OTHER)
+    gateway.workers["sim2"].idle = True  # it looked before the second one was stored, say
+    calls: list[Lane] = []
+    monkeypatch.setattr(gateway.workers["sim2"], "wake", lambda lane=Lane.BULK: calls.append(lane))
+    gateway.workers["sim1"].turn(0.0)
+    assert calls
+
+
 def test_a_wake_that_comes_before_the_wait_ends_it(rig: Make, monkeypatch: pytest.MonkeyPatch) -> None:
     """As that of an operator who resumes a modem while its worker is about to leave it alone for minutes."""
     gateway = rig(1)

@@ -132,6 +132,29 @@ def test_no_step_is_taken_while_an_outcome_is_not_stored(rig: Make, monkeypatch:
     assert len(gateway.network.submits) == 3
 
 
+def test_what_the_store_has_no_place_for_does_not_keep_the_rest_waiting(
+    rig: Make, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Rows that are damaged, or gone: neither an outcome nor what is only handed back may stop a modem for good."""
+    gateway = rig()
+    outbox, worker = gateway.store.outbox, gateway.workers["sim1"]
+    messages = [gateway.send(to=f"+44770090005{number}") for number in range(4)]
+
+    def gone(attempt_id: int, *_: object) -> Any:
+        raise KeyError(attempt_id)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(outbox, "accepted", gone)
+        patched.setattr(outbox, "release", gone)
+        worker.turn(0.2)
+        worker.pause()  # what is claimed ahead goes back
+        worker.turn(0.2)
+    worker.resume()
+    gateway.step(30)
+    assert [gateway.state(message) for message in messages[2:]] == ["delivered"] * 2
+    assert caplog.text.count("cannot be stored") == 2
+
+
 @pytest.mark.parametrize("step", [Step.PDU, Step.RESULT])
 def test_the_answer_that_was_lost_before_a_restart_is_nobody_elses(rig: Make, step: Step) -> None:
     """The modem falls silent with a message on the air, climbs to the reset, and sends the next one after it."""
