@@ -11,6 +11,7 @@ from typing import TypeVar
 from gateway.directory import ModemView, may_take, routes_for
 from gateway.dispatcher import ModemWorker
 from gateway.messages import Lane
+from gateway.recovery import NEW_THREAD
 from gateway.store import StoreError
 from hardware.modem import Modem
 
@@ -123,6 +124,7 @@ class Fleet:
             heir = worker.bury()
         if heir is not None:
             self._workers[name] = heir
+            self.recovering(name, NEW_THREAD)
             self._without_thread.add(name)
         if name in self._without_thread and not (self._too_many_hang(name) or self._workers[name].rests):
             self._without_thread.discard(name)

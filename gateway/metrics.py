@@ -25,7 +25,7 @@ from prometheus_client.registry import Collector
 from gateway import release
 from gateway.directory import MODEM_STATES, CanaryView, ModemView
 from gateway.messages import Json, Lane, MessageState
-from gateway.recovery import Step
+from gateway.recovery import NEW_THREAD, Step
 from gateway.store import CheckResult, Store, StoreError
 from hardware.clock import Clock
 
@@ -127,8 +127,8 @@ class Metrics:
         for result in CheckResult:
             self._checks.labels(result.value)
         for modem in modems:
-            for step in Step:
-                self._recoveries.labels(modem, step.value)
+            for step in (*Step, NEW_THREAD):
+                self._recoveries.labels(modem, str(step))
 
 
 class _Now(Collector):

@@ -122,14 +122,12 @@ class Sender:
 
     @property
     def code_came(self) -> bool:
-        """Whether a code was stored since something was claimed last; costs nothing."""
-        return Lane.OTP in tuple(self._hints)
+        """Whether a code is claimed, or was stored since something was claimed last; costs nothing."""
+        return Lane.OTP in tuple(self._hints) or (self._ahead is not None and self._ahead.lane is Lane.OTP)
 
     def codes_wait(self) -> bool:
         """Whether a code could go now: what is not urgent is left until later. Raises StoreError."""
-        if self.code_came or (self._ahead is not None and self._ahead.lane is Lane.OTP):
-            return True
-        return Lane.OTP in self._store.outbox.waiting()
+        return self.code_came or Lane.OTP in self._store.outbox.waiting()
 
     def _may_send(self) -> bool:
         return not (self.paused or self.results.aside)
@@ -263,12 +261,9 @@ class Sender:
         if self._ahead is None or self._ahead.bound:
             return
         try:
-            self._store.outbox.release(self._ahead.id, self._clock.now())
+            self.hand_back()
         except StoreError as error:  # as in `claim_ahead`
-            log.warning("what was claimed ahead is not handed back: %s", error)
-            return
-        self._ahead = None
-        self._others.planned()
+            log.warning("what was claimed ahead is not handed back yet: %s", error)
 
     def store_outcome(self) -> bool:
         """Commit what the submits came to; whether there was anything. Raises StoreError, and keeps what is left."""

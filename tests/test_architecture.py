@@ -337,7 +337,8 @@ ALLOWED: dict[str, frozenset[str]] = {
         "gateway.store",
         "gateway.turns",
     },
-    "gateway.fleet": VALUES | {"gateway.directory", "gateway.dispatcher", "gateway.store", "hardware.modem"},
+    "gateway.fleet": VALUES
+    | {"gateway.directory", "gateway.dispatcher", "gateway.recovery", "gateway.store", "hardware.modem"},
     "gateway.scheduler": VALUES | {"gateway.directory", "gateway.store", "hardware.clock"},
     "gateway.service": frozenset({"gateway", "hardware"}),
     "gateway.cli": VALUES

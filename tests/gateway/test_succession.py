@@ -122,6 +122,10 @@ def through(gateway: Rig, **hanging: Any) -> Hanging:
     return port
 
 
+def busy(*_: object) -> Any:
+    raise StoreBusy("another program holds the database")
+
+
 def in_hand(gateway: Rig) -> int:
     """How many attempts are claimed or begun, by what the store says."""
     with gateway.store.database.read() as cx:
@@ -296,8 +300,10 @@ def test_what_an_operator_asked_for_while_it_hung_is_done(rig: Make, caplog: pyt
 
 
 @pytest.mark.parametrize("ending", [False, True])
-def test_while_too_many_threads_hang_the_others_have_its_messages(rig: Make, ending: bool) -> None:
-    """Three hang when they open the port; the fourth one hangs with a message on the air and the next one claimed."""
+def test_while_too_many_threads_hang_the_others_have_its_messages(
+    rig: Make, monkeypatch: pytest.MonkeyPatch, ending: bool
+) -> None:
+    """Three hang when they open the port; the fourth one hangs with a message on the air."""
     gateway = rig()
     worker, fleet = gateway.workers["sim1"], gateway.fleet
     worker._close()
@@ -317,11 +323,16 @@ def test_while_too_many_threads_hang_the_others_have_its_messages(rig: Make, end
     for number, port in enumerate(ports, 1):
         assert port.hangs.wait(30)
         gateway.clock.advance(LATE)
-        fleet.look()
+        with monkeypatch.context() as patched:
+            if number == len(ports):
+                patched.setattr(gateway.store.outbox, "recover", busy)
+            fleet.look()
         assert fleet._workers["sim1"] is not worker
         worker = fleet._workers["sim1"]
         if number < len(ports):
             threads.append(fleet._threads["sim1"])
+    assert in_hand(gateway) == 1, "the database could not be written"
+    fleet.look()
     assert in_hand(gateway) == 0
     assert [gateway.state(message) for message in messages] == ["unknown", "queued"]
     assert (worker.view.state, worker.view.condition) == ("failed", "stuck")
@@ -391,7 +402,7 @@ def test_a_thread_that_a_defect_has_ended_is_replaced(
     gateway.step(30)
     assert [gateway.state(message) for message in messages] == ["sent"] * 3
     assert len(gateway.network.submits) == 3
-    assert steps == ["reopen"]
+    assert steps == ["thread", "reopen"]
 
 
 def test_one_that_ends_again_and_again_is_left_alone_for_longer_and_longer(
@@ -431,9 +442,6 @@ def test_a_store_that_fails_at_that_moment_is_asked_again(rig: Make, monkeypatch
     gateway.fleet.look()
     heir = gateway.workers["sim1"] = gateway.fleet._workers["sim1"]
     accepted, recover = gateway.store.outbox.accepted, gateway.store.outbox.recover
-
-    def busy(*_: object) -> Any:
-        raise StoreBusy("another program holds the database")
 
     for method, works in (("accepted", accepted), ("recover", recover)):
         monkeypatch.setattr(gateway.store.outbox, method, busy)
