@@ -156,7 +156,11 @@ class ModemWorker(Turns):
         return self._stopping.is_set() and not self._sender.on_air and not (modem is not None and modem.tries_pin)
 
     def recover_from(self, what: str) -> None:
-        """Something other than the modem failed: show it, close the port, and wait a while before the next `turn`."""
+        """Something other than the modem failed: show it, close the port, and wait a while before the next `turn`.
+
+        Raises GivenUp.
+        """
+        self._port.watch.stop_here()  # whatever came in place of that
         log.error("modem %s: %s", self.name, what)
         self._close()
         self._show_found("failed", Finding(what, "it goes on by itself; see the log", GATEWAY_ERROR), what)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import queue
 from collections.abc import Callable
-from concurrent.futures import Future
+from concurrent.futures import Future, InvalidStateError
+from contextlib import suppress
 from typing import Any, TypeVar
 
 from hardware.modem import Modem, ModemState, NotReady
@@ -81,5 +82,5 @@ class Errands:
 
 
 def _fail(promise: Future[Any], error: NotReady) -> None:
-    if not promise.done():
+    with suppress(InvalidStateError):  # it is told already
         promise.set_exception(error)

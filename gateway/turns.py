@@ -78,11 +78,13 @@ class Turns(Doors):
             else:
                 self._bring_up(modem, idle)
         except (NotReady, CommandRejected) as error:
+            self._port.watch.stop_here()  # whatever came in place of that
             # The port is fine: the next round sees what the modem needs.
             log.info("modem %s: %s", self.name, error)
             if self._modem is not None:
                 self._publish_status(self._modem)
         except HardwareError as error:
+            self._port.watch.stop_here()
             self._lost(error, setting_up=setting_up)
 
     def _settle_left(self) -> None:

@@ -15,7 +15,7 @@ from gateway.fleet import _run
 from gateway.port_watch import CLOSE_LIMIT, MARGIN, WRITE_LIMIT, GivenUp, PortWatch
 from gateway.store import StoreBusy
 from hardware.clock import FakeClock
-from hardware.errors import ConnectionLost
+from hardware.errors import CommandTimeout, ConnectionLost
 from hardware.modem import NotReady
 from hardware.simulator import SimCard, UssdAnswer
 from hardware.transport import Transport
@@ -206,6 +206,37 @@ def test_one_that_hangs_in_the_closing_of_its_port_touches_nothing_when_it_retur
     run.release()
     assert run.thread not in marks
     assert heir.view == view
+
+
+@pytest.mark.parametrize("error", [StoreBusy("it is busy"), CommandTimeout("AT", 1.0), RuntimeError("no such thing")])
+def test_an_error_on_the_way_out_does_not_keep_it(
+    rig: Make, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, error: Exception
+) -> None:
+    """What is cleared up as it ends may fail, and the error then hides that it was given up."""
+    gateway = rig()
+    port = through(gateway, at=b"AT+CMGS")
+    messages = [gateway.send(report=False), gateway.send(to=OTHER, report=False)]
+    run = Run(gateway, port)
+    heir = run.give_up()
+
+    def fails() -> None:
+        raise error
+
+    monkeypatch.setattr(run.worker._modem, "_after_submit", fails)
+    heir.turn(0.0)
+    view, marks, mark = heir.view, list[threading.Thread](), gateway.store.database.mark
+
+    def marked(**options: bool) -> Any:
+        marks.append(threading.current_thread())
+        return mark(**options)
+
+    monkeypatch.setattr(gateway.store.database, "mark", marked)
+    run.release()
+    assert run.thread not in marks
+    assert heir.view == view
+    gateway.step(60)
+    assert [gateway.state(message) for message in messages] == ["sent", "sent"]
+    assert len(gateway.network.submits) == 2
 
 
 # -- what the next one knows ------------------------------------------------------------------------------------------
