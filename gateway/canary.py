@@ -169,7 +169,8 @@ class Canary:
         view = views[pair.sender]
         if (away := _unable_to_send(pair, views)) is not None:
             return away
-        if not all(use.open_for(Lane.NORMAL) for use in view.quota):  # of new numbers: whether the receiver's is one, its worker knows
+        # A quota of new numbers too: whether the receiver's is one, its worker knows.
+        if not all(use.open_for(Lane.NORMAL) for use in view.quota):
             return f"{view.name} is {view.state} ({view.reason})"
         busy = view.sent > self._parts_before[pair.name]
         return f"{view.name} was busy with what stood before it" if busy else None

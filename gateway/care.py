@@ -116,10 +116,12 @@ class Care:
         imsi, iccid = identity.imsi, identity.iccid
         if imsi is None and iccid is None:
             return False
-        before, self._card = self._card, _Card(imsi, iccid)
-        another = before is not None and before.differs(self._card)
+        before, card = self._card, _Card(imsi, iccid)
+        another = before is not None and before.differs(card)
         if before is not None and not another:
-            self._card = _Card(imsi or before.imsi, iccid or before.iccid)
+            card = _Card(imsi or before.imsi, iccid or before.iccid)
+        self._proven = self._store.centres.known(card.imsi)  # first: where it fails, it is another card next time too
+        self._card = card
         if before is not None and another:
             told = swapped(before.name, self._card.name)
             self._swap = (self._clock.boot() + SHOWN_FOR, told)
@@ -128,7 +130,6 @@ class Care:
             self._balance = _Balance(due=self._clock.boot())
             self._centre_refusals = self._credit_refusals = 0
             self.doubts_centre = self._mended = self._accepted = self._refused = False
-        self._proven = self._store.centres.known(self._card.imsi)
         return another
 
     def accepted(self) -> None:

@@ -40,6 +40,16 @@ class Doors:
             return replace(view, state=PAUSED, reason="paused by an operator", advice=advice, condition=None)
         return view
 
+    def may_claim(self, lane: Lane) -> bool:
+        """Whether the idle worker can claim a new message of that lane, be it only to numbers that it has sent to."""
+        bounds = self._sender.bounds
+        return bounds is not None and lane <= bounds.least
+
+    def claims(self, lane: Lane) -> bool:
+        """Whether it can, to whatever number."""
+        bounds = self._sender.bounds
+        return self.may_claim(lane) and bounds is not None and (bounds.known_from is None or lane < bounds.known_from)
+
     def wake(self, lane: Lane = Lane.BULK) -> None:
         """There may be work; `lane` tells how urgent the most urgent of it is."""
         self._sender.hint(lane)

@@ -11,6 +11,8 @@ from typing import TypeVar
 from gateway.directory import ModemView, may_take, routes_for
 from gateway.dispatcher import ModemWorker
 from gateway.messages import Lane
+from gateway.recovery import NEW_THREAD
+from gateway.store import StoreError
 from hardware.modem import Modem
 
 T = TypeVar("T")
@@ -37,7 +39,10 @@ class Fleet:
         """Called with the modem and the step that is taken to bring it back."""
         self._stopping = threading.Event()
         self._watcher = threading.Thread(target=self._watch, name="fleet-watch", daemon=True)
-        self._given_up: list[tuple[str, threading.Thread]] = []
+        self._changing = threading.Lock()
+        """Held while a worker is replaced: what is asked of one meanwhile must reach the other."""
+        self._hanging: list[tuple[str, threading.Thread]] = []
+        self._without_thread: set[str] = set()
 
     def add(self, worker: ModemWorker) -> None:
         """Take a worker in, before `start`."""
@@ -50,24 +55,28 @@ class Fleet:
         self._watcher.start()
 
     def _start(self, worker: ModemWorker) -> None:
-        thread = threading.Thread(target=worker.run, name=f"modem-{worker.name}", daemon=True)
+        thread = threading.Thread(target=_run, args=(worker,), name=f"modem-{worker.name}", daemon=True)
         self._threads[worker.name] = thread
         thread.start()
 
     def stop(self, grace: float) -> bool:
         """Let each worker finish what is on the air, at most `grace` seconds for all; False where one did not.
 
-        A thread that is still in the opening of a port is left behind: it does nothing more when that returns.
+        A thread that was given up, or is still in the opening of a port, is left behind: it does nothing more when that
+        returns.
         """
         self._stopping.set()
-        for worker in self._workers.values():
-            worker.stop()
+        with self._changing:
+            for worker in self._workers.values():
+                worker.stop()
         deadline = threading.Event()
         timer = threading.Timer(grace, deadline.set)
         timer.daemon = True
         timer.start()
         late = []
-        for name, thread in self._threads.items():
+        for name, thread in tuple(self._threads.items()):
+            if name in self._without_thread:
+                continue  # that of the worker before
             while (busy := thread.is_alive() and not self._workers[name].may_be_left) and not deadline.is_set():
                 thread.join(0.05)
             late += [name] if busy else []
@@ -89,23 +98,41 @@ class Fleet:
                 log.exception("a defect of the program: the workers were not looked at; next look in %g s", WATCH_EVERY)
 
     def look(self) -> None:
-        """Give up each worker whose call on its port does not return, and go on with another one on a new thread."""
-        for name, worker in list(self._workers.items()):
-            late = worker.overdue()
-            if late is None or self._stopping.is_set():
-                continue
-            self._given_up = [(whose, thread) for whose, thread in self._given_up if thread.is_alive()]
-            may_go_on = sum(whose == name for whose, _ in self._given_up) < STUCK_THREADS
-            successor = worker.give_up(late, goes_on=may_go_on)
-            if successor is None:
-                continue
-            if name in self._threads:
-                self._given_up.append((name, self._threads[name]))
-            self._workers[name] = successor
-            self._start(successor)
-            if self._stopping.is_set():  # since this look began
-                successor.stop()
-            self.planned()
+        """Replace each worker whose call on its port does not return, or whose thread has ended, on a new thread."""
+        for name in tuple(self._workers):
+            try:
+                with self._changing:
+                    if self._stopping.is_set():
+                        return
+                    self._replace(name)
+                if name in self._without_thread:
+                    self._workers[name].wait_for_thread(stuck=self._too_many_hang(name))
+            except StoreError as error:
+                log.warning("modem %s: %s; what it was sending is settled with the next look", name, error)
+            except Exception:
+                log.exception("modem %s: a defect of the program; next look in %g s", name, WATCH_EVERY)
+
+    def _replace(self, name: str) -> None:
+        worker, thread = self._workers[name], self._threads.get(name)
+        heir = None
+        if worker.overdue() is not None:
+            heir = worker.give_up()
+            if heir is not None and thread is not None:
+                self._hanging.append((name, thread))
+        elif thread is not None and not thread.is_alive() and name not in self._without_thread:
+            log.error("modem %s: its thread has ended; another one goes on", name)
+            heir = worker.bury()
+        if heir is not None:
+            self._workers[name] = heir
+            self.recovering(name, NEW_THREAD)
+            self._without_thread.add(name)
+        if name in self._without_thread and not (self._too_many_hang(name) or self._workers[name].rests):
+            self._without_thread.discard(name)
+            self._start(self._workers[name])
+
+    def _too_many_hang(self, name: str) -> bool:
+        self._hanging = [(whose, one) for whose, one in self._hanging if one.is_alive()]
+        return sum(whose == name for whose, _ in self._hanging) > STUCK_THREADS
 
     def views(self) -> list[ModemView]:
         """A snapshot of every modem, in the order of the configuration."""
@@ -127,9 +154,13 @@ class Fleet:
             if not (view.usable and may_take(view, lane) and self._takes(worker, queue, lane, views)):
                 continue
             if worker.idle:
+                if not worker.may_claim(lane):
+                    continue  # it waits for its pace, or the end of the quiet hours
                 worker.idle = False  # the next message wakes another one
                 worker.wake(lane)
-                return
+                if worker.claims(lane):
+                    return
+                continue
             if lane is Lane.OTP:
                 worker.wake(lane)
 
@@ -154,19 +185,24 @@ class Fleet:
 
     def request(self, name: str, action: Callable[[Modem], T]) -> Future[T]:
         """Run `action` on a modem's own thread; raises KeyError for an unknown modem."""
-        return self._workers[name].request(action)
+        with self._changing:
+            return self._workers[name].request(action)
 
     def pause(self, name: str) -> None:
-        """See `ModemWorker.pause`."""
-        self._workers[name].pause()
+        """See `ModemWorker.pause`; the others look at what is left to them."""
+        with self._changing:
+            self._workers[name].pause()
+        self.planned()
 
     def resume(self, name: str) -> None:
         """See `ModemWorker.resume`."""
-        self._workers[name].resume()
+        with self._changing:
+            self._workers[name].resume()
 
     def forgive(self, name: str) -> None:
         """See `ModemWorker.forgive`."""
-        self._workers[name].forgive()
+        with self._changing:
+            self._workers[name].forgive()
 
     def _takes(self, worker: ModemWorker, queue: str, lane: Lane, views: list[ModemView]) -> bool:
         kind, _, value = queue.partition(":")
@@ -175,3 +211,10 @@ class Fleet:
         if kind == "sim":
             return worker.view.imsi == value
         return queue in routes_for(worker.name, views, self._prefixes, lane)
+
+
+def _run(worker: ModemWorker) -> None:
+    try:
+        worker.run()
+    except Exception:  # the next look finds that it has ended
+        log.exception("modem %s: a defect of the program has ended its thread", worker.name)

@@ -63,6 +63,11 @@ class Healer:
         """Whether the modem is left alone for now."""
         return self._recovery.quarantined
 
+    @property
+    def planned(self) -> bool:
+        """Whether something is to be done about the modem, now or later."""
+        return self._recovery.plan is not None
+
     def wait(self) -> float:
         """Seconds until something is to be done about the modem; 0 for now, or while there is no plan at all."""
         plan = self._recovery.plan

@@ -27,7 +27,7 @@ from gateway.conditions import CONDITIONS
 from gateway.directory import CANARY_STATES, MODEM_STATES, CanaryView, ModemView
 from gateway.messages import Json, Lane, MessageState
 from gateway.objective import OBJECTIVES, Objectives
-from gateway.recovery import Step
+from gateway.recovery import NEW_THREAD, Step
 from gateway.store import CheckResult, Store, StoreError
 from hardware.clock import Clock
 
@@ -154,8 +154,8 @@ class Metrics:
             for verdict in ("good", "bad"):
                 self._judged.labels(objective.name, verdict)
         for modem in modems:
-            for step in Step:
-                self._recoveries.labels(modem, step.value)
+            for step in (*Step, NEW_THREAD):
+                self._recoveries.labels(modem, str(step))
 
 
 class _Now(Collector):

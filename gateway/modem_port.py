@@ -65,11 +65,11 @@ class ModemPort:
 
     def rest(self, seconds: float) -> None:
         """Wait, until `wake`. One that is left alone is listened to: who unplugs it wants it looked at again."""
-        self._woken.clear()
         if self.stopping.is_set():
             return
         if self._transport is None or not self.healer.quarantined:
             self._wait(self._woken, seconds)
+            self._woken.clear()  # not before the wait: a wake may have come since its reason was looked for
         elif self.modem is not None and self.modem.status.state is ModemState.READY:
             self.modem.service(seconds)  # it may still receive
         else:
@@ -78,6 +78,7 @@ class ModemPort:
     def take_step(self) -> Modem | None:
         """Do what is planned about a modem in trouble; the modem, None where its port is to be opened.
 
+        Nothing may be in hand then whose outcome the store does not know.
         Raises what the step comes to, above all ConnectionLost where a reset takes the port away.
         """
         step = self.healer.take()

@@ -22,6 +22,10 @@ class Others(Protocol):
         """Attempts were planned or became ready: wake whoever can take them, re-arm the scheduler."""
         ...
 
+    def wake_idle(self) -> None:
+        """There is more than one modem's work: whoever is idle looks for some."""
+        ...
+
     def submitted(self, name: str, seconds: float) -> None:
         """A modem's submit was accepted by the network after so many seconds."""
         ...

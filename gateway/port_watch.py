@@ -6,6 +6,7 @@ is in it can be kept from doing anything more once it returns.
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
 from types import TracebackType
 
@@ -41,6 +42,7 @@ class PortWatch:
     def __init__(self, clock: Clock, may_end: Callable[[], bool]) -> None:
         self.clock, self.may_end = clock, may_end
         self._until: float | None = None
+        self._turning = threading.Lock()
         self.opening = False
         """Whether the port is being opened, which nothing can break off."""
         self.given_up = False
@@ -52,9 +54,15 @@ class PortWatch:
         late = None if until is None else self.clock.boot() - until
         return late if late is not None and late > MARGIN else None
 
-    def give_up(self) -> None:
-        """Let the call that is under way be the last: it raises GivenUp when it returns."""
-        self.given_up = True
+    def give_up(self) -> float | None:
+        """Let the late call that is under way be the last: it raises GivenUp when it returns. For how long it is late.
+
+        None where it has returned since somebody looked: nothing is given up then.
+        """
+        with self._turning:
+            late = self.overdue()
+            self.given_up = self.given_up or late is not None
+        return late
 
     def open(self, opener: Callable[[], Transport]) -> Transport:
         """Open a port and watch it; raises what `opener` does, GivenUp, Stopping."""
@@ -79,22 +87,24 @@ class PortWatch:
         return self
 
     def __enter__(self) -> None:
-        self._stop_here()
+        self.stop_here()
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
         self.returned()
-        self._stop_here()
+        self.stop_here()
 
     def returned(self) -> None:
         """The call that was under way has returned."""
-        self._until = None
+        with self._turning:
+            self._until = None
 
     def end_here(self) -> None:
         """Raise Stopping where waiting is to be broken off."""
         if self.may_end():
             raise Stopping
 
-    def _stop_here(self) -> None:
+    def stop_here(self) -> None:
+        """Raise GivenUp where somebody else goes on with the modem."""
         if self.given_up:
             raise GivenUp
 
@@ -143,9 +153,12 @@ class WatchedPort:
         self._transport.wake()
 
     def close(self) -> None:
-        """Give the port up; idempotent, and done by whoever was given up too."""
+        """Give the port up; idempotent, and done by whoever was given up too. Raises GivenUp where it is so now."""
+        ending = self._watch.given_up
         self._watch.calling(CLOSE_LIMIT)
         try:
             self._transport.close()
         finally:
             self._watch.returned()
+        if not ending:
+            self._watch.stop_here()

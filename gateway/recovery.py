@@ -80,6 +80,8 @@ _FIRST = {
 }
 _WAITS = {Step.RESYNCHRONISE: 0.0, Step.REOPEN: 0.25, Step.RADIO: 1.0, Step.RESET: 5.0, Step.POWER: 5.0}
 """Seconds of the modem before a step: what it may still be busy with."""
+NEW_THREAD = "thread"
+"""What is counted beside the steps: another thread goes on in place of one that hangs, or has ended."""
 PER_HOUR = {Step.RESET: 2, Step.POWER: 2}
 """The most of each in any hour."""
 _RESTARTS = (Step.RADIO, Step.RESET, Step.POWER)

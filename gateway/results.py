@@ -13,7 +13,7 @@ from gateway.directory import SECONDS_PER_PART, ModemView, others_usable
 from gateway.messages import ClaimedAttempt, Lane, Refusal
 from gateway.others import Others
 from gateway.retry import RetryPolicy, decide
-from gateway.store import LATE, Store
+from gateway.store import LATE, StaleAttempt, Store
 from hardware.clock import Clock
 
 log = logging.getLogger("simwire.sending")
@@ -72,6 +72,12 @@ class Results:
         self._waiting: deque[Outcome] = deque()
         self._refusals = self._asides = 0
 
+    def carry_on(self, other: Results) -> None:
+        """Go on where those of another worker of the same modem were, whose thread takes part no more."""
+        self.counts, self.aside_until = other.counts, other.aside_until
+        self._waiting = deque(other._waiting)  # a copy: that thread may still add what it takes for handed back
+        self._refusals, self._asides = other._refusals, other._asides
+
     @property
     def unstored(self) -> bool:
         """Whether the store has yet to take some."""
@@ -91,13 +97,22 @@ class Results:
         self.aside_until, self._refusals, self._asides = 0.0, 0, 0
 
     def store(self) -> bool:
-        """Commit everything; whether there was anything. Raises StoreError, and keeps what is left."""
+        """Commit everything; whether there was anything. Raises StoreError, and keeps what is left.
+
+        What the store has no place for, as its rows are damaged or gone, is left to the next start: it must not keep
+        all that comes after it waiting.
+        """
         anything = self.unstored
         while self._waiting:
-            outcome = self._waiting[0]
-            self._commit(outcome)
+            outcome, attempt = self._waiting[0], self._waiting[0].attempt
+            try:
+                self._commit(outcome)
+            except (StaleAttempt, LookupError, TypeError, ValueError):
+                told = "modem %s: what became of part %d of message %s cannot be stored"
+                log.exception(told, self._view().name, attempt.part, attempt.message_id)
             self._waiting.popleft()
-            if outcome.refusal is not None or outcome.attempt.lane is Lane.OTP or outcome.attempt.parts > 1:
+            planned = outcome.handed_back or outcome.refusal is not None
+            if planned or attempt.lane is Lane.OTP or attempt.parts > 1:
                 self._others.planned()
         return anything
 

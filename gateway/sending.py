@@ -16,6 +16,7 @@ from gateway.directory import ModemView, routes_for
 from gateway.incoming import ModemInbox
 from gateway.messages import ClaimedAttempt, Lane, Refusal
 from gateway.others import Others
+from gateway.quota import Bounds
 from gateway.recovery import SILENT_SUBMITS
 from gateway.results import Outcome, Results
 from gateway.retry import RetryPolicy
@@ -64,8 +65,15 @@ class Sender:
         self.on_air = False
         """Whether a PDU was begun whose outcome is not in hand yet."""
         self.paused = False
+        self.bounds: Bounds | None = None
+        """What could be claimed when it was tried last; None: nothing."""
         self._hints: deque[Lane] = deque()
         self._ahead: ClaimedAttempt | None = None
+
+    def carry_on(self, other: Sender) -> None:
+        """Go on where that of another worker of the same modem was, but for what is claimed: the store knows that."""
+        self.paused, self.without_result = other.paused, other.without_result
+        self.results.carry_on(other.results)
 
     def forgive(self) -> None:
         """Forget why the SIM was set aside."""
@@ -86,15 +94,15 @@ class Sender:
                 self._ahead = None
                 return ahead
             self.hand_back()  # it keeps its place
+        self.bounds = None
         return self._claim() if self._may_send() else None
 
     def hand_back(self) -> None:
         """Store what is not stored yet, and give back what is only claimed. Raises StoreError, and keeps the rest."""
+        ahead, self._ahead = self._ahead, None
+        if ahead is not None:
+            self.results.add(Outcome(ahead, handed_back=True))
         self.store_outcome()
-        if self._ahead is not None:
-            self._store.outbox.release(self._ahead.id, self._clock.now())
-            self._ahead = None
-            self._others.planned()
 
     def _urgent(self) -> Lane:
         urgent = Lane.BULK
@@ -112,11 +120,14 @@ class Sender:
         """Whether something was claimed, or came to an outcome, that the store has not got back."""
         return self._ahead is not None or self.results.unstored
 
+    @property
+    def code_came(self) -> bool:
+        """Whether a code is claimed, or was stored since something was claimed last; costs nothing."""
+        return Lane.OTP in tuple(self._hints) or (self._ahead is not None and self._ahead.lane is Lane.OTP)
+
     def codes_wait(self) -> bool:
         """Whether a code could go now: what is not urgent is left until later. Raises StoreError."""
-        if Lane.OTP in tuple(self._hints) or (self._ahead is not None and self._ahead.lane is Lane.OTP):
-            return True
-        return Lane.OTP in self._store.outbox.waiting()
+        return self.code_came or Lane.OTP in self._store.outbox.waiting()
 
     def _may_send(self) -> bool:
         return not (self.paused or self.results.aside)
@@ -126,12 +137,13 @@ class Sender:
 
     def _claim(self, *, ahead: bool = False) -> ClaimedAttempt | None:
         view, imsi = self._view(), self._sink.imsi
-        bounds = self.allowance.bounds(reserved=view.reserve_for_otp)
+        bounds = self.bounds = self.allowance.bounds(reserved=view.reserve_for_otp)
         if bounds is None:
             return None
         views, prefixes = self._others.views(), self._others.prefixes()
         routes, others = (routes_for(view.name, views, prefixes, lane) for lane in (Lane.OTP, Lane.NORMAL))
         if ahead and self._sooner_elsewhere({*routes, *others}, sum(one.usable for one in views)):
+            self._others.wake_idle()  # one that is idle was woken for something else perhaps
             return None
         queues, but_codes = (f"sim:{imsi}", f"modem:{view.name}", *routes), tuple(set(others) - set(routes))
         slot = Slot(view.name, imsi, queues, view.reports, but_codes)
@@ -249,12 +261,9 @@ class Sender:
         if self._ahead is None or self._ahead.bound:
             return
         try:
-            self._store.outbox.release(self._ahead.id, self._clock.now())
+            self.hand_back()
         except StoreError as error:  # as in `claim_ahead`
-            log.warning("what was claimed ahead is not handed back: %s", error)
-            return
-        self._ahead = None
-        self._others.planned()
+            log.warning("what was claimed ahead is not handed back yet: %s", error)
 
     def store_outcome(self) -> bool:
         """Commit what the submits came to; whether there was anything. Raises StoreError, and keeps what is left."""

@@ -49,6 +49,8 @@ MODEM_SIDE = frozenset(
         "gateway.port_watch",
         "gateway.sending",
         "gateway.service",
+        "gateway.snapshot",
+        "gateway.turns",
     }
 )
 
@@ -313,11 +315,31 @@ ALLOWED: dict[str, frozenset[str]] = {
         "gateway.directory",
         "gateway.incoming",
         "gateway.others",
+        "gateway.quota",
         "gateway.recovery",
         "gateway.results",
         "gateway.retry",
         "gateway.store",
         "gateway.submission",
+    },
+    "gateway.snapshot": frozenset(
+        {"gateway.care", "gateway.directory", "gateway.incoming", "gateway.sending", "hardware.modem"}
+    ),
+    "gateway.turns": VALUES
+    | TO_MODEMS
+    | {
+        "gateway.announcing",
+        "gateway.care",
+        "gateway.conditions",
+        "gateway.directory",
+        "gateway.doors",
+        "gateway.incoming",
+        "gateway.modem_port",
+        "gateway.others",
+        "gateway.recovery",
+        "gateway.sending",
+        "gateway.snapshot",
+        "gateway.store",
     },
     "gateway.dispatcher": VALUES
     | TO_MODEMS
@@ -328,7 +350,6 @@ ALLOWED: dict[str, frozenset[str]] = {
         "gateway.care",
         "gateway.conditions",
         "gateway.directory",
-        "gateway.doors",
         "gateway.healing",
         "gateway.incoming",
         "gateway.modem_port",
@@ -338,8 +359,10 @@ ALLOWED: dict[str, frozenset[str]] = {
         "gateway.retry",
         "gateway.sending",
         "gateway.store",
+        "gateway.turns",
     },
-    "gateway.fleet": VALUES | {"gateway.directory", "gateway.dispatcher", "hardware.modem"},
+    "gateway.fleet": VALUES
+    | {"gateway.directory", "gateway.dispatcher", "gateway.recovery", "gateway.store", "hardware.modem"},
     "gateway.scheduler": VALUES | {"gateway.directory", "gateway.store", "hardware.clock"},
     "gateway.simulated": frozenset({"hardware.clock", "hardware.simulator"}),
     "gateway.service": frozenset({"gateway", "hardware"}),

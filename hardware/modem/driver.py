@@ -174,22 +174,24 @@ class Modem:
         with self._condition.port():
             late = self._channel.resynchronise(self._ladder.profile.boot_wait * self._link.scale)
             self._incoming.check_due = True  # it may have been silent because it restarted
-            self._attention.attend()
+            if late is None:  # else whoever asked has it first: what fails here would lose it
+                self._attention.attend()
             return late
 
     def service(self, timeout: float) -> None:
         """Wait at most `timeout` seconds for news, until `wake`, and do what they ask for.
 
+        Of many stored messages some are fetched, and the others when it is called again, which then waits for nothing.
         Raises ConnectionLost, CommandTimeout, and what the inbox raises; what was not handed over is kept.
         """
         with self._condition.port():
-            if self._attention.attend():
+            if self._attention.attend(_FETCHED_AT_ONCE):
                 return
             wait = timeout
             if self._routing.polling and self._condition.configured:
                 wait = min(wait, max(0.0, self._next_sweep - self._clock.boot()))
             self._channel.listen(wait)
-            self._attention.attend()
+            self._attention.attend(_FETCHED_AT_ONCE)
             if self._routing.polling and self._condition.configured and self._clock.boot() >= self._next_sweep:
                 self.sweep()
 

@@ -266,6 +266,7 @@ def test_a_sim_that_was_swapped_takes_no_part_of_what_the_other_began(rig: Make)
 
 def test_a_message_wakes_a_modem_that_can_send_it(rig: Make) -> None:
     gateway = rig(3, sim2={"reserve_for_otp": True})
+    gateway.step()
     for worker in gateway.workers.values():
         worker.idle = True
     gateway.workers["sim1"].pause()

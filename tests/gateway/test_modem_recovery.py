@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import threading
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -28,8 +27,7 @@ from hardware.simulator import (
     UssdAnswer,
     Vanish,
 )
-from hardware.transport import Transport
-from tests.gateway.rig import ANYBODY, Rig
+from tests.gateway.rig import Rig
 
 Make = Callable[..., Rig]
 
@@ -335,71 +333,3 @@ def test_what_is_asked_right_after_a_restart_is_not_lost(rig: Make, delay: float
     until(gateway, asked.done, limit=60)
     assert asked.result().text == "Balance: 10"
     assert gateway.clock.boot() - begun < 20
-
-
-class Blocking:
-    """A port whose writes block from some moment on, as one in the kernel may."""
-
-    def __init__(self, inner: Transport) -> None:
-        self.inner, self.blocks = inner, threading.Event()
-        self.blocked, self.released = threading.Event(), threading.Event()
-        self.closed = False
-        self.written_after = 0
-
-    @property
-    def name(self) -> str:
-        return self.inner.name
-
-    def write(self, data: bytes) -> None:
-        if self.released.is_set():
-            self.written_after += 1
-        if self.blocks.is_set():
-            self.blocked.set()
-            assert self.released.wait(60)
-            return
-        self.inner.write(data)
-
-    def read(self, timeout: float, *, wakeable: bool = False) -> bytes:
-        return self.inner.read(timeout, wakeable=wakeable)
-
-    def wake(self) -> None:
-        self.inner.wake()
-
-    def close(self) -> None:
-        self.closed = True
-        self.inner.close()
-
-
-def test_a_worker_that_hangs_in_a_write_is_given_up_and_another_one_goes_on(rig: Make) -> None:
-    gateway = rig()
-    old = gateway.workers["sim1"]
-    old._close()
-    port = Blocking(gateway.modems["sim1"].transport())
-    ports: list[Transport] = [port]
-    old._port._open_port = lambda: ports.pop(0)
-    gateway.ready()
-    message = gateway.send()
-    port.blocks.set()
-    thread = threading.Thread(target=old.run, daemon=True)
-    thread.start()
-    assert port.blocked.wait(30)
-    gateway.fleet.look()
-    assert gateway.fleet._workers["sim1"] is old, "nothing is late yet"
-    gateway.clock.advance(60.0)
-    # The successor is turned by hand: simulated time belongs to one thread.
-    started = []
-    gateway.fleet._start = started.append  # type: ignore[method-assign]
-    gateway.fleet.look()
-    (heir,) = started
-    assert gateway.fleet._workers["sim1"] is heir
-    assert heir.view.state == "failed" and "should have returned" in str(heir.view.reason)
-    gateway.workers["sim1"] = heir
-    gateway.step(90)
-    assert gateway.state(message) == "delivered"
-    assert gateway.fleet.views()[0].state == "ready"
-    port.released.set()
-    thread.join(30)
-    assert not thread.is_alive()
-    assert port.closed and port.written_after == 0
-    gateway.step(10)
-    assert [shown.text for shown in gateway.network.handset(ANYBODY).messages] == ["hello"]
