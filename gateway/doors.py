@@ -48,7 +48,7 @@ class Doors:
     def claims(self, lane: Lane) -> bool:
         """Whether it can, to whatever number."""
         bounds = self._sender.bounds
-        return self.may_claim(lane) and bounds is not None and (bounds.known_from is None or lane < bounds.known_from)
+        return bounds is not None and lane <= bounds.least and (bounds.known_from is None or lane < bounds.known_from)
 
     def wake(self, lane: Lane = Lane.BULK) -> None:
         """There may be work; `lane` tells how urgent the most urgent of it is."""

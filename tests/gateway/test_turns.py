@@ -77,13 +77,13 @@ def test_a_modem_that_sends_codes_without_a_pause_is_looked_at_all_the_same(rig:
     worker, told = gateway.workers["sim1"], written(gateway)
     asked = worker.request(lambda driver: driver.status)
     begun, number = gateway.clock.boot(), 0
-    while gateway.clock.boot() - begun < 100.0:
+    while gateway.clock.boot() - begun < 70.0:
         for _ in range(2):
             number += 1
             gateway.code(to=f"+447700{number:06}")
         worker.turn(30.0)
         assert asked.done() or number <= 4
-    assert told.count("AT+CSQ") >= 3
+    assert told.count("AT+CSQ") >= 2
 
 
 def test_a_code_does_not_wait_until_all_that_is_stored_has_been_fetched(rig: Make) -> None:
@@ -211,7 +211,8 @@ def entered(told: list[str]) -> int:
     return sum(command.startswith("AT+CPIN=") for command in told)
 
 
-def test_resets_spend_no_try_of_the_right_pin(rig: Make) -> None:
+def test_resets_spend_no_try_of_the_right_pin(rig: Make, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("hardware.modem.card._DIGEST_ROUNDS", 1)
     gateway = rig()
     sim, steps = locked(gateway, PIN), steps_of(gateway)
     told = written(gateway)
