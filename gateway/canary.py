@@ -169,8 +169,7 @@ class Canary:
         view = views[pair.sender]
         if (away := _unable_to_send(pair, views)) is not None:
             return away
-        # A quota of new numbers too: whether the receiver's is one, its worker knows.
-        if not all(use.open_for(Lane.NORMAL) for use in view.quota):
+        if not all(use.open_for(Lane.NORMAL) for use in view.quota):  # for new numbers: the receiver's may be one
             return f"{view.name} is {view.state} ({view.reason})"
         busy = view.sent > self._parts_before[pair.name]
         return f"{view.name} was busy with what stood before it" if busy else None

@@ -68,12 +68,20 @@ def test_a_port_that_comes_and_goes_fills_neither_table_nor_log(
     gateway.store.close()
 
 
-def test_a_modem_that_is_left_alone_is_told_although_too_much_was(tmp_path: Path) -> None:
+def test_a_modem_that_is_left_alone_is_told_although_too_much_was(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("gateway.announcing.EVENTS", 1)
+    monkeypatch.setattr("gateway.announcing.EVENTS_EVERY", 280.0)
     gateway = Rig(tmp_path)
     gateway.ready()
-    flap(gateway, 300.0)
+    worker = gateway.workers["sim1"]
     gateway.modems["sim1"].inject(Fault(Step.TIME, Silence(None)))
-    gateway.step(900.0, turns=1, idle=30.0)
+    while worker.view.state != "failed":
+        worker.turn(1.0)
+    assert told(gateway)[-1] == ("modem.ready", None)
+    gateway.step(281.0, turns=1, idle=1.0)
+    assert worker.view.state == "failed", "it is left alone, and nothing changes"
     assert told(gateway)[-1] == ("modem.failed", "quarantined")
     gateway.store.close()
 
