@@ -30,7 +30,8 @@ from hardware.transport import Transport
 
 log = logging.getLogger("simwire.dispatcher")
 
-TROUBLE_WAIT = 5.0  # seconds to wait where something other than the modem failed
+TROUBLE_WAIT = 5.0  # seconds to wait after a defect of the program
+STORE_WAIT = 2.0  # seconds to wait for a store that failed: a modem's port holds what it says in so long a time
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,7 +138,7 @@ class ModemWorker(Turns):
         try:
             self.turn(IDLE_WAIT)
         except StoreError as error:
-            self.recover_from(str(error))
+            self.wait_for_store(str(error))
         except Exception as error:
             log.exception("modem %s: a defect of the program", self.name)
             self.recover_from(f"a defect of the program: {type(error).__name__}")
@@ -155,8 +156,19 @@ class ModemWorker(Turns):
         modem = self._modem
         return self._stopping.is_set() and not self._sender.on_air and not (modem is not None and modem.tries_pin)
 
+    def wait_for_store(self, what: str) -> None:
+        """The store failed: show it, and wait a while before the next `turn`. Raises GivenUp.
+
+        The port stays open: what the modem says meanwhile waits in it, and what was read from it in the driver.
+        """
+        self._port.watch.stop_here()  # whatever came in place of that
+        log.error("modem %s: %s", self.name, what)
+        self._show_found("failed", Finding(what, "it goes on by itself; see the log", GATEWAY_ERROR), what)
+        self._store_failed = True
+        self._port.rest(STORE_WAIT)
+
     def recover_from(self, what: str) -> None:
-        """Something other than the modem failed: show it, close the port, and wait a while before the next `turn`.
+        """The program failed: show it, close the port, and wait a while before the next `turn`.
 
         Raises GivenUp.
         """

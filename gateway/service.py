@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import gc
 import logging
 import socket
@@ -168,6 +169,7 @@ class Service:
         deadline = self.clock.boot() + grace
         self._end_waits()
         self._server.task_dispatcher.shutdown(timeout=int(grace / 2))  # requests under way end before their sockets do
+        logging.getLogger("waitress").addFilter(_not_broken_off)
         self._server.close()
         self.scheduler.stop()
         finished = self.fleet.stop(max(0.0, deadline - self.clock.boot()))
@@ -267,6 +269,12 @@ class Service:
             return CommandSwitch(modem.power_command)
         helper = self.config.gateway.usb_power_socket
         return HelperSwitch(helper, modem.name, modem.usb_port, self._places) if helper is not None else None
+
+
+def _not_broken_off(record: logging.LogRecord) -> bool:
+    """Leaves out what Waitress says of a request that took longer than a stop waits: its socket is gone."""
+    error = record.exc_info[1] if record.exc_info else None
+    return not (isinstance(error, OSError) and error.errno == errno.EBADF)
 
 
 def settings_of(config: Config) -> Settings:

@@ -50,7 +50,7 @@ class Turns(Doors):
         super().__init__(announcer, sender, port)
         self._sink, self._care, self._store, self._others, self._clock = sink, care, store, others, clock
         self._make_modem = make_modem
-        self._orphaned = False
+        self._orphaned = self._store_failed = False
         self._next_sweep = self._next_refresh = 0.0
         self._backlog = self._code_went_first = False
 
@@ -62,6 +62,9 @@ class Turns(Doors):
         setting_up = True
         try:
             self._settle_left()
+            if self._store_failed:
+                self._sender.hand_back()  # first, so that it keeps its place
+                self._store_failed = False
             if self._forgiven:
                 self._forgiven = False
                 self._healer.forgive()

@@ -158,7 +158,7 @@ def test_names_and_labels_are_as_prometheus_wants_them(world: World) -> None:
             assert sample.name.endswith("_total") == (family.type == "counter"), sample.name
             known = {"state", "lane", "modem", "step", "condition", "result", "rule", "method", "operation", "status"}
             if family.name.startswith("simwire_"):
-                assert set(sample.labels) <= known | {"le", "from", "to", "version"}
+                assert set(sample.labels) <= known | {"le", "from", "to", "version", "objective", "alarm", "severity"}
 
 
 def test_steps_to_bring_a_modem_back(world: World) -> None:

@@ -85,7 +85,9 @@ def test_a_submit_whose_port_was_given_up_writes_nothing_more() -> None:
 
     class GivingUp(QuietHooks):
         def awaiting_prompt(self) -> None:
-            watch.give_up()
+            watch.calling(0.0)
+            wire.clock.advance(60.0)
+            assert watch.give_up() is not None
 
     wire = Wire()
     watch = PortWatch(wire.clock, lambda: False)

@@ -222,7 +222,8 @@ def test_an_error_on_the_way_out_does_not_keep_it(
     def fails() -> None:
         raise error
 
-    monkeypatch.setattr(run.worker._modem, "_after_submit", fails)
+    assert run.worker._modem is not None
+    monkeypatch.setattr(run.worker._modem._sending, "_clear_up", fails)
     heir.turn(0.0)
     view, marks, mark = heir.view, list[threading.Thread](), gateway.store.database.mark
 
@@ -310,7 +311,8 @@ def test_a_sim_that_rests_a_pause_and_a_swapped_card_are_remembered(rig: Make) -
     gateway.network.refusal = None
     gateway.step(60)
     assert len(gateway.network.submits) == submits
-    assert heir._view.condition == "sim_swapped"
+    assert heir._view.condition == "sim_refused", "until the network takes a part"
+    assert "another SIM is in the modem" in (heir._view.reason or "")
     run.release()
 
 
