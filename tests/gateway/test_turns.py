@@ -132,6 +132,36 @@ def test_no_step_is_taken_while_an_outcome_is_not_stored(rig: Make, monkeypatch:
     assert len(gateway.network.submits) == 3
 
 
+def test_a_store_that_fails_for_a_while_costs_no_report_and_no_new_start(
+    rig: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    gateway = rig()
+    told, worker, outbox = written(gateway), gateway.workers["sim1"], gateway.store.outbox
+    gateway.network.delivery_seconds = 3.0
+    messages = [gateway.send(), gateway.send()]
+    worker.turn(0.2)
+    worker.turn(0.2)
+    report, calls = outbox.report, list[object]()
+
+    def busy(*reported: object) -> Any:
+        calls.append(reported)
+        raise StoreBusy("another program holds the database")
+
+    monkeypatch.setattr(outbox, "report", busy)
+    for _ in range(5):
+        try:
+            worker.turn(5.0)
+        except StoreBusy as error:
+            worker.wait_for_store(str(error))
+            assert worker.view.condition == "gateway_error"
+    assert calls
+    monkeypatch.setattr(outbox, "report", report)
+    gateway.step(10)
+    assert [gateway.state(message) for message in messages] == ["delivered", "delivered"]
+    assert (worker.view.state, worker.view.condition) == ("ready", None)
+    assert not [command for command in told if command.startswith("AT+CNMI=")], "it was not set up again"
+
+
 def test_what_the_store_has_no_place_for_does_not_keep_the_rest_waiting(
     rig: Make, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
