@@ -12,8 +12,10 @@ from gateway.messages import Lane
 from gateway.objective import Burning
 from gateway.quantities import written
 
-BY_ITSELF = frozenset({"not_registered", "connection_lost", "no_answer", "stuck", "gateway_error"})
+BY_ITSELF = frozenset({"connection_lost", "no_answer", "stuck", "gateway_error"})
 """Conditions that pass without a person, or that are told as `quarantined` once nothing has helped."""
+SEARCHES = "not_registered"
+SEARCHED_FOR = 1800.0  # seconds without a network until that is no passing matter
 _CRITICAL, _WARNING = Severity.CRITICAL, Severity.WARNING
 
 
@@ -110,7 +112,7 @@ def _modem(view: ModemView, config: AlarmsConfig) -> Alarm | None:
         _WARNING,
         f"modem {view.name} needs a person: {view.reason or view.condition}",
         view.advice or "see docs/modems.md",
-        config.sim_for,
+        max(config.sim_for, SEARCHED_FOR if view.condition == SEARCHES else 0.0),
         view.name,
     )
 

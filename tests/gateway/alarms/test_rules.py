@@ -35,7 +35,6 @@ def test_no_modem_that_can_send_is_one_after_a_while() -> None:
 @pytest.mark.parametrize(
     ("condition", "told"),
     [
-        ("not_registered", False),
         ("connection_lost", False),
         ("port_missing", True),
         ("pin_refused", True),
@@ -50,6 +49,12 @@ def test_a_modem_is_one_that_will_not_be_well_by_itself(condition: str, *, told:
     found = find(replace(WELL, modems=(READY, other)), CONFIG)
     assert [alarm.key for alarm in found] == (["modem:sim2"] if told else [])
     assert all((alarm.modem, alarm.remedy) == ("sim2", "what to do") for alarm in found)
+
+
+def test_one_that_finds_no_network_is_one_after_half_an_hour() -> None:
+    other = ModemView("sim2", "searching", "no network", "see the antenna", "not_registered")
+    (alarm,) = find(replace(WELL, modems=(READY, other)), CONFIG)
+    assert (alarm.key, alarm.holds) == ("modem:sim2", 1800.0)
 
 
 def test_a_modem_that_an_operator_paused_is_none() -> None:
