@@ -21,6 +21,7 @@ from hardware.modem.supplementary import exchange_ussd
 from hardware.pdu import (
     Address,
     DeliverPdu,
+    DeliveryOutcome,
     DeliveryStatus,
     RelativeValidity,
     StatusReportPdu,
@@ -49,6 +50,11 @@ class Trial:
     reported_after: float | None = None
     status: DeliveryStatus | None = None
     """What the report says."""
+
+    @property
+    def delivered(self) -> bool:
+        """Whether the report says so."""
+        return self.status is not None and self.status.outcome is DeliveryOutcome.DELIVERED
 
 
 class Visit:
@@ -151,7 +157,7 @@ class _Waiting:
     def over(self) -> bool:
         """Whether everything came; a report that says "still trying" is not the last one."""
         trial = self._trial
-        final = trial.status is not None and trial.status.outcome.value != "trying"
+        final = trial.status is not None and trial.status.outcome is not DeliveryOutcome.TRYING
         return final and (trial.arrived_after is not None or not self._comes_back)
 
     @property

@@ -1,0 +1,301 @@
+"""One run of `simwire doctor`: what is looked at, in order, and handed to those who judge it."""
+
+from __future__ import annotations
+
+import os
+import secrets
+from collections.abc import Callable
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+
+from gateway.cli.client import Gateway, Unreachable
+from gateway.cli.failure import Failure
+from gateway.cli.looking import Machine, configured, probed
+from gateway.cli.options import gateway_of
+from gateway.cli.sending_test import by_gateway, by_visit
+from gateway.config import Config, ConfigError, ModemConfig, load
+from gateway.diagnosis import (
+    Check,
+    Stick,
+    Verdict,
+    answering_port,
+    balance_check,
+    host_clock,
+    missing_ports,
+    modem_checks,
+    port_check,
+    served_checks,
+    trial_checks,
+    unexpected_devices,
+)
+from gateway.messages import Json, Secret
+from hardware.clock import SystemClock
+from hardware.discovery import opener_with
+from hardware.errors import HardwareError, PortUnavailable
+from hardware.modem import Checkup, Visit
+
+_FIRST_ANSWER = 5.0  # seconds; it has answered a moment ago
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What the person wants besides a look."""
+
+    baudrate: int = 115_200
+    rtscts: bool = False
+    to_itself: bool = False
+    send_to: str | None = None
+    wait: float = 60.0
+    balance: str | None = None
+    """A USSD code, "" for the configured one; None: only what is configured."""
+    networks: bool = False
+
+    @property
+    def message(self) -> bool:
+        """Whether a message is to be sent."""
+        return self.to_itself or self.send_to is not None
+
+
+class Examination:
+    """Looks at everything once, and adds up what was found."""
+
+    def __init__(
+        self,
+        machine: Machine,
+        settings: Config | None,
+        config: Path | None,
+        key: Secret | None,
+        asked: Asked,
+        told: Callable[[str], None],
+    ) -> None:
+        self._machine, self._settings, self._config = machine, settings, config
+        self._key, self._asked, self._told = key, asked, told
+        self._clock = SystemClock()
+        self._served: dict[str, Json] | None = None  # modems of the running gateway by name; None: not asked
+        self._gateway: Gateway | None = None
+        self._checks: list[Check] = []
+
+    def of(self, port: str | None) -> list[Check]:
+        """Look at the modem at `port`, else at those of the configuration, else at every stick of this machine."""
+        self._told("looking at ports")
+        self._checks.append(host_clock(synchronised=self._clock.synchronised()))
+        if self._settings is not None:
+            self._ask_gateway(self._settings)
+        sticks = self._sticks(port)
+        if port is None:
+            usb = self._machine.usb()
+            self._checks += unexpected_devices(usb, self._machine.suspects())
+            if not sticks and not self._served:
+                self._checks.append(missing_ports(usb))
+            self._name_unknown()
+        for stick, modem in sticks:
+            self._look_at(stick, modem)
+        self._ask_served()
+        return self._checks
+
+    def _sticks(self, port: str | None) -> list[tuple[Stick, ModemConfig | None]]:
+        modems = self._settings.modem if self._settings is not None else ()
+        if port is not None:
+            same = (one for one in modems if os.path.realpath(one.port) == os.path.realpath(port))
+            modem = next(same, None)
+            return [(self._machine.stick_of(port, modem.name if modem else port), modem)]
+        if self._settings is None:
+            return [(stick, None) for stick in self._machine.sticks()]
+        for modem in modems:
+            if modem.port == "simulator" and not self._served:
+                words = 'not looked at: the gateway makes this modem itself (port = "simulator")'
+                self._checks.append(Check("port", modem.name, Verdict.SKIP, words))
+        return list(configured(self._machine, modems))
+
+    def _name_unknown(self) -> None:
+        ports = self._machine.unknown_ports()
+        if ports and self._settings is None:
+            words = f"not looked at, as they belong to no known modem: {', '.join(ports)}"
+            remedy = "where a modem is at one of them: simwire doctor --port DEVICE"
+            self._checks.append(Check("ports", "machine", Verdict.SKIP, words, remedy, {"ports": ports}))
+
+    # A gateway that runs
+
+    def _ask_gateway(self, settings: Config) -> None:
+        """Find out whether the gateway of a configuration runs, and what it knows."""
+        if self._gateway is not None:
+            return
+        try:
+            gateway = gateway_of(settings.api, self._key)
+            gateway.get("/health/live")
+        except Unreachable:
+            words = "no gateway runs with this configuration; its modems are looked at directly"
+            self._checks.append(Check("gateway", "machine", Verdict.SKIP, words))
+            return
+        except Failure as failure:
+            self._checks.append(Check("gateway", "machine", Verdict.WARN, failure.message))
+            return
+        self._gateway, self._served = gateway, {}
+        if self._key is None:
+            self._checks.append(
+                Check(
+                    "gateway", "machine", Verdict.WARN,
+                    f"a gateway runs at {gateway.url} and is not disturbed; it tells of its modems only to a key",
+                    "put a key that may read modems into SIMWIRE_KEY or --key-file: simwire keys create doctor --scope "
+                    "modems:read --config FILE",
+                    {"url": gateway.url},
+                )
+            )  # fmt: skip
+            return
+        try:
+            found = gateway.get("/v1/modems")["items"]
+        except Failure as failure:
+            remedy = "give a key with the scope modems:read"
+            self._checks.append(Check("gateway", "machine", Verdict.WARN, failure.message, remedy))
+            return
+        self._served = {one["name"]: one for one in found}
+        words = f"a gateway runs at {gateway.url}: it is asked, and its modems are left alone"
+        self._checks.append(Check("gateway", "machine", Verdict.OK, words, None, {"url": gateway.url}))
+
+    def _ask_served(self) -> None:
+        if self._gateway is None:
+            return
+        for modem in (self._served or {}).values():
+            self._checks += served_checks(modem)
+        if self._asked.message and self._key is not None:
+            self._told("sending a test message by the gateway")
+            modems = self._settings.modem if self._settings is not None else ()
+            own = next((one.number for one in modems if one.number), None)
+            to = self._asked.send_to or own
+            if to is None:
+                self._checks.append(_no_number("gateway"))
+            else:
+                sent = by_gateway(self._gateway, to, _text(), self._asked.wait)
+                self._checks += trial_checks("gateway", sent)
+
+    def _used_by_gateway(self, stick: Stick, modem: ModemConfig | None) -> bool:
+        """Whether the running gateway has this stick, as far as that can be told without looking at it."""
+        if self._gateway is None:
+            return False
+        ports = {os.path.realpath(port) for port in stick.ports}
+        served = (self._served or {}).values()
+        return modem is not None or any(one["port"] and os.path.realpath(one["port"]) in ports for one in served)
+
+    # A stick
+
+    def _look_at(self, stick: Stick, modem: ModemConfig | None) -> None:
+        free = list(stick.ports) if "://" in stick.ports[0] else self._free_ports(stick)
+        if not free or self._used_by_gateway(stick, modem):
+            return
+        self._told(f"{stick.subject}: which port takes AT commands")
+        asked = self._asked
+        baudrate, rtscts = (modem.baudrate, modem.rtscts) if modem else (asked.baudrate, asked.rtscts)
+        named = free[:1] if modem is not None or stick.subject == stick.ports[0] else free
+        answering, silent, held = probed(named, baudrate=baudrate, rtscts=rtscts)
+        if not answering and named != free:
+            more = probed(free[1:], baudrate=baudrate, rtscts=rtscts)
+            answering, silent, held = more[0], silent + more[1], held + more[2]
+        self._checks += [port_check(self._machine.sight(path, held=True), stick.usb) for path in held]
+        if answering or silent:
+            stable = self._machine.stable_name(answering[0]) if answering else None
+            self._checks.append(answering_port(stick, answering, silent, stable))
+        if answering:
+            self._visit(answering[0], stick, modem, baudrate, rtscts=rtscts)
+
+    def _free_ports(self, stick: Stick) -> list[str]:
+        """The ports of a stick that may be opened; none of a stick that a gateway uses, as it hears them all."""
+        free, used = [], False
+        for path in stick.ports:
+            sight = self._machine.sight(path)
+            gateways = [one for one in sight.holders.processes if one.gateway]
+            if gateways and self._gateway is None:
+                self._ask_unknown_gateway(gateways[0].config)
+            used = used or bool(gateways)
+            check = port_check(sight, stick.usb)
+            if check.verdict is not Verdict.OK or gateways or path == stick.ports[0]:
+                self._checks.append(check)
+            if sight.present and sight.allowed and not sight.holders.processes:
+                free.append(path)
+        return [] if used else free
+
+    def _ask_unknown_gateway(self, config: Path | None) -> None:
+        """A gateway holds a port, and no configuration was given: its command line names its own."""
+        try:
+            if config is not None and self._settings is None:
+                self._ask_gateway(load(config))
+        except (ConfigError, OSError, Failure):
+            config = None
+        if self._gateway is None:
+            words = "a gateway runs, and is not disturbed; its configuration tells how to ask it"
+            remedy = "name it: simwire doctor --config FILE"
+            self._checks.append(Check("gateway", "machine", Verdict.WARN, words, remedy))
+
+    def _visit(self, path: str, stick: Stick, modem: ModemConfig | None, baudrate: int, *, rtscts: bool) -> None:
+        self._told(f"{stick.subject}: asking the modem")
+        scale = modem.time_scale if modem else 1.0
+        try:
+            with closing(opener_with(baudrate, rtscts=rtscts)(path)) as transport:
+                visit = Visit(transport, self._clock, wait=_FIRST_ANSWER, scale=scale)
+                checkup = visit.look(networks=self._asked.networks)
+                pin = modem is not None and modem.pin_file is not None
+                now = self._clock.now().wall
+                self._checks += modem_checks(checkup, stick.subject, now, pin_configured=pin)
+                self._ask_credit(visit, checkup, stick.subject, modem)
+                self._send(visit, checkup, stick.subject, modem)
+        except (PortUnavailable, HardwareError) as error:
+            remedy = "look again; where that stays so, unplug the modem, wait ten seconds, plug it in again"
+            self._checks.append(Check("modem", stick.subject, Verdict.FAIL, str(error), remedy))
+
+    def _ask_credit(self, visit: Visit, checkup: Checkup, subject: str, modem: ModemConfig | None) -> None:
+        rule = modem.balance.rule if modem is not None and modem.balance is not None else None
+        wanted = self._asked.balance
+        if wanted is None and rule is None:
+            return
+        code = wanted or (rule.code if rule is not None else None)
+        if code is None:
+            words = "no USSD code for the credit is configured"
+            remedy = "set `balance` of this modem (docs/modems.md), or give the code: --balance CODE"
+            self._checks.append(Check("balance", subject, Verdict.SKIP, words, remedy))
+            return
+        if not _on_a_network(checkup):
+            self._checks.append(Check("balance", subject, Verdict.SKIP, "not asked: the modem is on no network"))
+            return
+        self._told(f"{subject}: asking for the credit")
+        text, failure = None, None
+        try:
+            text = visit.ussd(code).text
+        except HardwareError as error:
+            failure = str(error)
+        self._checks.append(balance_check(subject, rule if rule and rule.code == code else None, text, failure))
+
+    def _send(self, visit: Visit, checkup: Checkup, subject: str, modem: ModemConfig | None) -> None:
+        if not self._asked.message:
+            return
+        if not checkup.card.open or not _on_a_network(checkup):
+            words = "not sent: the SIM is not open, or the modem on no network"
+            self._checks.append(Check("test_sms", subject, Verdict.SKIP, words, "mend that first"))
+            return
+        own = (modem.number if modem is not None else None) or checkup.card.number
+        to = self._asked.send_to or own
+        if to is None:
+            self._checks.append(_no_number(subject))
+            return
+        told = self._told
+        sent = by_visit(
+            visit, to, _text(), wait=self._asked.wait, comes_back=to == own,
+            told=lambda words: told(f"{subject}: test message {words}"),
+        )  # fmt: skip
+        self._checks += trial_checks(subject, sent)
+
+
+def _on_a_network(checkup: Checkup) -> bool:
+    told = checkup.radio.registration
+    return told is None or told.sms_possible
+
+
+def _no_number(subject: str) -> Check:
+    return Check(
+        "test_sms", subject, Verdict.SKIP, "not sent: the modem's own number is not known",
+        "set `number` of this modem, or say where to: --send-to NUMBER",
+    )  # fmt: skip
+
+
+def _text() -> str:
+    """A text like no other, within the alphabet of every telephone."""
+    return f"Simwire test {secrets.token_hex(4)}"
