@@ -14,7 +14,7 @@ from gateway.cli.failure import Failure
 from gateway.cli.looking import Machine, configured, probed
 from gateway.cli.options import gateway_of
 from gateway.cli.sending_test import by_gateway, by_visit
-from gateway.config import Config, ConfigError, ModemConfig, load
+from gateway.config import Config, ModemConfig
 from gateway.diagnosis import (
     Check,
     Stick,
@@ -35,6 +35,7 @@ from hardware.discovery import opener_with
 from hardware.errors import HardwareError, PortUnavailable
 from hardware.modem import Checkup, Visit
 
+_READY = "ready"
 _FIRST_ANSWER = 5.0  # seconds; it has answered a moment ago
 
 
@@ -91,7 +92,7 @@ class Examination:
             self._name_unknown()
         for stick, modem in sticks:
             self._look_at(stick, modem)
-        self._ask_served()
+        self._ask_served(port)
         return self._checks
 
     def _sticks(self, port: str | None) -> list[tuple[Stick, ModemConfig | None]]:
@@ -119,8 +120,6 @@ class Examination:
 
     def _ask_gateway(self, settings: Config) -> None:
         """Find out whether the gateway of a configuration runs, and what it knows."""
-        if self._gateway is not None:
-            return
         try:
             gateway = gateway_of(settings.api, self._key)
             gateway.get("/health/live")
@@ -153,21 +152,31 @@ class Examination:
         words = f"a gateway runs at {gateway.url}: it is asked, and its modems are left alone"
         self._checks.append(Check("gateway", "machine", Verdict.OK, words, None, {"url": gateway.url}))
 
-    def _ask_served(self) -> None:
-        if self._gateway is None:
-            return
-        for modem in (self._served or {}).values():
+    def _ask_served(self, port: str | None) -> None:
+        """What the gateway knows of its modems, and test messages by them."""
+        configured_modems = {one.name: one for one in (self._settings.modem if self._settings is not None else ())}
+        for name, modem in (self._served or {}).items():
+            if port is not None and os.path.realpath(modem["port"] or "") != os.path.realpath(port):
+                continue
             self._checks += served_checks(modem)
-        if self._asked.message and self._key is not None:
-            self._told("sending a test message by the gateway")
-            modems = self._settings.modem if self._settings is not None else ()
-            own = next((one.number for one in modems if one.number), None)
-            to = self._asked.send_to or own
-            if to is None:
-                self._checks.append(_no_number("gateway"))
-            else:
-                sent = by_gateway(self._gateway, to, _text(), self._asked.wait)
-                self._checks += trial_checks("gateway", sent)
+            if self._asked.message and self._gateway is not None:
+                own = configured_modems[name].number if name in configured_modems else None
+                self._checks += self._sent_by_gateway(self._gateway, modem, own)
+
+    def _sent_by_gateway(self, gateway: Gateway, modem: Json, own: str | None) -> list[Check]:
+        name, to = str(modem["name"]), self._asked.send_to or own
+        if modem["state"] != _READY:
+            return [
+                Check("test_sms", name, Verdict.SKIP, f"not sent: the modem is {modem['state']}", "mend that first")
+            ]
+        if to is None:
+            return [_no_number(name)]
+        told = self._told
+        sent = by_gateway(
+            gateway, name, to, _text(), wait=self._asked.wait, comes_back=to == own,
+            told=lambda words: told(f"{name}: test message {words}"),
+        )  # fmt: skip
+        return trial_checks(name, sent)
 
     def _used_by_gateway(self, stick: Stick, modem: ModemConfig | None) -> bool:
         """Whether the running gateway has this stick, as far as that can be told without looking at it."""
@@ -205,7 +214,7 @@ class Examination:
             sight = self._machine.sight(path)
             gateways = [one for one in sight.holders.processes if one.gateway]
             if gateways and self._gateway is None:
-                self._ask_unknown_gateway(gateways[0].config)
+                self._name_gateway(gateways[0].config)
             used = used or bool(gateways)
             check = port_check(sight, stick.usb)
             if check.verdict is not Verdict.OK or gateways or path == stick.ports[0]:
@@ -214,17 +223,15 @@ class Examination:
                 free.append(path)
         return [] if used else free
 
-    def _ask_unknown_gateway(self, config: Path | None) -> None:
-        """A gateway holds a port, and no configuration was given: its command line names its own."""
-        try:
-            if config is not None and self._settings is None:
-                self._ask_gateway(load(config))
-        except (ConfigError, OSError, Failure):
-            config = None
-        if self._gateway is None:
-            words = "a gateway runs, and is not disturbed; its configuration tells how to ask it"
-            remedy = "name it: simwire doctor --config FILE"
-            self._checks.append(Check("gateway", "machine", Verdict.WARN, words, remedy))
+    def _name_gateway(self, config: Path | None) -> None:
+        """A gateway holds a port, and it is not known how to ask it.
+
+        What its command line names is shown and not used: anybody may run a program that looks so, and would be sent
+        the key.
+        """
+        words = "a gateway runs, and is not disturbed; its configuration tells how to ask it"
+        remedy = f"name it: simwire doctor --config {config or 'FILE'}"
+        self._checks.append(Check("gateway", "machine", Verdict.WARN, words, remedy))
 
     def _visit(self, path: str, stick: Stick, modem: ModemConfig | None, baudrate: int, *, rtscts: bool) -> None:
         self._told(f"{stick.subject}: asking the modem")

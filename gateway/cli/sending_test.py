@@ -6,14 +6,17 @@ import time
 from collections.abc import Callable
 from datetime import datetime
 
-from gateway.cli.client import LONGEST_WAIT, Gateway
+from gateway.cli.client import Gateway
 from gateway.cli.failure import Failure
+from gateway.cli.messages import followed
 from gateway.diagnosis import Sent
-from gateway.messages import Json
+from gateway.messages import MessageState
 from hardware.errors import HardwareError
 from hardware.modem import Visit
 
-_LOOK = 1.0  # seconds between looks at a message that is not final
+_LIFETIME = "10m"  # of a test message: one that arrives tomorrow helps nobody
+_LOOK = 0.5  # seconds between looks into the inbox
+_NEWEST = 10  # messages of one sender among which the test message is
 
 
 def by_visit(visit: Visit, to: str, text: str, *, wait: float, comes_back: bool, told: Callable[[str], None]) -> Sent:
@@ -34,32 +37,45 @@ def by_visit(visit: Visit, to: str, text: str, *, wait: float, comes_back: bool,
     )
 
 
-def by_gateway(gateway: Gateway, to: str, text: str, wait: float) -> Sent:
-    """Send by a running gateway, which chooses the modem."""
+def by_gateway(
+    gateway: Gateway, modem: str, to: str, text: str, *, wait: float, comes_back: bool, told: Callable[[str], None]
+) -> Sent:
+    """Send by one modem of a running gateway; whether it came back is only told to a key that may read the inbox."""
     try:
-        accepted = gateway.post("/v1/messages", {"to": to, "text": text, "lifetime": f"{max(round(wait), 10)}s"})
-        message = _outcome(gateway, str(accepted["id"]), wait)
+        accepted = gateway.post("/v1/messages", {"to": to, "text": text, "modem": modem, "lifetime": _LIFETIME})
+        message = followed(gateway, str(accepted["id"]), wait, told)
     except Failure as failure:
         return Sent(to, None, failure=failure.message)
-    times = {entry["state"]: datetime.fromisoformat(entry["time"]) for entry in message["timeline"]}
-    began = datetime.fromisoformat(message["timeline"][0]["time"])
-    if "sent" not in times and message["state"] not in ("sent", "delivered", "undelivered"):
-        return Sent(to, None, failure=f"it is {message['state']}: {message['reason'] or 'no reason is known'}")
-    sent = times.get("sent", began)
-    final = message["state"] in ("delivered", "undelivered")
-    reported = (times[message["state"]] - sent).total_seconds() if final else None
-    outcome = f"{message['state']}{': ' + message['reason'] if message['reason'] else ''}" if final else None
-    accepted_after = (sent - began).total_seconds()
-    return Sent(to, accepted_after, reported, outcome, message["state"] == "delivered", waited=wait)
+    state, reason = message["state"], message["reason"]
+    if message["sent_at"] is None:
+        return Sent(to, None, failure=f"it is {state}" + (f" ({reason})" if reason else ""), waited=wait)
+    sent = datetime.fromisoformat(message["sent_at"])
+    reported = state in (MessageState.DELIVERED, MessageState.UNDELIVERED)
+    ended = datetime.fromisoformat(message["timeline"][-1]["time"])
+    arrived = _arrival(gateway, to, text, wait) if comes_back else None
+    return Sent(
+        to,
+        (sent - datetime.fromisoformat(message["created_at"])).total_seconds(),
+        (ended - sent).total_seconds() if reported else None,
+        f"{state}" + (f", {reason}" if reason else "") if reported else None,
+        state == MessageState.DELIVERED,
+        arrived is not None,
+        (arrived - sent).total_seconds() if isinstance(arrived, datetime) else None,
+        waited=wait,
+    )
 
 
-def _outcome(gateway: Gateway, identity: str, wait: float) -> Json:
-    """The message once it is final, or as it is after `wait` seconds."""
+def _arrival(gateway: Gateway, sender: str, text: str, wait: float) -> datetime | bool | None:
+    """When a message came in; False where it did not, None where this key may not look."""
     deadline = time.monotonic() + wait
     while True:
-        left = deadline - time.monotonic()
-        patience = max(0.0, min(left, LONGEST_WAIT))
-        message = gateway.get(f"/v1/messages/{identity}", {"wait": f"{patience:g}"}, wait=patience)
-        if message["final"] or left <= 0:
-            return message
-        time.sleep(min(_LOOK, max(0.0, deadline - time.monotonic())))
+        try:
+            found = gateway.get("/v1/inbox", {"from": sender, "limit": _NEWEST})["items"]
+        except Failure:
+            return None
+        for one in found:
+            if one["text"] == text:
+                return datetime.fromisoformat(one["received_at"])
+        if time.monotonic() >= deadline:
+            return False
+        time.sleep(_LOOK)
