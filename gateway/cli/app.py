@@ -13,6 +13,7 @@ from gateway.cli.failure import Group
 
 MODULES = {
     "demo": "demo",
+    "init": "init",
     "doctor": "doctor",
     "serve": "serve",
     "send": "messages",

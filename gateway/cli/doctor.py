@@ -80,7 +80,7 @@ def doctor(
         baudrate=baudrate,
         rtscts=rtscts,
         to_itself=test_sms,
-        send_to=_number(send_to, settings.gateway.country if settings else None),
+        send_to=number_of(send_to, settings.gateway.country if settings else None),
         wait=wait,
         balance=None if balance is None else _code(balance),
         networks=networks,
@@ -90,12 +90,13 @@ def doctor(
     if as_json:
         output.document(document(checks))
     else:
-        _print(checks)
+        print_checks(checks)
     if worst(checks) is Verdict.FAIL:
         context.exit(1)
 
 
-def _number(written: str | None, country: str | None) -> str | None:
+def number_of(written: str | None, country: str | None) -> str | None:
+    """What --send-to says, in international form; raises UsageError."""
     if written is None:
         return None
     if country is None and not written.startswith("+"):
@@ -115,7 +116,8 @@ def _code(written: str) -> str:
         raise click.UsageError(f"--balance: {error}") from None
 
 
-def _print(checks: list[Check]) -> None:
+def print_checks(checks: list[Check]) -> None:
+    """Checks for people: a line each under what they are about, and what to do below."""
     out = output.console()
     subject = None
     for check in checks:

@@ -173,7 +173,7 @@ class Examination:
             return [_no_number(name)]
         told = self._told
         sent = by_gateway(
-            gateway, name, to, _text(), wait=self._asked.wait, comes_back=to == own,
+            gateway, name, to, test_text(), wait=self._asked.wait, comes_back=to == own,
             told=lambda words: told(f"{name}: test message {words}"),
         )  # fmt: skip
         return trial_checks(name, sent)
@@ -285,7 +285,7 @@ class Examination:
             return
         told = self._told
         sent = by_visit(
-            visit, to, _text(), wait=self._asked.wait, comes_back=to == own,
+            visit, to, test_text(), wait=self._asked.wait, comes_back=to == own,
             told=lambda words: told(f"{subject}: test message {words}"),
         )  # fmt: skip
         self._checks += trial_checks(subject, sent)
@@ -303,6 +303,6 @@ def _no_number(subject: str) -> Check:
     )  # fmt: skip
 
 
-def _text() -> str:
+def test_text() -> str:
     """A text like no other, within the alphabet of every telephone."""
     return f"Simwire test {secrets.token_hex(4)}"

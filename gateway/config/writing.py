@@ -1,7 +1,7 @@
 """A configuration for a file: every key with its explanation, and only what was decided in force.
 
-Made from the example that shows every key, so that there is one text to keep true. What is not decided stands there as a
-comment with its default, and follows the program when that changes.
+Made from the example that shows every key, so that there is one text to keep true. What is not decided stands there as
+a comment with its default, and follows the program when that changes.
 """
 
 from __future__ import annotations
@@ -29,7 +29,8 @@ def written(sections: Mapping[str, Table], modems: Sequence[Table]) -> str:
     """The text of a configuration with these keys in force; raises ValueError for a key that the example lacks."""
     left = {(section, key) for section, table in sections.items() for key in table}
     lines = list(HEADING)
-    for section, block in _blocks(example().partition("\n")[2]):  # without the line that says what an example is
+    body = example().partition("\n")[2]  # without the line that says what an example is
+    for section, block in _blocks(body):
         if section == _MODEM:
             lines += _modems(block, modems)
             continue
@@ -47,7 +48,7 @@ def example() -> str:
 
 
 def toml(value: Value) -> str:
-    """A value as TOML writes it; JSON's strings are TOML's, but for the one control character that JSON lets through."""
+    """A value as TOML writes it; JSON's strings are TOML's, but for a control character that JSON lets through."""
     return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007F")
 
 
