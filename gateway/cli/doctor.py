@@ -11,7 +11,7 @@ from gateway.balance import ussd_code
 from gateway.cli import output
 from gateway.cli.examination import Asked, Examination
 from gateway.cli.failure import Command
-from gateway.cli.looking import Machine
+from gateway.cli.looking import machine_of
 from gateway.cli.options import config_option, json_option, key_at_hand
 from gateway.config import load
 from gateway.diagnosis import Check, Verdict, document, worst
@@ -86,7 +86,7 @@ def doctor(
         networks=networks,
     )
     with output.progress("doctor") as told:
-        checks = Examination(Machine(), settings, config, key_at_hand(key_file), asked, told).of(port)
+        checks = Examination(machine_of(context), settings, config, key_at_hand(key_file), asked, told).of(port)
     if as_json:
         output.document(document(checks))
     else:

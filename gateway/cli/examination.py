@@ -196,11 +196,11 @@ class Examination:
         asked = self._asked
         baudrate, rtscts = (modem.baudrate, modem.rtscts) if modem else (asked.baudrate, asked.rtscts)
         named = free[:1] if modem is not None or stick.subject == stick.ports[0] else free
-        answering, silent, held = probed(named, baudrate=baudrate, rtscts=rtscts)
+        answering, silent, closed = probed(named, baudrate=baudrate, rtscts=rtscts)
         if not answering and named != free:
             more = probed(free[1:], baudrate=baudrate, rtscts=rtscts)
-            answering, silent, held = more[0], silent + more[1], held + more[2]
-        self._checks += [port_check(self._machine.sight(path, held=True), stick.usb) for path in held]
+            answering, silent, closed = more[0], silent + more[1], closed | more[2]
+        self._checks += [port_check(self._machine.sight(path, why), stick.usb) for path, why in closed.items()]
         if answering or silent:
             stable = self._machine.stable_name(answering[0]) if answering else None
             self._checks.append(answering_port(stick, answering, silent, stable))

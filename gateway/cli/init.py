@@ -15,7 +15,7 @@ from gateway.cli.failure import Command, Failure
 from gateway.cli.founding import Plan, first_key, found
 from gateway.cli.interview import Given, ask
 from gateway.cli.limits import scope_option
-from gateway.cli.looking import Machine
+from gateway.cli.looking import machine_of
 from gateway.cli.options import json_option
 from gateway.cli.sending_test import by_visit
 from gateway.cli.sightings import Sighting, sightings
@@ -66,8 +66,15 @@ _PATH = click.Path(path_type=Path)
 @click.option("--yes", is_flag=True, help="Ask nothing: take what options say, and defaults.")
 @click.option("--force", is_flag=True, help="Replace a configuration that is there.")
 @json_option
+@click.pass_context
 def init(
-    key_name: str, given: tuple[str, ...], send_to: str | None, force: bool, as_json: bool, **answers: object
+    context: click.Context,
+    key_name: str,
+    given: tuple[str, ...],
+    send_to: str | None,
+    force: bool,
+    as_json: bool,
+    **answers: object,
 ) -> None:
     """Set a gateway up: find the modem, write a configuration and make a first key.
 
@@ -79,7 +86,7 @@ def init(
         raise Failure(f"{options.config} exists; --force replaces it, or name another file with --config")
     with output.progress("init") as told:
         ports = [port for port in options.modems if port not in ("auto", "simulator")]
-        seen, hindrances = sightings(Machine(), ports if options.modems else None, told)
+        seen, hindrances = sightings(machine_of(context), ports if options.modems else None, told)
     _introduce(seen, hindrances)
     plan = ask(options, seen)
     to = number_of(_destination(send_to, seen, asking=not options.yes), plan.country)

@@ -10,6 +10,8 @@ from contextlib import closing, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+import click
+
 from gateway.config import ModemConfig
 from gateway.diagnosis import PortSight, Stick
 from hardware.clock import SystemClock
@@ -41,8 +43,9 @@ class Machine:
         """The programs that run and are known to take ports."""
         return tuple(running(SUSPECTS, self.proc))
 
-    def sight(self, path: str, *, held: bool = False) -> PortSight:
-        """One port, without opening it; `held` where opening it was tried in vain."""
+    def sight(self, path: str, hindrance: PortUnavailable | None = None) -> PortSight:
+        """One port, without opening it; `hindrance` is what stood in the way where that was tried."""
+        held = hindrance is not None and hindrance.kind == "held"
         device = os.path.realpath(path)
         present = "://" in path or Path(device).exists()
         local = present and "://" not in path
@@ -57,6 +60,7 @@ class Machine:
             self.suspects() if held and not found.processes else (),
             Path(device).name in console_ports(self.sysfs),
             held,
+            None if hindrance is None or held else hindrance.reason,
         )
 
     def stable_name(self, path: str) -> str | None:
@@ -101,6 +105,11 @@ class Machine:
         return tuple(port.device for port in candidates(ports, probe_all=True))
 
 
+def machine_of(context: click.Context) -> Machine:
+    """The machine that a command looks at: this one, unless whoever runs the command hands it another."""
+    return context.find_object(Machine) or Machine()
+
+
 def configured(machine: Machine, modems: Sequence[ModemConfig]) -> list[tuple[Stick, ModemConfig]]:
     """The sticks that a configuration names; one with `auto` stands for every stick that no other one names."""
     named = [(machine.stick_of(modem.port, modem.name), modem) for modem in modems if modem.port not in _NO_PORT]
@@ -115,19 +124,19 @@ _NO_PORT = (AUTO, "simulator")
 
 def probed(
     ports: Sequence[str], *, baudrate: int = 115_200, rtscts: bool = False
-) -> tuple[list[str], list[str], list[str]]:
-    """Of some ports those that take AT commands, those that are silent, and those that somebody holds."""
-    answering, silent, held = list[str](), list[str](), list[str]()
+) -> tuple[list[str], list[str], dict[str, PortUnavailable]]:
+    """Of some ports those that take AT commands, those that are silent, and what keeps the others from being opened."""
+    answering, silent, closed = list[str](), list[str](), dict[str, PortUnavailable]()
     opener = opener_with(baudrate, rtscts=rtscts)
     for port in ports:
         try:
             with closing(opener(port)) as transport:
                 answers = identify(transport, SystemClock(), wait=_PROBE) is not None
         except PortUnavailable as error:
-            (held if error.kind == "held" else silent).append(port)
+            closed[port] = error
             continue
         (answering if answers else silent).append(port)
-    return answering, silent, held
+    return answering, silent, closed
 
 
 def _group(device: str) -> str | None:

@@ -76,8 +76,8 @@ def sightings(
         used = any(sight.holders.processes for sight in sights)
         hindrances += [check for check in checks if check.verdict is Verdict.FAIL or used]
         free = [sight.path for sight in sights if sight.present and sight.allowed] if not used else []
-        answering, _, held = probed(free)
-        hindrances += [port_check(machine.sight(port, held=True), stick.usb) for port in held]
+        answering, _, closed = probed(free)
+        hindrances += [port_check(machine.sight(port, why), stick.usb) for port, why in closed.items()]
         if answering:
             sighting = _visit(answering[0], None if ports is not None else machine.stable_name(answering[0]))
             seen += [sighting] if sighting is not None else []

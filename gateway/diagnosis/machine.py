@@ -44,6 +44,8 @@ class PortSight:
     """Whether the kernel writes its messages there."""
     held: bool = False
     """Opening it was tried, and somebody holds it."""
+    trouble: str | None = None
+    """Why it could not be opened, where that is something else."""
 
 
 def unexpected_devices(devices: Iterable[UsbDevice], suspects: Sequence[Process]) -> list[Check]:
@@ -145,6 +147,9 @@ def port_check(sight: PortSight, usb: UsbDevice | None) -> Check:
         return Check("port", sight.path, Verdict.FAIL, f"user {sight.user} may not open it", _permit(sight), facts)
     if sight.held:
         return _held_by_nobody_seen(sight, usb, facts)
+    if sight.trouble is not None:
+        remedy = "unplug it, wait ten seconds, plug it in again; check --baudrate and that it is a serial port at all"
+        return Check("port", sight.path, Verdict.FAIL, f"it cannot be opened: {sight.trouble}", remedy, facts)
     if sight.console:
         return _console(sight.path)
     return Check("port", sight.path, Verdict.OK, "free, and this user may open it", None, facts)
