@@ -195,7 +195,7 @@ class Examination:
         self._told(f"{stick.subject}: which port takes AT commands")
         asked = self._asked
         baudrate, rtscts = (modem.baudrate, modem.rtscts) if modem else (asked.baudrate, asked.rtscts)
-        named = free[:1] if modem is not None or stick.subject == stick.ports[0] else free
+        named = free[:1] if stick.named else free
         answering, silent, closed = probed(named, baudrate=baudrate, rtscts=rtscts)
         if not answering and named != free:
             more = probed(free[1:], baudrate=baudrate, rtscts=rtscts)

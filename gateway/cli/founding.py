@@ -50,21 +50,22 @@ def found(plan: Plan, *, replace: bool) -> Config:
         pin = plan.pins.get(str(modem["name"]))
         if pin is not None:
             path = plan.data / f"{modem['name']}.pin"
-            put(path, f"{pin.reveal()}\n", _PRIVATE, replace=True)
+            put(path, f"{pin.reveal()}\n", _PRIVATE, plan.data, replace=True)
             modem["pin_file"] = path.name if beside else str(path.resolve())
     gateway: dict[str, Value] = {"organisation": plan.organisation, "country": plan.country}
     if not beside:
         gateway["database"] = str(plan.data.resolve() / "simwire.db")
         gateway["key_file"] = str(plan.data.resolve() / "simwire.key")
     sections: Mapping[str, Table] = {"gateway": gateway, "api": plan.api}
-    return _configuration(plan.config, sections, plan.modems, replace=replace)
+    return _configuration(plan, written(sections, plan.modems), replace=replace)
 
 
-def _configuration(path: Path, sections: Mapping[str, Table], modems: Sequence[Table], *, replace: bool) -> Config:
+def _configuration(plan: Plan, text: str, *, replace: bool) -> Config:
     """Write, look whether it is good, and only then give it its name."""
+    path = plan.config
     draft = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
     try:
-        put(draft, written(sections, modems), _SHARED_WITH_GROUP, replace=False)
+        put(draft, text, _SHARED_WITH_GROUP, plan.data, replace=False)
         settings = load(draft)
         if problems := problems_of_place(settings.gateway.database, settings.gateway.key_file):
             raise ConfigError(path, problems)
@@ -89,15 +90,19 @@ def _name(draft: Path, path: Path, *, replace: bool) -> None:
     _sync_folder(path.parent)
 
 
-def put(path: Path, text: str, mode: int, *, replace: bool) -> None:
-    """Write a file whole or not at all, on disk when this returns; what root makes belongs to the folder's owner."""
+def put(path: Path, text: str, mode: int, data: Path, *, replace: bool) -> None:
+    """Write a file whole or not at all, on disk when this returns.
+
+    What root makes is for whoever has the folder `data`, the service's user: a private file is that user's, one that a
+    group may read is that group's.
+    """
     draft = path.with_name(f".{path.name}.{secrets.token_hex(4)}") if replace else path
     descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
     with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-        os.fchmod(file.fileno(), mode)  # whatever the umask is: a service of this group has to read it
+        os.fchmod(file.fileno(), mode)  # whatever the umask is
         if os.geteuid() == 0:
-            folder = path.parent.stat()
-            os.fchown(file.fileno(), folder.st_uid, folder.st_gid)
+            owner = data.stat()
+            os.fchown(file.fileno(), owner.st_uid if mode == _PRIVATE else -1, owner.st_gid)
         file.write(text)
         file.flush()
         os.fsync(file.fileno())

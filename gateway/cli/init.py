@@ -69,6 +69,7 @@ _PATH = click.Path(path_type=Path)
 @click.pass_context
 def init(
     context: click.Context,
+    /,
     key_name: str,
     given: tuple[str, ...],
     send_to: str | None,

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import getpass
 import grp
 import os
+import pwd
 from collections.abc import Iterable, Sequence
 from contextlib import closing, suppress
 from dataclasses import dataclass
@@ -55,7 +55,7 @@ class Machine:
             present,
             not local or os.access(device, os.R_OK | os.W_OK),
             _group(device) if local else None,
-            getpass.getuser(),
+            _user(),
             found,
             self.suspects() if held and not found.processes else (),
             Path(device).name in console_ports(self.sysfs),
@@ -83,12 +83,12 @@ class Machine:
 
     def stick_of(self, path: str, subject: str) -> Stick:
         """The stick that a port belongs to, with that port first; the port alone where it is on none."""
-        name = Path(os.path.realpath(path)).name
+        real = os.path.realpath(path)
         for device in self.usb():
-            if name in device.ports:
-                others = [port for port in self._ports_of(device) if Path(port).name != name]
-                return Stick(subject, (path, *others), device)
-        return Stick(subject, (path,))
+            others = [port for port in self._ports_of(device) if os.path.realpath(port) != real]
+            if len(others) < len(device.ports):
+                return Stick(subject, (path, *others), device, named=True)
+        return Stick(subject, (path,), named=True)
 
     def unknown_ports(self, ports: Iterable[SerialPort] | None = None) -> list[str]:
         """Ports that are not looked at unless they are named: to write to somebody's printer does no good."""
@@ -137,6 +137,14 @@ def probed(
             continue
         (answering if answers else silent).append(port)
     return answering, silent, closed
+
+
+def _user() -> str:
+    """Who runs this, by name where there is one."""
+    try:
+        return pwd.getpwuid(os.geteuid()).pw_name
+    except KeyError:
+        return str(os.geteuid())
 
 
 def _group(device: str) -> str | None:

@@ -13,9 +13,11 @@ from gateway.diagnosis import Sent
 from gateway.messages import MessageState
 from hardware.errors import HardwareError
 from hardware.modem import Visit
+from hardware.pdu import DeliveryOutcome
 
 _LIFETIME = "10m"  # of a test message: one that arrives tomorrow helps nobody
 _LOOK = 0.5  # seconds between looks into the inbox
+_DELIVERED = {DeliveryOutcome.DELIVERED: True, DeliveryOutcome.UNCONFIRMED: None, DeliveryOutcome.REPLACED: None}
 _NEWEST = 10  # messages of one sender among which the test message is
 
 
@@ -28,9 +30,9 @@ def by_visit(visit: Visit, to: str, text: str, *, wait: float, comes_back: bool,
     return Sent(
         to,
         trial.accepted_after,
-        trial.reported_after,
+        trial.reported_after if trial.outcome is not None else None,
         trial.status.meaning if trial.status is not None else None,
-        trial.delivered,
+        _DELIVERED.get(trial.outcome, False) if trial.outcome is not None else False,
         comes_back,
         trial.arrived_after,
         waited=wait,

@@ -24,6 +24,8 @@ class Stick:
     ports: tuple[str, ...]
     """Paths, the likeliest first."""
     usb: UsbDevice | None = None
+    named: bool = False
+    """Whether its first port is the one that a person or a configuration names."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -229,14 +231,14 @@ def answering_port(stick: Stick, answered: Sequence[str], silent: Sequence[str],
             "the speed (--baudrate) and that RX and TX are not swapped",
             facts,
         )  # fmt: skip
+    port = f'port = "{stable or answered[0]}"'
+    takes = f"{', '.join(answered)} {'takes' if len(answered) == 1 else 'take'} AT commands"
+    if stick.named and stick.ports[0] not in answered:
+        words = f"{stick.ports[0]} takes no AT commands; of the same device {takes}"
+        return Check("at_port", stick.subject, Verdict.FAIL, words, f"write in the configuration: {port}", facts)
     others = f"; {', '.join(silent)} {'does' if len(silent) == 1 else 'do'} not" if silent else ""
-    best = answered[0]
-    return Check(
-        "at_port", stick.subject, Verdict.OK,
-        f"{', '.join(answered)} {'takes' if len(answered) == 1 else 'take'} AT commands{others}; "
-        f"in the configuration: port = \"{stable or best}\"",
-        None, facts,
-    )  # fmt: skip
+    words = f"{takes}{others}; in the configuration: {port}"
+    return Check("at_port", stick.subject, Verdict.OK, words, None, facts)
 
 
 def _named(device: UsbDevice) -> str:

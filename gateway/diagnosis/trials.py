@@ -22,8 +22,8 @@ class Sent:
     reported_after: float | None = None
     outcome: str | None = None
     """What the report says, in words."""
-    delivered: bool = False
-    """Whether the report says that it was delivered."""
+    delivered: bool | None = False
+    """Whether the report says that it was delivered; None where it cannot tell."""
     comes_back: bool = False
     """Whether it was sent to the modem's own number."""
     arrived_after: float | None = None
@@ -108,5 +108,9 @@ def _report(subject: str, sent: Sent) -> Check:
             "is the telephone on? Some plans give no reports: messages then stay `sent`", facts,
         )  # fmt: skip
     words = f"the delivery report came after {sent.reported_after:.1f} s: {sent.outcome}"
-    verdict = Verdict.OK if sent.delivered else Verdict.FAIL
-    return Check("test_report", subject, verdict, words, None if sent.delivered else "check the number", facts)
+    if sent.delivered:
+        return Check("test_report", subject, Verdict.OK, words, None, facts)
+    if sent.delivered is None:
+        remedy = "this network cannot confirm delivery: look at the telephone"
+        return Check("test_report", subject, Verdict.WARN, words, remedy, facts)
+    return Check("test_report", subject, Verdict.FAIL, words, "check the number, and that its telephone is on", facts)

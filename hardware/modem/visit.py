@@ -52,9 +52,10 @@ class Trial:
     """What the report says."""
 
     @property
-    def delivered(self) -> bool:
-        """Whether the report says so."""
-        return self.status is not None and self.status.outcome is DeliveryOutcome.DELIVERED
+    def outcome(self) -> DeliveryOutcome | None:
+        """What the report means; None while the network is still trying."""
+        found = self.status.outcome if self.status is not None else None
+        return None if found is DeliveryOutcome.TRYING else found
 
 
 class Visit:
@@ -157,8 +158,7 @@ class _Waiting:
     def over(self) -> bool:
         """Whether everything came; a report that says "still trying" is not the last one."""
         trial = self._trial
-        final = trial.status is not None and trial.status.outcome is not DeliveryOutcome.TRYING
-        return final and (trial.arrived_after is not None or not self._comes_back)
+        return trial.outcome is not None and (trial.arrived_after is not None or not self._comes_back)
 
     @property
     def words(self) -> str:

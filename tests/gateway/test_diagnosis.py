@@ -292,6 +292,10 @@ def test_a_number_in_the_networks_answer_is_masked() -> None:
             {"test_sms": Verdict.OK, "test_report": Verdict.FAIL},
         ),
         (
+            Sent("+447700900123", 2.0, 3.0, "cannot confirm", None),
+            {"test_sms": Verdict.OK, "test_report": Verdict.WARN},
+        ),
+        (
             Sent("+447700900123", 2.0, 3.0, "delivered", True, True, 1.0),
             {"test_sms": Verdict.OK, "test_arrival": Verdict.OK, "test_report": Verdict.OK},
         ),

@@ -205,6 +205,21 @@ def test_of_a_sticks_ports_the_one_that_takes_commands_is_found(made: FakeMachin
     assert verdicts(found, "1-1")["modem"] == "ok"
 
 
+def test_a_configuration_that_names_the_wrong_port_of_a_stick_is_put_right(made: FakeMachine, tmp_path: Path) -> None:
+    config = tmp_path / "config.toml"
+    with silent() as diag, plugged(tmp_path / "ports") as one:
+        wrong, right = made.link("ttyUSB0", diag), made.link("ttyUSB2", Path(one.path))
+        ports = [Interface(VENDOR, "option", (name,)) for name in ("ttyUSB0", "ttyUSB2")]
+        made.plug("1-1", "2c7c:0125", *ports)
+        config.write_text(f'{CONFIG}[[modem]]\nport = "{wrong}"\n', encoding="utf-8")
+        found = checks("--config", str(config), machine=of(made))
+
+    port = found["sim1", "at_port"]
+    assert (port["verdict"], port["facts"]["silent"]) == ("fail", [wrong])
+    assert port["remedy"] == f'write in the configuration: port = "{right}"'
+    assert found["sim1", "modem"]["verdict"] == "ok"
+
+
 def test_a_machine_with_all_that_can_be_in_the_way(made: FakeMachine) -> None:
     made.plug("1-1", "12d1:1f01", Interface(STORAGE, "usb-storage"), maker="HUAWEI", name="Mass Storage")
     made.plug("1-2", "2c7c:0125", Interface(VENDOR, "option", ("ttyUSB0",)), Interface(VENDOR, "option", ("ttyUSB1",)))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import stat
 import tomllib
 from pathlib import Path
@@ -127,6 +128,25 @@ def test_a_pin_goes_into_a_private_file_and_is_not_tried(made: FakeMachine, tmp_
     assert load(config).modem[0].pin_file == pin_file
     assert (pin_file.read_text(encoding="ascii"), mode(pin_file)) == ("4711\n", 0o600)
     assert "4711" not in result.output + config.read_text(encoding="utf-8")
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give files away")
+def test_what_root_makes_can_be_read_by_the_service(made: FakeMachine, tmp_path: Path) -> None:
+    data, given = tmp_path / "data", tmp_path / "given"
+    data.mkdir()
+    os.chown(data, 65534, 65533)
+    given.write_text("4711\n", encoding="ascii")
+    with plugged(tmp_path / "ports", card=SimCard(pin="9999")) as one:
+        words = ("--country", "GB", "--pin-file", str(given), "--data", str(data), "--yes")
+        init(tmp_path / "config.toml", *ORGANISATION, *words, machine=with_stick(made, one))
+
+    owners = {
+        path.name: (path.stat().st_uid, path.stat().st_gid) for path in (*data.iterdir(), tmp_path / "config.toml")
+    }
+    assert owners == {
+        "config.toml": (0, 65533),
+        **dict.fromkeys(("simwire.db", "simwire.key", "sim1.pin"), (65534, 65533)),
+    }
 
 
 def test_a_pin_is_asked_for_with_the_tries_that_are_left(made: FakeMachine, tmp_path: Path) -> None:

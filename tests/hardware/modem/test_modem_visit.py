@@ -164,7 +164,7 @@ def test_a_message_to_itself_comes_back_and_is_reported(name: str) -> None:
     place = Place(PERSONALITIES[name])
     trial = place.send(place.card.number, comes_back=True)
 
-    assert trial.arrived_after is not None and trial.delivered
+    assert trial.arrived_after is not None and trial.outcome is DeliveryOutcome.DELIVERED
     assert trial.reported_after is not None and trial.reported_after >= trial.arrived_after
     assert trial.accepted_after > 0
     assert len(place.card.store) == 0  # what came back was taken in
@@ -173,7 +173,8 @@ def test_a_message_to_itself_comes_back_and_is_reported(name: str) -> None:
 def test_a_message_to_another_telephone_waits_for_its_report_alone() -> None:
     place = Place()
     trial = place.send(OTHER, text="Simwire test 9")
-    assert (trial.arrived_after, trial.delivered, trial.route) == (None, True, ReportRoute.DIRECT.value)
+    assert (trial.arrived_after, trial.outcome) == (None, DeliveryOutcome.DELIVERED)
+    assert trial.route == ReportRoute.DIRECT.value
     (message,) = place.network.handset(OTHER).messages
     assert message.text == "Simwire test 9"
 
@@ -183,7 +184,7 @@ def test_a_report_that_does_not_come_is_not_waited_for_longer_than_that() -> Non
     place.modem.inject(Fault(Step.REPORT, LoseReport()))
     before = place.clock.boot()
     trial = place.send(OTHER, wait=40)
-    assert (trial.reported_after, trial.status, trial.delivered) == (None, None, False)
+    assert (trial.reported_after, trial.status, trial.outcome) == (None, None, None)
     assert 40 <= place.clock.boot() - before < 60
 
 
@@ -191,8 +192,7 @@ def test_a_report_of_failure_is_not_taken_for_delivery() -> None:
     place = Place()
     place.network.handset(OTHER, answer=0x41)
     trial = place.send(OTHER)
-    assert trial.status is not None and trial.status.outcome is DeliveryOutcome.PERMANENT
-    assert not trial.delivered
+    assert trial.outcome is DeliveryOutcome.PERMANENT
 
 
 def _before(place: Place) -> None:
