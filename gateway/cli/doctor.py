@@ -9,10 +9,11 @@ from rich.text import Text
 
 from gateway.balance import ussd_code
 from gateway.cli import output
-from gateway.cli.examination import Asked, Examination
+from gateway.cli.examination import Examination
 from gateway.cli.failure import Command
 from gateway.cli.looking import machine_of
 from gateway.cli.options import config_option, json_option, key_at_hand
+from gateway.cli.served import Asked
 from gateway.config import load
 from gateway.diagnosis import Check, Verdict, document, worst
 from gateway.numbers import NotANumber, destination
@@ -86,7 +87,7 @@ def doctor(
         networks=networks,
     )
     with output.progress("doctor") as told:
-        checks = Examination(machine_of(context), settings, config, key_at_hand(key_file), asked, told).of(port)
+        checks = Examination(machine_of(context), settings, key_at_hand(key_file), asked, told).of(port)
     if as_json:
         output.document(document(checks))
     else:

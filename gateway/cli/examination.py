@@ -3,17 +3,13 @@
 from __future__ import annotations
 
 import os
-import secrets
 from collections.abc import Callable
 from contextlib import closing
-from dataclasses import dataclass
 from pathlib import Path
 
-from gateway.cli.client import Gateway, Unreachable
-from gateway.cli.failure import Failure
 from gateway.cli.looking import Machine, configured, probed
-from gateway.cli.options import gateway_of
-from gateway.cli.sending_test import by_gateway, by_visit
+from gateway.cli.sending_test import by_visit
+from gateway.cli.served import Asked, Served, no_number, test_text
 from gateway.config import Config, ModemConfig
 from gateway.diagnosis import (
     Check,
@@ -25,37 +21,16 @@ from gateway.diagnosis import (
     missing_ports,
     modem_checks,
     port_check,
-    served_checks,
     trial_checks,
     unexpected_devices,
 )
-from gateway.messages import Json, Secret
+from gateway.messages import Secret
 from hardware.clock import SystemClock
 from hardware.discovery import opener_with
 from hardware.errors import HardwareError, PortUnavailable
 from hardware.modem import Checkup, Visit
 
-_READY = "ready"
 _FIRST_ANSWER = 5.0  # seconds; it has answered a moment ago
-
-
-@dataclass(frozen=True, slots=True)
-class Asked:
-    """What the person wants besides a look."""
-
-    baudrate: int = 115_200
-    rtscts: bool = False
-    to_itself: bool = False
-    send_to: str | None = None
-    wait: float = 60.0
-    balance: str | None = None
-    """A USSD code, "" for the configured one; None: only what is configured."""
-    networks: bool = False
-
-    @property
-    def message(self) -> bool:
-        """Whether a message is to be sent."""
-        return self.to_itself or self.send_to is not None
 
 
 class Examination:
@@ -65,34 +40,33 @@ class Examination:
         self,
         machine: Machine,
         settings: Config | None,
-        config: Path | None,
         key: Secret | None,
         asked: Asked,
         told: Callable[[str], None],
     ) -> None:
-        self._machine, self._settings, self._config = machine, settings, config
-        self._key, self._asked, self._told = key, asked, told
+        self._machine, self._settings = machine, settings
+        self._asked, self._told = asked, told
         self._clock = SystemClock()
-        self._served: dict[str, Json] | None = None  # modems of the running gateway by name; None: not asked
-        self._gateway: Gateway | None = None
+        self._served = Served(settings, key) if settings is not None else None
         self._checks: list[Check] = []
 
     def of(self, port: str | None) -> list[Check]:
         """Look at the modem at `port`, else at those of the configuration, else at every stick of this machine."""
         self._told("looking at ports")
         self._checks.append(host_clock(synchronised=self._clock.synchronised()))
-        if self._settings is not None:
-            self._ask_gateway(self._settings)
+        if self._served is not None:
+            self._checks.append(self._served.find())
         sticks = self._sticks(port)
         if port is None:
             usb = self._machine.usb()
             self._checks += unexpected_devices(usb, self._machine.suspects())
-            if not sticks and not self._served:
+            if not sticks and not self._modems_served:
                 self._checks.append(missing_ports(usb))
             self._name_unknown()
         for stick, modem in sticks:
             self._look_at(stick, modem)
-        self._ask_served(port)
+        if self._served is not None:
+            self._checks += self._served.checks(port, self._asked, self._told)
         return self._checks
 
     def _sticks(self, port: str | None) -> list[tuple[Stick, ModemConfig | None]]:
@@ -104,7 +78,7 @@ class Examination:
         if self._settings is None:
             return [(stick, None) for stick in self._machine.sticks()]
         for modem in modems:
-            if modem.port == "simulator" and not self._served:
+            if modem.port == "simulator" and not self._modems_served:
                 words = 'not looked at: the gateway makes this modem itself (port = "simulator")'
                 self._checks.append(Check("port", modem.name, Verdict.SKIP, words))
         return list(configured(self._machine, modems))
@@ -116,81 +90,16 @@ class Examination:
             remedy = "where a modem is at one of them: simwire doctor --port DEVICE"
             self._checks.append(Check("ports", "machine", Verdict.SKIP, words, remedy, {"ports": ports}))
 
-    # A gateway that runs
-
-    def _ask_gateway(self, settings: Config) -> None:
-        """Find out whether the gateway of a configuration runs, and what it knows."""
-        try:
-            gateway = gateway_of(settings.api, self._key)
-            gateway.get("/health/live")
-        except Unreachable:
-            words = "no gateway runs with this configuration; its modems are looked at directly"
-            self._checks.append(Check("gateway", "machine", Verdict.SKIP, words))
-            return
-        except Failure as failure:
-            self._checks.append(Check("gateway", "machine", Verdict.WARN, failure.message))
-            return
-        self._gateway, self._served = gateway, {}
-        if self._key is None:
-            self._checks.append(
-                Check(
-                    "gateway", "machine", Verdict.WARN,
-                    f"a gateway runs at {gateway.url} and is not disturbed; it tells of its modems only to a key",
-                    "put a key that may read modems into SIMWIRE_KEY or --key-file: simwire keys create doctor --scope "
-                    "modems:read --config FILE",
-                    {"url": gateway.url},
-                )
-            )  # fmt: skip
-            return
-        try:
-            found = gateway.get("/v1/modems")["items"]
-        except Failure as failure:
-            remedy = "give a key with the scope modems:read"
-            self._checks.append(Check("gateway", "machine", Verdict.WARN, failure.message, remedy))
-            return
-        self._served = {one["name"]: one for one in found}
-        words = f"a gateway runs at {gateway.url}: it is asked, and its modems are left alone"
-        self._checks.append(Check("gateway", "machine", Verdict.OK, words, None, {"url": gateway.url}))
-
-    def _ask_served(self, port: str | None) -> None:
-        """What the gateway knows of its modems, and test messages by them."""
-        configured_modems = {one.name: one for one in (self._settings.modem if self._settings is not None else ())}
-        for name, modem in (self._served or {}).items():
-            if port is not None and os.path.realpath(modem["port"] or "") != os.path.realpath(port):
-                continue
-            self._checks += served_checks(modem)
-            if self._asked.message and self._gateway is not None:
-                own = configured_modems[name].number if name in configured_modems else None
-                self._checks += self._sent_by_gateway(self._gateway, modem, own)
-
-    def _sent_by_gateway(self, gateway: Gateway, modem: Json, own: str | None) -> list[Check]:
-        name, to = str(modem["name"]), self._asked.send_to or own
-        if modem["state"] != _READY:
-            return [
-                Check("test_sms", name, Verdict.SKIP, f"not sent: the modem is {modem['state']}", "mend that first")
-            ]
-        if to is None:
-            return [_no_number(name)]
-        told = self._told
-        sent = by_gateway(
-            gateway, name, to, test_text(), wait=self._asked.wait, comes_back=to == own,
-            told=lambda words: told(f"{name}: test message {words}"),
-        )  # fmt: skip
-        return trial_checks(name, sent)
-
-    def _used_by_gateway(self, stick: Stick, modem: ModemConfig | None) -> bool:
-        """Whether the running gateway has this stick, as far as that can be told without looking at it."""
-        if self._gateway is None:
-            return False
-        ports = {os.path.realpath(port) for port in stick.ports}
-        served = (self._served or {}).values()
-        return modem is not None or any(one["port"] and os.path.realpath(one["port"]) in ports for one in served)
+    @property
+    def _modems_served(self) -> bool:
+        """Whether a gateway told of modems."""
+        return self._served is not None and bool(self._served.modems)
 
     # A stick
 
     def _look_at(self, stick: Stick, modem: ModemConfig | None) -> None:
         free = list(stick.ports) if "://" in stick.ports[0] else self._free_ports(stick)
-        if not free or self._used_by_gateway(stick, modem):
+        if not free or (self._served is not None and self._served.uses(stick, modem)):
             return
         self._told(f"{stick.subject}: which port takes AT commands")
         asked = self._asked
@@ -213,7 +122,7 @@ class Examination:
         for path in stick.ports:
             sight = self._machine.sight(path)
             gateways = [one for one in sight.holders.processes if one.gateway]
-            if gateways and self._gateway is None:
+            if gateways and (self._served is None or not self._served.runs):
                 self._name_gateway(gateways[0].config)
             used = used or bool(gateways)
             check = port_check(sight, stick.usb)
@@ -281,7 +190,7 @@ class Examination:
         own = (modem.number if modem is not None else None) or checkup.card.number
         to = self._asked.send_to or own
         if to is None:
-            self._checks.append(_no_number(subject))
+            self._checks.append(no_number(subject))
             return
         told = self._told
         sent = by_visit(
@@ -294,15 +203,3 @@ class Examination:
 def _on_a_network(checkup: Checkup) -> bool:
     told = checkup.radio.registration
     return told is None or told.sms_possible
-
-
-def _no_number(subject: str) -> Check:
-    return Check(
-        "test_sms", subject, Verdict.SKIP, "not sent: the modem's own number is not known",
-        "set `number` of this modem, or say where to: --send-to NUMBER",
-    )  # fmt: skip
-
-
-def test_text() -> str:
-    """A text like no other, within the alphabet of every telephone."""
-    return f"Simwire test {secrets.token_hex(4)}"

@@ -10,7 +10,6 @@ from rich.text import Text
 
 from gateway.cli import output
 from gateway.cli.doctor import number_of, print_checks
-from gateway.cli.examination import test_text
 from gateway.cli.failure import Command, Failure
 from gateway.cli.founding import Plan, first_key, found
 from gateway.cli.interview import Given, ask
@@ -18,6 +17,7 @@ from gateway.cli.limits import scope_option
 from gateway.cli.looking import machine_of
 from gateway.cli.options import json_option
 from gateway.cli.sending_test import by_visit
+from gateway.cli.served import test_text
 from gateway.cli.sightings import Sighting, sightings
 from gateway.diagnosis import Check, trial_checks
 from gateway.messages import Json, Secret

@@ -21,7 +21,7 @@ from hardware.modem import identify
 from hardware.port_holders import Process, holders, running
 from hardware.usb_devices import UsbDevice, UsbMode, console_ports, usb_devices
 
-SUSPECTS = frozenset({"ModemManager", "brltty", "agetty", "getty", "wvdial", "pppd", "gammu-smsd", "smsd"})
+SUSPECTS = frozenset({"simwire", "ModemManager", "brltty", "agetty", "getty", "wvdial", "pppd", "gammu-smsd", "smsd"})
 """Programs that are known to take a modem's ports."""
 _BY = ("by-id", "by-path")
 _PROBE = 2.0  # seconds for the first OK of a port that may be none for AT
@@ -41,7 +41,7 @@ class Machine:
 
     def suspects(self) -> tuple[Process, ...]:
         """The programs that run and are known to take ports."""
-        return tuple(running(SUSPECTS, self.proc))
+        return tuple(one for one in running(SUSPECTS, self.proc) if one.gateway or one.name != "simwire")
 
     def sight(self, path: str, hindrance: PortUnavailable | None = None) -> PortSight:
         """One port, without opening it; `hindrance` is what stood in the way where that was tried."""

@@ -168,17 +168,18 @@ def _console(path: str) -> Check:
 
 
 def _held_by_nobody_seen(sight: PortSight, usb: UsbDevice | None, facts: dict[str, object]) -> Check:
-    suspects = ", ".join(one.called for one in sight.suspects)
-    fix = "; ".join(dict.fromkeys(_release(one, usb) for one in sight.suspects))
-    hidden = (
-        f"; {sight.holders.unseen} processes of other users could not be looked into" if sight.holders.unseen else ""
-    )
-    return Check(
-        "port", sight.path, Verdict.FAIL,
-        f"another program holds it{hidden}" + (f"; running and known for that: {suspects}" if suspects else ""),
-        f"run this as root, which sees whose it is: sudo simwire doctor{'; ' + fix if fix else ''}",
-        {**facts, "suspects": [_facts(one) for one in sight.suspects]},
-    )  # fmt: skip
+    suspects = sight.suspects
+    facts = {**facts, "suspects": [_facts(one) for one in suspects]}
+    fixes = list(dict.fromkeys(_release(one, usb) for one in suspects))
+    gateway = next((one for one in suspects if one.gateway), None)
+    if gateway is not None:
+        words = f"another program holds it, most likely the gateway that runs here: {gateway.called}"
+        return Check("port", sight.path, Verdict.WARN, words, _release(gateway, usb), facts)
+    unseen = sight.holders.unseen
+    hidden = f"; {unseen} processes of other users could not be looked into" if unseen else ""
+    known = f"; running and known for that: {', '.join(one.called for one in suspects)}" if suspects else ""
+    remedy = "; ".join(["run this as root, which sees whose it is: sudo simwire doctor", *fixes])
+    return Check("port", sight.path, Verdict.FAIL, f"another program holds it{hidden}{known}", remedy, facts)
 
 
 def _permit(sight: PortSight) -> str:
@@ -192,7 +193,9 @@ def _permit(sight: PortSight) -> str:
 
 
 def _release(process: Process, usb: UsbDevice | None) -> str:
-    """How to end one process's hold on a port."""
+    """How to end one process's hold on a port, or to ask it where it should have it."""
+    if process.gateway:
+        return f"ask the gateway about its modems: simwire doctor --config {process.config or 'FILE'}"
     if process.name == MODEM_MANAGER:
         whole = "as root: systemctl disable --now ModemManager"
         if usb is None:

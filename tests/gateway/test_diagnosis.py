@@ -212,6 +212,10 @@ def test_a_port_that_a_gateway_uses_is_as_it_should_be() -> None:
             {"held": True, "suspects": (Process(612, "ModemManager", "ModemManager.service"),)},
             Verdict.FAIL, "ModemManager (process 612", "systemctl disable --now ModemManager",
         ),
+        (
+            {"held": True, "suspects": (Process(3, "simwire", gateway=True, config=Path("/etc/s.toml")),)},
+            Verdict.WARN, "the gateway that runs here", "simwire doctor --config /etc/s.toml",
+        ),
     ],
 )  # fmt: skip
 def test_what_stands_in_the_way_of_a_port(change: dict[str, Any], verdict: Verdict, said: str, fix: str | None) -> None:
