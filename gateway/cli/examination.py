@@ -7,7 +7,7 @@ from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
 
-from gateway.cli.looking import Machine, configured, probed
+from gateway.cli.looking import Machine, configured, probed, searched_for
 from gateway.cli.sending_test import by_visit
 from gateway.cli.served import Asked, Served, no_number, test_text
 from gateway.config import Config, ModemConfig
@@ -18,15 +18,17 @@ from gateway.diagnosis import (
     answering_port,
     balance_check,
     host_clock,
+    identity_check,
     missing_ports,
     modem_checks,
     port_check,
+    same_modem,
     trial_checks,
     unexpected_devices,
 )
 from gateway.messages import Secret
 from hardware.clock import SystemClock
-from hardware.discovery import opener_with
+from hardware.discovery import AUTO, opener_with
 from hardware.errors import HardwareError, PortUnavailable
 from hardware.modem import Checkup, Visit
 
@@ -81,6 +83,10 @@ class Examination:
             if modem.port == "simulator" and not self._modems_served:
                 words = 'not looked at: the gateway makes this modem itself (port = "simulator")'
                 self._checks.append(Check("port", modem.name, Verdict.SKIP, words))
+            elif modem.port != AUTO and searched_for(modem) and not self._modems_served:
+                words = f"{modem.port} is not there: the modem is looked for by its IMEI or ICCID at every port"
+                remedy = "check plug and power where it is found at none"
+                self._checks.append(Check("port", modem.name, Verdict.WARN, words, remedy))
         return list(configured(self._machine, modems))
 
     def _name_unknown(self) -> None:
@@ -149,6 +155,9 @@ class Examination:
             with closing(opener_with(baudrate, rtscts=rtscts)(path)) as transport:
                 visit = Visit(transport, self._clock, wait=_FIRST_ANSWER, scale=scale)
                 checkup = visit.look(networks=self._asked.networks)
+                modem = self._meant(checkup, modem)
+                if modem is not None:
+                    self._checks += identity_check(checkup, stick.subject, modem.imei, modem.iccid)
                 pin = modem is not None and modem.pin_file is not None
                 now = self._clock.now().wall
                 self._checks += modem_checks(checkup, stick.subject, now, pin_configured=pin)
@@ -157,6 +166,13 @@ class Examination:
         except (PortUnavailable, HardwareError) as error:
             remedy = "look again; where that stays so, unplug the modem, wait ten seconds, plug it in again"
             self._checks.append(Check("modem", stick.subject, Verdict.FAIL, str(error), remedy))
+
+    def _meant(self, checkup: Checkup, modem: ModemConfig | None) -> ModemConfig | None:
+        """Of modems that are searched for the one that this is, where the configuration says who they are."""
+        if modem is None or not searched_for(modem) or self._settings is None:
+            return modem
+        others = (one for one in self._settings.modem if same_modem(checkup, one.imei, one.iccid))
+        return next(others, modem)
 
     def _ask_credit(self, visit: Visit, checkup: Checkup, subject: str, modem: ModemConfig | None) -> None:
         rule = modem.balance.rule if modem is not None and modem.balance is not None else None

@@ -111,15 +111,19 @@ def machine_of(context: click.Context) -> Machine:
 
 
 def configured(machine: Machine, modems: Sequence[ModemConfig]) -> list[tuple[Stick, ModemConfig]]:
-    """The sticks that a configuration names; one with `auto` stands for every stick that no other one names."""
-    named = [(machine.stick_of(modem.port, modem.name), modem) for modem in modems if modem.port not in _NO_PORT]
+    """The sticks that a configuration names; a modem that is searched for stands for every stick that none names."""
+    real = [modem for modem in modems if modem.port != "simulator"]
+    named = [(machine.stick_of(modem.port, modem.name), modem) for modem in real if not searched_for(modem)]
     taken = {os.path.realpath(port) for stick, _ in named for port in stick.ports}
     free = [stick for stick in machine.sticks() if not taken & {os.path.realpath(port) for port in stick.ports}]
-    searching = [modem for modem in modems if modem.port == AUTO]
+    searching = [modem for modem in real if searched_for(modem)]
     return named + ([(stick, searching[0]) for stick in free] if searching else [])
 
 
-_NO_PORT = (AUTO, "simulator")
+def searched_for(modem: ModemConfig) -> bool:
+    """Whether the gateway looks for it at every port: `auto`, or its port is gone and its identity is known."""
+    known = modem.imei is not None or modem.iccid is not None
+    return modem.port == AUTO or (known and "://" not in modem.port and not Path(modem.port).exists())
 
 
 def probed(

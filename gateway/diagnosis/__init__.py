@@ -10,7 +10,7 @@ from gateway.diagnosis.machine import (
     port_check,
     unexpected_devices,
 )
-from gateway.diagnosis.modems import modem_checks
+from gateway.diagnosis.modems import identity_check, modem_checks, same_modem
 from gateway.diagnosis.served import served_checks
 from gateway.diagnosis.trials import Sent, balance_check, trial_checks
 
@@ -24,9 +24,11 @@ __all__ = [
     "balance_check",
     "document",
     "host_clock",
+    "identity_check",
     "missing_ports",
     "modem_checks",
     "port_check",
+    "same_modem",
     "served_checks",
     "trial_checks",
     "unexpected_devices",

@@ -12,6 +12,7 @@ _FEWEST_TRIES = 2  # a PIN is not written by the gateway with fewer left
 _NEARLY_FULL = 0.8
 _CLOCK_APART = 300.0  # seconds between our clock and the network's from which people are told
 _LIMITS, _LIMITS_LTE = (-97, -105), (-112, -120)  # dBm below which it is weak, very weak: RSSI or RSCP, and RSRP
+_IMEI, _ICCID = 14, 18  # digits that count: without the check digits at the end
 _NEVER_SET = 365  # days: a clock that far off was never set
 _RADIO_ON = 1
 _SEARCHING = 2
@@ -25,6 +26,30 @@ def modem_checks(checkup: Checkup, subject: str, now: float, *, pin_configured: 
     checks += [_networks(radio, subject)] if radio.networks is not None else []
     checks += [_centre(card, messages, subject), _storage(messages, subject), _pdu_mode(messages, subject)]
     return [*checks, _reports(messages, subject), _link(messages, subject), _clock(checkup.clock, now, subject)]
+
+
+def same_modem(checkup: Checkup, imei: str | None, iccid: str | None) -> bool | None:
+    """Whether it is the one with these; None where none is given or told. Check digits do not count."""
+    who = checkup.identity
+    asked = [(imei, who.imei, _IMEI), (iccid, who.iccid, _ICCID)]
+    known = [want[:length] == have[:length] for want, have, length in asked if want and have]
+    return all(known) if known else None
+
+
+def identity_check(checkup: Checkup, subject: str, imei: str | None, iccid: str | None) -> list[Check]:
+    """Whether the modem at a port is the one that a configuration means; nothing where that says none."""
+    same = same_modem(checkup, imei, iccid)
+    if same is None:
+        return []
+    if same:
+        return [Check("identity", subject, Verdict.OK, "it is the modem with the SIM that the configuration means")]
+    return [
+        Check(
+            "identity", subject, Verdict.FAIL, "another modem or another SIM than the configured one answers here",
+            "put the right one in, or correct `imei` and `iccid` of this modem; the gateway looks for the right one at "
+            "every port",
+        )
+    ]  # fmt: skip
 
 
 def _modem(checkup: Checkup, subject: str) -> Check:

@@ -164,6 +164,28 @@ def test_wrong_usage(words: tuple[str, ...], said: str) -> None:
     assert (result.exit_code, said in result.stderr) == (2, True), result.stderr
 
 
+@pytest.mark.parametrize(("imei", "verdict"), [("490154203237518", "ok"), ("356938035643809", "fail")])
+def test_another_modem_than_the_configured_one_is_told(tmp_path: Path, imei: str, verdict: str) -> None:
+    config = tmp_path / "config.toml"
+    with plugged(tmp_path / "ports") as one:
+        config.write_text(f'{CONFIG}[[modem]]\nport = "{one.path}"\nimei = "{imei}"\n', encoding="utf-8")
+        found = checks("--config", str(config))
+    assert found["sim1", "identity"]["verdict"] == verdict
+
+
+def test_a_modem_that_has_changed_its_port_is_found_by_its_imei(made: FakeMachine, tmp_path: Path) -> None:
+    config = tmp_path / "config.toml"
+    with plugged(tmp_path / "ports") as one:
+        made.link("ttyUSB1", Path(one.path))
+        made.plug("1-1", "12d1:1001", Interface(VENDOR, "option", ("ttyUSB1",)))
+        gone = made.dev / "ttyUSB0"
+        modem = f'[[modem]]\nport = "{gone}"\nimei = "490154203237518"\n'
+        config.write_text(CONFIG + modem, encoding="utf-8")
+        found = checks("--config", str(config), machine=of(made))
+    assert found["sim1", "port"]["verdict"] == "warn"
+    assert verdicts(found, "1-1")["identity"] == "ok"
+
+
 # -- ports ------------------------------------------------------------------------------------------------------------
 
 
