@@ -41,8 +41,6 @@ def found(plan: Plan, *, replace: bool) -> Config:
 
     Raises Failure where there is one already and it may not be replaced, ConfigError, OSError.
     """
-    if plan.config.exists() and not replace:
-        raise Failure(f"{plan.config} exists; --force replaces it, or name another file with --config")
     plan.data.mkdir(mode=_PRIVATE_FOLDER, parents=True, exist_ok=True)
     plan.config.parent.mkdir(parents=True, exist_ok=True)
     beside = plan.data.resolve() == plan.config.parent.resolve()
@@ -86,8 +84,13 @@ def _name(draft: Path, path: Path, *, replace: bool) -> None:
         try:
             path.hardlink_to(draft)
         except FileExistsError:
-            raise Failure(f"{path} exists; --force replaces it, or name another file with --config") from None
+            raise exists_already(path) from None
     _sync_folder(path.parent)
+
+
+def exists_already(path: Path) -> Failure:
+    """A configuration that is kept."""
+    return Failure(f"{path} exists; --force replaces it, or name another file with --config")
 
 
 def put(path: Path, text: str, mode: int, data: Path, *, replace: bool) -> None:

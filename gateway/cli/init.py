@@ -11,7 +11,7 @@ from rich.text import Text
 from gateway.cli import output
 from gateway.cli.doctor import number_of, print_checks
 from gateway.cli.failure import Command, Failure
-from gateway.cli.founding import Plan, first_key, found
+from gateway.cli.founding import Plan, exists_already, first_key, found
 from gateway.cli.interview import Given, ask
 from gateway.cli.limits import scope_option
 from gateway.cli.looking import machine_of
@@ -84,7 +84,7 @@ def init(
     """
     options = Given(**answers)  # type: ignore[arg-type]  # click gives each option the type that Given names
     if options.config.exists() and not force:
-        raise Failure(f"{options.config} exists; --force replaces it, or name another file with --config")
+        raise exists_already(options.config)  # before anything is asked
     with output.progress("init") as told:
         ports = [port for port in options.modems if port not in ("auto", "simulator")]
         seen, hindrances = sightings(machine_of(context), ports if options.modems else None, told)

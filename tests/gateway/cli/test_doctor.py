@@ -183,6 +183,7 @@ def test_a_modem_that_has_changed_its_port_is_found_by_its_imei(made: FakeMachin
         config.write_text(CONFIG + modem, encoding="utf-8")
         found = checks("--config", str(config), machine=of(made))
     assert found["sim1", "port"]["verdict"] == "warn"
+    assert (str(gone), "port") not in found
     assert verdicts(found, "1-1")["identity"] == "ok"
 
 
@@ -256,11 +257,14 @@ def test_a_machine_with_all_that_can_be_in_the_way(made: FakeMachine) -> None:
 
 
 def test_a_stick_of_which_a_gateway_holds_one_port_is_left_alone(made: FakeMachine) -> None:
-    made.plug("1-2", "2c7c:0125", Interface(VENDOR, "option", ("ttyUSB0",)), Interface(VENDOR, "option", ("ttyUSB1",)))
     command = ("/opt/simwire/bin/simwire", "serve", "--config", "/etc/simwire/config.toml")
     made.run(700, "simwire", command=command, holds=(str(made.dev / "ttyUSB1"),))
-    found = checks(machine=of(made))
+    with silent() as free:
+        made.link("ttyUSB0", free)
+        made.plug("1-2", "2c7c:0125", *(Interface(VENDOR, "option", (name,)) for name in ("ttyUSB0", "ttyUSB1")))
+        found = checks(machine=of(made))
 
+    assert found[str(made.dev / "ttyUSB0"), "port"]["verdict"] == "ok"
     assert ("1-2", "at_port") not in found
     assert found[str(made.dev / "ttyUSB1"), "port"]["verdict"] == "ok"
     assert found["machine", "gateway"]["remedy"] == "name it: simwire doctor --config /etc/simwire/config.toml"
@@ -275,7 +279,7 @@ def test_a_machine_without_a_modem(made: FakeMachine) -> None:
 # -- a gateway that serves --------------------------------------------------------------------------------------------
 
 
-def test_a_gateway_that_serves_is_asked_and_not_disturbed(tmp_path: Path) -> None:
+def test_a_gateway_that_serves_is_asked_and_not_disturbed(made: FakeMachine, tmp_path: Path) -> None:
     world = World(tmp_path, 1)
     gateway = Gateway(world.write_config(sim1='number = "+447700900151"'))
     try:
@@ -289,6 +293,7 @@ def test_a_gateway_that_serves_is_asked_and_not_disturbed(tmp_path: Path) -> Non
         words = ("--config", str(config))
         without_key = checks(*words)
         found = checks(*words, "--test-sms", SIMWIRE_KEY=gateway.key)
+        unseen = checks(*words, machine=of(made), SIMWIRE_KEY=gateway.key)  # a machine that shows nobody's processes
         by_port = checks("--port", str(world.server.path("sim1")))
         still = gateway.call("GET", "/v1/modems/sim1")[1]
     finally:
@@ -297,7 +302,8 @@ def test_a_gateway_that_serves_is_asked_and_not_disturbed(tmp_path: Path) -> Non
 
     assert without_key["machine", "gateway"]["verdict"] == "warn"
     assert "simwire keys create" in without_key["machine", "gateway"]["remedy"]
-    assert ("sim1", "at_port") not in {**without_key, **found}
+    assert ("sim1", "at_port") not in {**without_key, **found, **unseen}
+    assert {one["verdict"] for (_, name), one in unseen.items() if name == "port"} == {"ok"}
     assert found["machine", "gateway"]["verdict"] == "ok"
     assert found["sim1", "modem"]["facts"]["state"] == "ready"
     assert [found["sim1", name]["verdict"] for name in ("test_sms", "test_arrival", "test_report")] == ["ok"] * 3

@@ -13,6 +13,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from gateway.cli.failure import Failure
+from gateway.cli.founding import Plan, found
 from gateway.cli.looking import Machine
 from gateway.config import load
 from gateway.config.writing import example, written
@@ -206,6 +208,16 @@ def test_a_configuration_that_is_there_is_kept(bare: Machine, tmp_path: Path) ->
 
     assert run(*words, "--force", machine=bare).exit_code == 0
     assert load(config).gateway.country == "GB"
+
+
+def test_a_configuration_that_somebody_makes_meanwhile_is_kept(tmp_path: Path) -> None:
+    config = tmp_path / "config.toml"
+    config.write_text("mine\n", encoding="utf-8")
+    plan = Plan(config, tmp_path, "Example Bank", "GB", modems=[{"name": "sim1", "port": "auto"}])
+    with pytest.raises(Failure, match="--force"):
+        found(plan, replace=False)
+    assert [path.name for path in tmp_path.iterdir()] == ["config.toml"]
+    assert config.read_text(encoding="utf-8") == "mine\n"
 
 
 @pytest.mark.parametrize(
