@@ -94,7 +94,7 @@ class Examination:
         if ports and self._settings is None:
             words = f"not looked at, as they belong to no known modem: {', '.join(ports)}"
             remedy = "where a modem is at one of them: simwire doctor --port DEVICE"
-            self._checks.append(Check("ports", "machine", Verdict.SKIP, words, remedy, {"ports": ports}))
+            self._checks.append(Check("other_ports", "machine", Verdict.SKIP, words, remedy, {"ports": ports}))
 
     @property
     def _modems_served(self) -> bool:

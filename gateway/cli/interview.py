@@ -46,7 +46,7 @@ class Given:
 def ask(given: Given, seen: Sequence[Sighting]) -> Plan:
     """Everything that is not decided yet; raises click's UsageError where it may not ask and must."""
     organisation = _organisation(given)
-    country = _country(given, next((one.country for one in seen if one.country), None) or _of_locale())
+    country = _country(given, next((one.country for one in seen if one.country), None))
     plan = Plan(given.config, _data(given), organisation, country, _api(given))
     modems = _modems(given, seen)
     plan.modems = [{"name": name, **table} for name, table, _ in modems]
@@ -58,7 +58,7 @@ def _organisation(given: Given) -> str:
     if given.organisation is not None or given.yes:
         return _needed(given.organisation, "--organisation NAME")
     return str(
-        click.prompt("Organisation, as it stands in the texts of codes", value_proc=_good("organisation"), err=True)
+        click.prompt("Organisation, as it stands in the texts of codes", value_proc=_Checked("organisation"), err=True)
     )
 
 
@@ -66,17 +66,14 @@ def _country(given: Given, guess: str | None) -> str:
     if given.country is not None or given.yes:
         return _needed(given.country or guess, "--country XX")
     words = "Country: numbers without + are read as this country's, and only it may be sent to"
-    return str(click.prompt(words, default=guess, value_proc=_good("country"), err=True))
+    # The language of the machine is good enough to be offered, and not to decide.
+    return str(click.prompt(words, default=guess or _of_locale(), value_proc=_Checked("country"), err=True))
 
 
 def _needed(value: str | None, option: str) -> str:
     if not value:
         raise click.UsageError(f"without questions this must be given: {option}")
     return value
-
-
-def _good(name: str) -> _Checked:
-    return _Checked(name)
 
 
 class _Checked:

@@ -100,6 +100,8 @@ def test_without_a_modem_the_first_one_that_comes_is_waited_for(bare: Machine, t
 def test_without_questions_what_is_needed_must_be_given(bare: Machine, tmp_path: Path) -> None:
     result = run("init", "--config", str(tmp_path / "c.toml"), "--yes", machine=bare)
     assert (result.exit_code, "--organisation" in result.stderr) == (2, True)
+    result = run("init", "--config", str(tmp_path / "c.toml"), *ORGANISATION, "--yes", machine=bare)
+    assert (result.exit_code, "--country" in result.stderr) == (2, True)
     assert not (tmp_path / "c.toml").exists()
 
 
