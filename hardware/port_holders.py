@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 PROC = Path("/proc")
+_PTY_MAJORS = range(136, 144)  # Unix98 pseudo-terminals, whose numbers each devpts gives out anew
 _SERVICE = re.compile(r"[^/]+\.service\Z")
 
 
@@ -51,11 +52,13 @@ class Holders:
 
 def holders(device: str, proc: Path = PROC) -> Holders:
     """Who has `device` open under any of its names, this process aside."""
-    path, number = os.path.realpath(device), _number(device)
+    path, node = os.path.realpath(device), _node(device)
+    if not Path(path).exists():
+        return Holders()  # a name is not enough: other processes may see another /dev
     found, unseen = [], 0
     for folder in _processes(proc):
         try:
-            held = any(_same(entry, path, number) for entry in (folder / "fd").iterdir())
+            held = any(_same(entry, path, node) for entry in (folder / "fd").iterdir())
         except FileNotFoundError:
             continue  # it has ended meanwhile
         except OSError:
@@ -113,22 +116,23 @@ def _processes(proc: Path) -> Iterator[Path]:
         yield from sorted((one for one in proc.iterdir() if one.name.isdecimal()), key=lambda one: int(one.name))
 
 
-def _same(descriptor: Path, path: str, number: int | None) -> bool:
-    """Whether a descriptor leads to the device: by its name, or by its number where another container names it."""
+def _same(descriptor: Path, path: str, node: tuple[int, int] | None) -> bool:
+    """Whether a descriptor leads to the device: by its number, as another container may name it otherwise."""
     try:
         target = str(descriptor.readlink())
     except FileNotFoundError:
         return False
-    if target == path:
-        return True
-    return number is not None and target.startswith("/dev/") and _number(str(descriptor)) == number
+    if node is None:
+        return target == path
+    return target.startswith("/dev/") and _node(str(descriptor)) == node
 
 
-def _number(device: str) -> int | None:
+def _node(device: str) -> tuple[int, int] | None:
+    """What tells one device from others: its number, and the devpts of a pseudo-terminal; None where it is none."""
     with contextlib.suppress(OSError):
         node = Path(device).stat()
         if stat.S_ISCHR(node.st_mode):
-            return node.st_rdev
+            return node.st_rdev, node.st_dev if os.major(node.st_rdev) in _PTY_MAJORS else 0
     return None
 
 

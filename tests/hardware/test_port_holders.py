@@ -12,8 +12,6 @@ import pytest
 from hardware.port_holders import holders, process, running
 from tests.hardware.machine import FakeMachine
 
-PORT = "/dev/ttyUSB2"
-
 
 @pytest.fixture
 def machine(tmp_path: Path) -> FakeMachine:
@@ -21,10 +19,12 @@ def machine(tmp_path: Path) -> FakeMachine:
 
 
 def test_the_holder_is_named_with_its_unit(machine: FakeMachine) -> None:
-    machine.run(612, "ModemManager", cgroup="/system.slice/ModemManager.service", holds=("/dev/null", PORT))
-    machine.run(700, "sh", holds=("/dev/ttyUSB1", "socket:[4711]"))
+    port, other = machine.dev / "ttyUSB2", machine.dev / "ttyUSB1"
+    port.touch()
+    machine.run(612, "ModemManager", cgroup="/system.slice/ModemManager.service", holds=("/dev/null", str(port)))
+    machine.run(700, "sh", holds=(str(other), "socket:[4711]"))
 
-    (holder,) = holders(PORT, machine.proc).processes
+    (holder,) = holders(str(port), machine.proc).processes
     assert (holder.pid, holder.name, holder.unit, holder.gateway) == (
         612,
         "ModemManager",
@@ -77,7 +77,16 @@ def test_processes_that_may_not_be_looked_into_are_counted(machine: FakeMachine)
     folder = machine.proc / "2"
     folder.mkdir()
     (folder / "fd").write_text("", encoding="ascii")  # no folder: as little to be listed as one that is forbidden
-    assert (holders(PORT, machine.proc).processes, holders(PORT, machine.proc).unseen) == ((), 1)
+    port = machine.dev / "ttyUSB2"
+    port.touch()
+    found = holders(str(port), machine.proc)
+    assert (found.processes, found.unseen) == ((), 1)
+
+
+def test_a_device_that_is_gone_is_held_by_nobody(machine: FakeMachine) -> None:
+    gone = str(machine.dev / "ttyUSB2")
+    machine.run(612, "ModemManager", holds=(gone,))
+    assert holders(gone, machine.proc).processes == ()
 
 
 def test_programs_are_found_by_name_whether_they_hold_anything_or_not(machine: FakeMachine) -> None:
