@@ -89,6 +89,8 @@ ALLOWED: dict[str, frozenset[str]] = {
             "hardware.modem",
         }
     ),
+    "hardware.usb_devices": frozenset({"hardware.profiles"}),
+    "hardware.port_holders": frozenset(),
     # The simulator reads and writes octets by itself: a codec checked against itself proves nothing.
     "hardware.simulator": frozenset({"hardware.errors", "hardware.clock", "hardware.transport"}),
     "gateway.addresses": frozenset(),
@@ -159,6 +161,14 @@ ALLOWED: dict[str, frozenset[str]] = {
         "hardware.clock",
         "hardware.errors",
         "hardware.modem",
+    },
+    "gateway.diagnosis": VALUES
+    | {
+        "gateway.balance",
+        "gateway.masking",
+        "hardware.modem",
+        "hardware.port_holders",
+        "hardware.usb_devices",
     },
     "gateway.canary": VALUES | PURE | {"gateway.directory", "gateway.store", "hardware.clock"},
     "gateway.templates": frozenset(),
@@ -369,16 +379,21 @@ ALLOWED: dict[str, frozenset[str]] = {
     "gateway.cli": VALUES
     | TO_MODEMS
     | {
+        "gateway.balance",
         "gateway.certificates",
         "gateway.config",
+        "gateway.diagnosis",
         "gateway.limits",
         "gateway.logs",
         "gateway.service",
         "gateway.store",
         "gateway.text_warnings",
         "gateway.keyring",
+        "gateway.numbers",
         "gateway.policy",
+        "hardware.port_holders",
         "hardware.simulator",
+        "hardware.usb_devices",
     },
 }
 """Which of our own modules a module may import, besides those of its own room."""

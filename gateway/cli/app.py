@@ -13,6 +13,8 @@ from gateway.cli.failure import Group
 
 MODULES = {
     "demo": "demo",
+    "init": "init",
+    "doctor": "doctor",
     "serve": "serve",
     "send": "messages",
     "otp": "otp",

@@ -21,10 +21,17 @@ LONGEST_WAIT = 60.0
 """Seconds of one long poll, as the API allows."""
 
 
-class Gateway:
-    """A running gateway at a URL, with a key; `trust` says which certificates it may show, else the system does."""
+class Unreachable(Failure):
+    """Nobody answers at the gateway's address."""
 
-    def __init__(self, url: str, key: Secret, trust: ssl.SSLContext | None = None) -> None:
+
+class Gateway:
+    """A running gateway at a URL, with a key where one is needed.
+
+    `trust` says which certificates it may show, else the system does.
+    """
+
+    def __init__(self, url: str, key: Secret | None, trust: ssl.SSLContext | None = None) -> None:
         parts = urllib.parse.urlsplit(url)
         try:
             port = parts.port
@@ -61,7 +68,9 @@ class Gateway:
         """
         given = {name: value for name, value in (query or {}).items() if value is not None}
         target = f"{self._base}{path}" + (f"?{urllib.parse.urlencode(given)}" if given else "")
-        sent = {"Authorization": f"Bearer {self._key.reveal()}", "Accept": "application/json", **(headers or {})}
+        sent = {"Accept": "application/json", **(headers or {})}
+        if self._key is not None:
+            sent["Authorization"] = f"Bearer {self._key.reveal()}"
         octets = None
         if body is not None:
             octets = json.dumps(body).encode()
@@ -80,7 +89,7 @@ class Gateway:
             ) from None
         except (OSError, http.client.HTTPException) as error:
             what = getattr(error, "strerror", None) or type(error).__name__
-            raise Failure(
+            raise Unreachable(
                 f"no gateway at {self.url} ({what}); is `simwire serve` running? Say where with --url or --config"
             ) from None
         finally:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
+from collections.abc import Callable
 
 import click
 
@@ -132,20 +133,25 @@ def path_of(identity: str, resource: str = "messages") -> str:
 
 def wait_for(gateway: Gateway, identity: str, seconds: float) -> Json:
     """A message once its state is terminal, or as it is after `seconds`."""
-    deadline = time.monotonic() + seconds
     with output.progress(f"message {identity}") as tell:
-        while True:
-            asked = max(0.0, min(deadline - time.monotonic(), LONGEST_WAIT))
-            began = time.monotonic()
-            message = gateway.get(path_of(identity), {"wait": f"{asked:.3f}"} if asked else None, wait=asked)
-            state = message["state"]
-            tell(state)
-            early = time.monotonic() - began < asked - EARLY_PAUSE
-            # An early answer without a terminal state: `sent` and final because no report can come, or a busy gateway.
-            if state in TERMINAL or (early and state == MessageState.SENT) or time.monotonic() >= deadline:
-                return message
-            if early:
-                time.sleep(EARLY_PAUSE)
+        return followed(gateway, identity, seconds, tell)
+
+
+def followed(gateway: Gateway, identity: str, seconds: float, tell: Callable[[str], None]) -> Json:
+    """As `wait_for`, and `tell` hears each state."""
+    deadline = time.monotonic() + seconds
+    while True:
+        asked = max(0.0, min(deadline - time.monotonic(), LONGEST_WAIT))
+        began = time.monotonic()
+        message = gateway.get(path_of(identity), {"wait": f"{asked:.3f}"} if asked else None, wait=asked)
+        state = message["state"]
+        tell(state)
+        early = time.monotonic() - began < asked - EARLY_PAUSE
+        # An early answer without a terminal state: `sent` and final because no report can come, or a busy gateway.
+        if state in TERMINAL or (early and state == MessageState.SENT) or time.monotonic() >= deadline:
+            return message
+        if early:
+            time.sleep(EARLY_PAUSE)
 
 
 def show(message: Json, *, as_json: bool) -> None:

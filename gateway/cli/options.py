@@ -109,16 +109,27 @@ def url_of(api: ApiConfig) -> str:
     return f"{api.scheme}://" + (f"[{host}]:{api.port}" if ":" in host else f"{host}:{api.port}")
 
 
-def _gateway(url: str | None, config: Path | None, ca_file: Path | None, key_file: str | None) -> Gateway:
+def gateway_of(api: ApiConfig, key: Secret | None, ca_file: Path | None = None) -> Gateway:
+    """The gateway with this configuration, from the same machine; raises Failure."""
     trust = trusting(ca_file) if ca_file else None
-    if url is None and config is not None:
-        api = load(config).api
-        url = url_of(api)
-        if api.tls_cert and trust is None:
-            from gateway.certificates import own_certificate  # only where there is one, as the configuration does
+    if api.tls_cert and trust is None:
+        from gateway.certificates import own_certificate  # only where there is one, as the configuration does
 
-            trust = pinned(own_certificate(api.tls_cert))
-    return Gateway(url or DEFAULT_URL, _key(key_file), trust)
+        trust = pinned(own_certificate(api.tls_cert))
+    return Gateway(url_of(api), key, trust)
+
+
+def _gateway(url: str | None, config: Path | None, ca_file: Path | None, key_file: str | None) -> Gateway:
+    if url is None and config is not None:
+        return gateway_of(load(config).api, _key(key_file), ca_file)
+    return Gateway(url or DEFAULT_URL, _key(key_file), trusting(ca_file) if ca_file else None)
+
+
+def key_at_hand(key_file: str | None) -> Secret | None:
+    """The API key of a file or the environment; None where neither is given. Raises Failure for a file without one."""
+    if key_file is None and not os.environ.get("SIMWIRE_KEY", "").strip():
+        return None
+    return _key(key_file)
 
 
 def _key(key_file: str | None) -> Secret:

@@ -97,6 +97,14 @@ class Network:
     numeric: str
     technology: int | None
 
+    @property
+    def availability(self) -> str:
+        """The status in words."""
+        return _AVAILABILITY.get(self.status, "unknown")
+
+
+_AVAILABILITY = {1: "available", 2: "current", 3: "forbidden"}
+
 
 def parse_networks(lines: Sequence[str]) -> list[Network]:
     """Read the answer to AT+COPS=?, also where it goes over several lines; what is no network in it is left out."""
@@ -152,9 +160,14 @@ class ExtendedSignal:
     rsrp: int
 
     @property
+    def lte(self) -> bool:
+        """Whether the modem is on E-UTRAN, so that `dbm` is RSRP."""
+        return self.rsrp <= 97
+
+    @property
     def dbm(self) -> int | None:
         """Received power in dBm of what the modem is on: RSRP, RSCP or RXLEV."""
-        if self.rsrp <= 97:
+        if self.lte:
             return self.rsrp - 141
         if self.rscp <= 96:
             return self.rscp - 121

@@ -6,9 +6,9 @@ import hashlib
 import re
 from dataclasses import dataclass
 
-from hardware.at.answers import parse_iccid, parse_imsi, parse_pin_state
-from hardware.at.fields import fields
+from hardware.at.answers import parse_iccid
 from hardware.errors import CommandRejected, CommandTimeout
+from hardware.modem.card_state import USABLE, card_state, read_imsi, tries_left
 from hardware.modem.link import Link, read
 from hardware.modem.status import ModemSettings, ModemState, NotReady, PinLedger, Trouble
 from hardware.profiles import Profile
@@ -19,12 +19,7 @@ _AFTER_PIN = 20.0  # seconds until READY after an accepted PIN
 _PIN_TIMEOUT = 30.0
 _DIGEST_ROUNDS = 100_000  # a PIN has few values: make each guess from a stolen ledger cost something
 
-# +CME ERROR (27.007 9.2) and the +CMS ERROR of the same meaning (27.005 3.2.5) that tell the card's state.
-_STATE_OF_CODE = {11: "SIM PIN", 311: "SIM PIN", 12: "SIM PUK", 316: "SIM PUK", 4: "READY", 303: "READY"}
-_STATE_OF_CODE |= dict.fromkeys((5, 6, 7, 312, *range(40, 49)), "PH-SIM PIN")
 _FAILURE, _BUSY, _WRONG, _BLOCKED = (13, 313), (14, 314), (15, 315), (262,)
-_USABLE = ("READY", "SIM PIN2", "SIM PUK2")  # PIN2 guards nothing that a message needs
-_OTHER_SECRETS = ("SIM PIN2", "SIM PUK", "SIM PUK2", "P2")  # lines of a counter that are not about the PIN
 _ASKING = ("SIM PIN", "SIM PUK")
 _COMING = ("", "NOT READY", "NOT INSERTED", "UNKNOWN", "BUSY", "SIM BUSY", "INITIALIZING")
 
@@ -73,22 +68,22 @@ class Card:
                 self.tries_pin = False
             self._read_iccid(profile)
             self._check_expected()
-        elif state not in _USABLE:
+        elif state not in USABLE:
             raise _locked(state)
         self._entered = False
         # Asked once more where the answer was lost: reports and the rest of long messages are kept under this name.
-        self.imsi = self._read_imsi() or self._read_imsi()
+        self.imsi = read_imsi(self._link) or read_imsi(self._link)
 
     def is_open(self) -> bool:
         """Whether the card is usable now; False also where the modem does not answer. Raises ConnectionLost."""
         try:
-            return self._state()[0] in _USABLE
+            return card_state(self._link)[0] in USABLE
         except CommandTimeout:
             return False
 
     def swapped(self) -> bool:
         """Whether another card answers than the one that was opened; one that does not answer is no other one."""
-        told = self._read_imsi()
+        told = read_imsi(self._link)
         return self.imsi is not None and told is not None and told != self.imsi
 
     # What the card says
@@ -97,7 +92,7 @@ class Card:
         deadline, patience = self._link.deadline(profile.sim_wait), self._link.deadline(profile.sim_wait / 2)
         cycled, said = False, "no answer"
         while True:
-            state, said, code = self._state()
+            state, said, code = card_state(self._link)
             if state is not None and state not in _COMING:
                 return state
             if code in _WRONG + _BLOCKED:
@@ -116,21 +111,6 @@ class Card:
             "put a SIM in, or take it out, clean it and put it back; then restart the modem",
             Trouble.SIM_FAILURE if code in _FAILURE + _WRONG + _BLOCKED else Trouble.SIM_MISSING,
         )
-
-    def _state(self) -> tuple[str | None, str, int | None]:
-        """State, what was said, and the error code, of +CPIN?."""
-        try:
-            lines = self._link.command("AT+CPIN?", timeout=10)
-        except CommandRejected as refused:
-            if refused.code is not None:
-                return _STATE_OF_CODE.get(refused.code), str(refused), refused.code
-            # Without a code it may be the question that is refused: a card that tells its IMSI is open (27.007 5.6).
-            return ("READY" if self._read_imsi() else None), str(refused), None
-        state = read(parse_pin_state, lines)
-        return state, f"+CPIN: {state or ''}", None
-
-    def _read_imsi(self) -> str | None:
-        return read(parse_imsi, self._link.attempt("AT+CIMI", bare=True, timeout=10))
 
     def _read_iccid(self, profile: Profile) -> None:
         for query in profile.iccid:
@@ -175,10 +155,10 @@ class Card:
             state = self._state_after_pin(*_ASKING)
             if state in _ASKING:
                 self._settle(attempt, accepted=False)
-            if state not in _USABLE:
+            if state not in USABLE:
                 raise _refused_pin(str(refused)) from None
         except CommandTimeout:
-            if self._state_after_pin("SIM PUK") not in _USABLE:
+            if self._state_after_pin("SIM PUK") not in USABLE:
                 raise _refused_pin("the modem did not answer it") from None
         self._settle(attempt, accepted=True)
         self._entered = True
@@ -193,7 +173,7 @@ class Card:
                 "wait a minute: it is looked at again by itself; if it stays so, restart the modem",
                 Trouble.SIM_FAILURE,
             )
-        if state not in _USABLE:
+        if state not in USABLE:
             raise _locked(state)
 
     def _permitted(self, profile: Profile, imei: str | None) -> _Attempt:
@@ -224,7 +204,7 @@ class Card:
                     "turn its PIN off",
                     Trouble.PIN_REFUSED,
                 )
-        tries = self._tries_left(profile)
+        tries = tries_left(self._link, profile)
         if tries is not None and tries < FEWEST_TRIES:
             raise NotReady(
                 ModemState.LOCKED,
@@ -245,15 +225,6 @@ class Card:
         modem = imei or "unknown"
         return (f"iccid:{self.iccid}", f"imei:{modem}") if self.iccid else (f"imei:{modem}", f"modem:{modem}")
 
-    def _tries_left(self, profile: Profile) -> int | None:
-        for query in profile.pin_counters:
-            for line in self._link.attempt(query.command, prefix=query.prefix, timeout=10) or []:
-                values = fields(line)
-                tries = values[query.index].number if query.index < len(values) else None
-                if tries is not None and values[0].text.upper() not in _OTHER_SECRETS:
-                    return tries
-        return None
-
     def _settle(self, attempt: _Attempt, *, accepted: bool) -> None:
         for card in attempt.cards:
             self._ledger.settle(card, attempt.digest(card), accepted)
@@ -262,8 +233,8 @@ class Card:
         """What the card says once it has had time to open, or is in one of the states `final`."""
         deadline = self._link.deadline(_AFTER_PIN)
         while True:
-            state = self._state()[0]
-            if state in _USABLE or state in final or self._link.clock.boot() >= deadline:
+            state = card_state(self._link)[0]
+            if state in USABLE or state in final or self._link.clock.boot() >= deadline:
                 return state
             self._link.pause(1)
 

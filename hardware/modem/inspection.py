@@ -22,15 +22,15 @@ def identify(transport: Transport, clock: Clock, *, wait: float = _PROBE_WAIT) -
     A locked card may keep its numbers to itself.
     """
     try:
-        return _identity(_opened(transport, clock, wait))[0]
+        return identity_of(opened(transport, clock, wait))[0]
     except (CommandTimeout, ConnectionLost):
         return None
 
 
 def inspect(transport: Transport, clock: Clock, *, wait: float = _PROBE_WAIT) -> ModemStatus:
     """How a modem is that nobody has set up; raises CommandTimeout where it is silent, ConnectionLost."""
-    link = _opened(transport, clock, wait)
-    identity, profile = _identity(link)
+    link = opened(transport, clock, wait)
+    identity, profile = identity_of(link)
     network, storage = Network(link), Storage(link)
     card = read(parse_pin_state, link.attempt("AT+CPIN?", timeout=10))
     network.look(profile)
@@ -56,15 +56,17 @@ def inspect(transport: Transport, clock: Clock, *, wait: float = _PROBE_WAIT) ->
     )  # fmt: skip
 
 
-def _opened(transport: Transport, clock: Clock, wait: float) -> Link:
+def opened(transport: Transport, clock: Clock, wait: float, scale: float = 1.0) -> Link:
+    """The link to a modem that answers and does not echo; raises CommandTimeout where it is silent, ConnectionLost."""
     channel = AtChannel(transport, clock)
     channel.resynchronise(wait)
-    link = Link(channel, clock, 1.0)
+    link = Link(channel, clock, scale)
     link.attempt("ATE0")
     return link
 
 
-def _identity(link: Link) -> tuple[Identity, Profile]:
+def identity_of(link: Link) -> tuple[Identity, Profile]:
+    """Who modem and card are, and the modem's family."""
     told = (read(parse_identity, link.attempt(text, bare=True)) for text in ("AT+CGMI", "AT+CGMM", "AT+CGMR"))
     maker, model, revision = told
     imei = read(parse_imei, link.attempt("AT+CGSN", bare=True))

@@ -104,6 +104,11 @@ class Routing:
         return told is None or (told.mode != 0 and (told.mt, told.ds) == (setting[1], setting[3]))
 
 
+def announced_routes(allowed: IndicationChoices | None, profile: Profile) -> tuple[ReportRoute, ...]:
+    """The routes for reports of its family that a modem's +CNMI=? allows; all of them where it does not tell."""
+    return tuple(route for route in profile.report_routes if next(_candidates(allowed, _DS[route]), None) is not None)
+
+
 def _candidates(allowed: IndicationChoices | None, ds: int) -> Iterator[Setting]:
     """Settings with this <ds> in order of preference, of those that +CNMI=? allows."""
     for mt in (_STORE_AND_ANNOUNCE, _NOTHING) if ds else (_STORE_AND_ANNOUNCE,):
