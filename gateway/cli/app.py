@@ -14,7 +14,7 @@ from gateway.cli.failure import Group
 MODULES = {
     "demo": "demo",
     "serve": "serve",
-    "send": "messages",
+    "send": "send",
     "otp": "otp",
     "messages": "messages",
     "inbox": "inbox",

@@ -21,6 +21,18 @@ LONGEST_WAIT = 60.0
 """Seconds of one long poll, as the API allows."""
 
 
+class Unreachable(Failure):
+    """No gateway answered; whether it did what was asked is not known."""
+
+
+class Refused(Failure):
+    """The gateway answered that it does not do this."""
+
+    def __init__(self, message: str, problem: Json, status: int, retry_after: float | None) -> None:
+        super().__init__(message, problem)
+        self.status, self.retry_after = status, retry_after
+
+
 class Gateway:
     """A running gateway at a URL, with a key; `trust` says which certificates it may show, else the system does."""
 
@@ -72,7 +84,7 @@ class Gateway:
             answer = connection.getresponse()
             return self._read(answer, answer.read())
         except TimeoutError:
-            raise Failure(f"{self.url} does not answer; see its log (journalctl -u simwire)") from None
+            raise Unreachable(f"{self.url} does not answer; see its log (journalctl -u simwire)") from None
         except ssl.SSLCertVerificationError as error:
             raise Failure(
                 f"{self.url} shows a certificate that is not trusted here ({error.verify_message}); "
@@ -80,7 +92,7 @@ class Gateway:
             ) from None
         except (OSError, http.client.HTTPException) as error:
             what = getattr(error, "strerror", None) or type(error).__name__
-            raise Failure(
+            raise Unreachable(
                 f"no gateway at {self.url} ({what}); is `simwire serve` running? Say where with --url or --config"
             ) from None
         finally:
@@ -99,7 +111,10 @@ class Gateway:
         if not isinstance(document, dict):
             raise Failure(f"{self.url} answered {answer.status} with no JSON document; is that a gateway's address?")
         if answer.status >= 400:
-            raise Failure(_in_words(answer, document), document)
+            again = answer.headers.get("Retry-After") or ""
+            raise Refused(
+                _in_words(answer, document), document, answer.status, float(again) if again.isdigit() else None
+            )
         return document
 
 

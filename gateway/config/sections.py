@@ -183,6 +183,7 @@ class MessagesConfig(Section):
     on_unknown: OnUnknown = "hold"
     max_parts: int = Field(default=10, ge=1, le=255)
     quiet_hours: QuietField | None = None
+    price: float = Field(default=0.0, ge=0)
 
 
 class OtpConfig(Section):
