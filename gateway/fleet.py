@@ -11,6 +11,7 @@ from typing import TypeVar
 from gateway.directory import ModemView, may_take, routes_for
 from gateway.dispatcher import ModemWorker
 from gateway.messages import Lane
+from gateway.watchdog import Party
 from hardware.modem import Modem
 
 T = TypeVar("T")
@@ -38,6 +39,7 @@ class Fleet:
         self._stopping = threading.Event()
         self._watcher = threading.Thread(target=self._watch, name="fleet-watch", daemon=True)
         self._given_up: list[tuple[str, threading.Thread]] = []
+        self._looks = 0
 
     def add(self, worker: ModemWorker) -> None:
         """Take a worker in, before `start`."""
@@ -83,6 +85,7 @@ class Fleet:
 
     def _watch(self) -> None:
         while not self._stopping.wait(WATCH_EVERY):
+            self._looks += 1
             try:
                 self.look()
             except Exception:
@@ -106,6 +109,14 @@ class Fleet:
             if self._stopping.is_set():  # since this look began
                 successor.stop()
             self.planned()
+
+    def parties(self) -> list[Party]:
+        """Who has to get on: the thread of each modem, whoever is its worker, and the one that watches them."""
+        threads = [
+            Party(f"the thread of modem {name}", lambda name=name: self._workers[name].progress)  # type: ignore[misc]
+            for name in self._workers
+        ]
+        return [*threads, Party("the watch over the modems' threads", lambda: self._looks)]
 
     def views(self) -> list[ModemView]:
         """A snapshot of every modem, in the order of the configuration."""

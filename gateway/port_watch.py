@@ -41,6 +41,7 @@ class PortWatch:
     def __init__(self, clock: Clock, may_end: Callable[[], bool]) -> None:
         self.clock, self.may_end = clock, may_end
         self._until: float | None = None
+        self._returned = 0
         self.opening = False
         """Whether the port is being opened, which nothing can break off."""
         self.given_up = False
@@ -51,6 +52,11 @@ class PortWatch:
         until = self._until
         late = None if until is None else self.clock.boot() - until
         return late if late is not None and late > MARGIN else None
+
+    @property
+    def progress(self) -> int | None:
+        """How many calls have returned; None while one is under way, which `overdue` is for."""
+        return None if self._until is not None else self._returned
 
     def give_up(self) -> None:
         """Let the call that is under way be the last: it raises GivenUp when it returns."""
@@ -88,6 +94,7 @@ class PortWatch:
     def returned(self) -> None:
         """The call that was under way has returned."""
         self._until = None
+        self._returned += 1
 
     def end_here(self) -> None:
         """Raise Stopping where waiting is to be broken off."""

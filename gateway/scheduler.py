@@ -20,6 +20,7 @@ from apscheduler.schedulers.background import BackgroundScheduler
 from gateway.directory import ModemView, serves, takes
 from gateway.messages import Lane
 from gateway.store import Slot, Store, StoreError
+from gateway.watchdog import Party
 from hardware.clock import Clock, Instant
 
 log = logging.getLogger("simwire.scheduler")
@@ -27,6 +28,7 @@ log = logging.getLogger("simwire.scheduler")
 SAFETY_NET = 15.0  # seconds between rounds that happen whatever was armed
 SHORTEST_WAIT = 0.05  # seconds between two rounds, whatever is due
 LOOK_EVERY = 1.0  # seconds between looks at the wall clock, and after which a stored message is considered
+LONGEST_RULE = 900.0  # seconds that one rule may take: a million messages expire in many small transactions
 CLOCK_STEP = 1.0  # seconds by which wall and boot clock may drift apart before the armed job is set anew
 
 
@@ -68,6 +70,7 @@ class Scheduler:
         self._armed: float | None = None
         self._stored = False
         self._offset = 0.0
+        self._done = self._looks = 0
         self._arming, self._rounds = threading.Lock(), threading.Lock()
         self._attention, self._stopped = threading.Event(), threading.Event()
         self._watcher = threading.Thread(target=self._watch, name="scheduler-watch", daemon=True)
@@ -96,6 +99,11 @@ class Scheduler:
         with self._rounds:
             return
 
+    def parties(self) -> list[Party]:
+        """Who has to get on: the rounds, one each `SAFETY_NET` seconds at least, and the look at the clock."""
+        rounds = Party("the scheduler", lambda: self._done, LONGEST_RULE)
+        return [rounds, Party("the scheduler's watch", lambda: self._looks)]
+
     def planned(self) -> None:
         """Attempts were planned: look soon what is due next. From any thread, and at no cost."""
         self._attention.set()
@@ -122,7 +130,17 @@ class Scheduler:
             rules.append(lambda: outbox.unconfirmed_due(now, timing.resend_unconfirmed_after, slots))
         rules += [partial(also, now) for also in self.also]
         rules.append(lambda: self._store.retention.purge(now))  # last: nothing else waits for it
-        return sum(_tried(rule) for rule in rules)
+        return sum(self._tried(rule) for rule in rules)
+
+    def _tried(self, rule: Callable[[], int]) -> int:
+        self._done += 1
+        try:
+            return rule()
+        except StoreError as error:
+            log.warning("left for the next round: %s", error)
+        except Exception:  # one rule that trips must not stop the others
+            log.exception("a defect of the program; left for the next round")
+        return 0
 
     def _slots(self) -> list[Slot]:
         """The modems that a code can be planned for."""
@@ -154,6 +172,7 @@ class Scheduler:
 
     def _watch(self) -> None:
         while not self._stopped.is_set():
+            self._looks += 1
             asked = self._attention.wait(LOOK_EVERY)
             self._attention.clear()
             try:
@@ -192,13 +211,3 @@ class Scheduler:
     def _wall_offset(self) -> float:
         now = self._clock.now()
         return now.wall - now.boot
-
-
-def _tried(rule: Callable[[], int]) -> int:
-    try:
-        return rule()
-    except StoreError as error:
-        log.warning("left for the next round: %s", error)
-    except Exception:  # one rule that trips must not stop the others
-        log.exception("a defect of the program; left for the next round")
-    return 0

@@ -38,6 +38,8 @@ from gateway.scheduler import Scheduler, Timing
 from gateway.store import Keep, Settings, Store
 from gateway.texts import zone_of
 from gateway.verify import Verify
+from gateway.watchdog import Party
+from gateway.web_watch import WebWatch
 from gateway.webhooks import Webhooks
 from hardware.clock import Clock, SystemClock
 from hardware.discovery import PortSearch, opener_with
@@ -66,10 +68,16 @@ T = TypeVar("T")
 class Service:
     """A gateway: store, modems, scheduler and web server in one process."""
 
-    def __init__(self, config: Config, clock: Clock) -> None:
+    def __init__(self, config: Config, clock: Clock, on_progress: Callable[[], None] = lambda: None) -> None:
+        """`on_progress` is called now and then while the database is made ready, which may take minutes."""
         self.config, self.clock = config, clock
         self.store = Store.open(
-            config.gateway.database, config.gateway.key_file, clock, settings_of(config), checked=True
+            config.gateway.database,
+            config.gateway.key_file,
+            clock,
+            settings_of(config),
+            checked=True,
+            on_progress=on_progress,
         )
         self.store.database.reserve = config.limits.disk_reserve
         self.store.retention.keep = Keep(**config.retention.model_dump())
@@ -114,8 +122,9 @@ class Service:
         self._socket = _listen(config.api.host, config.api.port)
         app = create_app(self)
         self._end_waits = app.extensions["simwire.waiting"].close
+        self._web = WebWatch(app)
         self._server = create_server(
-            app,
+            self._web,
             sockets=[self._socket],
             threads=config.api.threads,
             connection_limit=CONNECTION_LIMIT,
@@ -126,6 +135,7 @@ class Service:
             clear_untrusted_proxy_headers=False,  # gateway.peers reads them, and health refuses where they are
             channel_request_lookahead=1,  # else nobody sees that a client left while its request waits
         )
+        self._web.server = self._server
         if config.api.tls_cert and config.api.tls_key:
             certificate = Certificate(config.api.tls_cert, config.api.tls_key, self.clock)
             tls.install(self._server, certificate, self.clock)
@@ -170,6 +180,16 @@ class Service:
         if finished:  # a worker that is stuck still writes to the store: the process ends under it, as after a crash
             self.store.close()
         return finished
+
+    def parties(self) -> list[Party]:
+        """Who has to get on, for the watchdog."""
+        return [
+            *self.fleet.parties(),
+            *self.scheduler.parties(),
+            Party("the writer of the database", lambda: self.store.database.progress),
+            Party("the web server's loop", self._web.loop),
+            Party("each thread of the web server", self._web.threads),
+        ]
 
     # -- what the API sees --------------------------------------------------------------------------------------------
 

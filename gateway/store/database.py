@@ -32,6 +32,8 @@ log = logging.getLogger("simwire.store")
 RESERVE = 64 * 1024 * 1024  # octets of disk that accepting leaves for results, reports and states
 RESERVE_CHECK = 1.0  # seconds for which one look at the file system holds
 BUSY_TIMEOUT = 5000  # milliseconds to wait for another program's transaction
+PROGRESS = 1_000_000  # steps of SQLite's machine between two signs of progress: a tenth of a second or less
+COPIED_AT_ONCE = 2_000  # pages
 CHECKPOINT_TIMEOUT = 1000  # milliseconds to wait for readers
 _READER = ("query_only = ON",)
 _WRITER = ("journal_mode = WAL", "synchronous = FULL", "secure_delete = ON", "foreign_keys = ON", "temp_store = MEMORY")
@@ -59,11 +61,19 @@ class Database:
 
     @classmethod
     def open(
-        cls, path: Path, key_file: Path, clock: Clock, schema: Migrations = released, *, checked: bool = False
+        cls,
+        path: Path,
+        key_file: Path,
+        clock: Clock,
+        schema: Migrations = released,
+        *,
+        checked: bool = False,
+        on_progress: Callable[[], None] = lambda: None,
     ) -> Database:
         """Open the database, or make it together with its key file where neither exists; migrate an older one.
 
-        `checked`: look first whether its pages are sound, for a little while at most.
+        `checked`: look first whether its pages are sound, for a little while at most. `on_progress` is called every now
+        and then while that and a migration take their time.
         Raises KeyFileError, StoreNewer, StoreDamaged, StoreFailed, StoreBusy.
         """
         new = not path.exists() or path.stat().st_size == 0
@@ -84,14 +94,16 @@ class Database:
         except sqlite3.Error as error:
             raise translate(error, path) from error
         database = cls(path, cipher, connection, clock)
+        connection.set_progress_handler(on_progress, PROGRESS)
         try:
             if checked:
                 check_pages(connection, path)
             if connection.execute("SELECT 1 FROM sqlite_master WHERE name = 'meta'").fetchone():
                 database._check_key(key_file)  # before anything is sealed with it
-            _migrate(connection, path, schema, cipher)
+            _migrate(connection, path, schema, cipher, on_progress)
             database._check_key(key_file)
             database._note_boot(clock.now())
+            connection.set_progress_handler(None, 0)
         except BaseException as error:
             connection.close()
             raise (translate(error, path) if isinstance(error, sqlite3.Error) else error) from error
@@ -159,6 +171,11 @@ class Database:
                     self._readers.put(connection)
         except sqlite3.Error as error:
             raise self.soundness.told(error) from error
+
+    @property
+    def progress(self) -> int | None:
+        """Changes with each transaction that writes; None while there is none."""
+        return self._writer.progress
 
     def alone(self) -> AbstractContextManager[None]:
         """A piece of the transaction under way that is undone by itself; see `Writer.alone`."""
@@ -267,7 +284,9 @@ def _connect(path: Path, *, reader: bool = False) -> sqlite3.Connection:
     return connection
 
 
-def _migrate(connection: sqlite3.Connection, path: Path, schema: Migrations, cipher: Cipher) -> None:
+def _migrate(
+    connection: sqlite3.Connection, path: Path, schema: Migrations, cipher: Cipher, on_progress: Callable[[], None]
+) -> None:
     database = SchemaDatabase(connection)
     applied = [migration.name for migration in schema.applied(database)]
     with closing(sqlite3.connect(":memory:")) as empty:
@@ -280,14 +299,14 @@ def _migrate(connection: sqlite3.Connection, path: Path, schema: Migrations, cip
     if not schema.pending(database):
         return
     if applied:
-        _copy(connection, path, path.with_name(f"{path.name}.before-{schema.pending(database)[0].name}"))
+        _copy(connection, path, path.with_name(f"{path.name}.before-{schema.pending(database)[0].name}"), on_progress)
         log.info("%s: its schema is brought up to date", path)
     connection.create_function("sealed", 2, lambda plain, where: cipher.seal(plain.encode(), where).hex())
     schema.apply(database)
     connection.create_function("sealed", 2, None)
 
 
-def _copy(connection: sqlite3.Connection, path: Path, target: Path) -> None:
+def _copy(connection: sqlite3.Connection, path: Path, target: Path, on_progress: Callable[[], None]) -> None:
     """A copy beside the database before its schema changes; raises sqlite3.Error, and leaves no half of one."""
     size = path.stat().st_size / 10**6
     log.info("%s is copied to %s before its schema changes: %.0f MB", path, target.name, size)
@@ -295,7 +314,7 @@ def _copy(connection: sqlite3.Connection, path: Path, target: Path) -> None:
     give_to_owner_of_folder(target)
     copy = sqlite3.connect(target)
     try:
-        connection.backup(copy)
+        connection.backup(copy, pages=COPIED_AT_ONCE, progress=lambda *_: on_progress())
     except sqlite3.Error:
         copy.close()
         target.unlink()
