@@ -345,7 +345,7 @@ OWNERS: dict[str, frozenset[str]] = {
     "babel": frozenset({"gateway.texts", "gateway.templates", "gateway.requests"}),
     "click": frozenset({"gateway.cli"}),
     "cryptography": frozenset({"gateway.store.cipher", "gateway.certificates"}),
-    "fcntl": frozenset({"gateway.cli.batch", "gateway.store.database", "hardware.serial_port", "hardware.simulator"}),
+    "fcntl": frozenset({"gateway.cli.batch", "gateway.store.files", "hardware.serial_port", "hardware.simulator"}),
     "flask": frozenset({"gateway.api"}),
     "gsmmodem": frozenset({"hardware.errors", "hardware.pdu"}),
     "http.client": frozenset({"gateway.cli.client", "gateway.webhooks"}),

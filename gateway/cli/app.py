@@ -24,6 +24,7 @@ MODULES = {
     "modems": "modems",
     "simulate": "simulate",
     "config": "checking",
+    "db": "db",
     "audit": "audit",
 }
 """The module of this package that holds each command, under the command's name."""

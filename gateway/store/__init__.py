@@ -9,6 +9,7 @@ from gateway.store.case import Settings, Slot
 from gateway.store.caught import Caught, CaughtFilter, CaughtStore
 from gateway.store.challenge import NUMBER_LOCKED, Challenge, ChallengeState, CheckResult, NewChallenge
 from gateway.store.challenges import Challenges
+from gateway.store.copies import Examined, Restored, back_up, examine, restore, stamp, vacuum
 from gateway.store.database import Database
 from gateway.store.deliveries import DeadDelivery, Deliveries, Delivery, Ended, Waiting
 from gateway.store.dossier import PAGE, Page
@@ -65,6 +66,13 @@ __all__ = [
     "Group",
     "Guesses",
     "Erased",
+    "Examined",
+    "Restored",
+    "back_up",
+    "examine",
+    "restore",
+    "stamp",
+    "vacuum",
     "DeadDelivery",
     "Deliveries",
     "Delivery",

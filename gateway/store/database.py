@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import fcntl
 import logging
 import os
 import sqlite3
@@ -19,8 +18,8 @@ from sqlite_utils.migrations import Migrations
 from gateway.store.ages import Ages
 from gateway.store.boot import rebase, skip_ids
 from gateway.store.cipher import Cipher, create_key_file, read_key_file
-from gateway.store.errors import KeyFileError, StoreFailed, StoreLocked, StoreNewer, translate
-from gateway.store.files import give_to_owner_of_folder, private_file
+from gateway.store.errors import KeyFileError, StoreFailed, StoreNewer, translate
+from gateway.store.files import claim, give_to_owner_of_folder, private_file
 from gateway.store.migrations import migrations as released
 from gateway.store.soundness import Soundness, check_log, check_pages
 from gateway.store.writer import Item, Together, Writer
@@ -124,14 +123,7 @@ class Database:
 
     def lock(self) -> None:
         """Claim the database for one serving process; raises StoreLocked while another one holds it."""
-        path = self.path.with_name(self.path.name + ".lock")
-        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            os.close(descriptor)
-            raise StoreLocked(f"{self.path} is served by another simwire already; stop that one first") from None
-        self._lock_file = descriptor
+        self._lock_file = claim(self.path)
 
     # -- transactions -------------------------------------------------------------------------------------------------
 

@@ -79,7 +79,6 @@ def translate(error: sqlite3.Error, path: Path) -> Exception:
 def damaged(path: Path, what: str) -> StoreDamaged:
     """The error for a file of the database at `path`; `what` says what is wrong with it."""
     return StoreDamaged(
-        f"{path} {what}; restore a backup: with simwire stopped, move {path} and the files {path.name}-wal and"
-        f" {path.name}-shm away, copy the backup to {path}, leave the key file, and start again"
+        f"{path} {what}; restore a backup: with simwire stopped, `simwire db restore BACKUP`"
         " (docs/durability.md, also for what to do without a backup)"
     )

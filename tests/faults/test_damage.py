@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import re
 import sqlite3
 import subprocess
 import sys
@@ -14,7 +13,6 @@ from pathlib import Path
 
 import pytest
 
-from gateway.messages import MessageState
 from gateway.store import Store, StoreDamaged, StoreFailed, soundness
 from hardware.clock import FakeClock
 from tests.acceptance.harness import Gateway, World, until
@@ -77,7 +75,7 @@ def test_a_start_refuses_a_damaged_page_and_says_how_to_restore(filled: Path, na
     path = filled / "simwire.db"
     overwrite(path, root_page(path, name)[0], octets)
     before = path.read_bytes()
-    with pytest.raises(StoreDamaged, match="restore a backup: with simwire stopped, move") as caught:
+    with pytest.raises(StoreDamaged, match="restore a backup: with simwire stopped, `simwire db restore") as caught:
         reopened(filled)
     assert str(path) in str(caught.value)
     assert "docs/durability.md" in str(caught.value)
@@ -145,27 +143,6 @@ def bench_of_pages(tmp_path: Path) -> Bench:
     bench.add()
     bench.crash()
     return bench
-
-
-def test_a_backup_and_what_is_said_of_restoring_it_do_what_they_say(tmp_path: Path) -> None:
-    """A copy of a database in use, put back later: what it had queued goes, or does not where that is wanted."""
-    page = (Path(__file__).parents[2] / "docs" / "durability.md").read_text(encoding="utf-8")
-    statement = re.search(r'sqlite3 simwire\.db "(UPDATE [^"]+)"', page)
-    assert statement is not None
-    bench = Bench(tmp_path)
-    message = bench.add()
-    with closing(sqlite3.connect(tmp_path / "simwire.db")) as source, closing(sqlite3.connect(tmp_path / "b.db")) as to:
-        source.backup(to)
-    bench.send(1)
-    bench.close()
-    (tmp_path / "b.db").rename(tmp_path / "simwire.db")
-    with closing(sqlite3.connect(tmp_path / "simwire.db", isolation_level=None)) as cx:
-        cx.execute(statement[1])
-    bench.store = reopened(tmp_path)
-    assert bench.nothing_for()
-    bench.wake(3600)
-    assert bench.state(message) == (MessageState.CANCELLED, "by_client")
-    bench.close()
 
 
 # -- served -----------------------------------------------------------------------------------------------------------
