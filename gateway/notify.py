@@ -20,7 +20,7 @@ log = logging.getLogger("simwire.serve")
 
 EXTENSION = 60.0  # seconds that each sign of progress gives a start
 TELL_EVERY = 5.0  # seconds between two signs of progress
-STATUS_EVERY = 30.0  # seconds between two status lines: with a million messages the queue takes a while to count
+STATUS_EVERY = 10.0  # seconds between two status lines: with a million messages the queue takes a while to count
 
 
 class ServiceManager:

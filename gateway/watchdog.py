@@ -42,7 +42,7 @@ class Watchdog:
     def __init__(self, parties: Iterable[Party], clock: Clock, within: float | None) -> None:
         """`within`: seconds within which somebody wants to hear that all is well."""
         self._parties, self._clock = list(parties), clock
-        self.every = min(LOOK_EVERY, (within or LOOK_EVERY) / 4)
+        self.every = LOOK_EVERY if within is None else min(LOOK_EVERY, within / 4)
         """Seconds from one look to the next."""
         self._looked = clock.boot()
         self.still: tuple[str, ...] = ()
