@@ -6,6 +6,7 @@ import logging
 import threading
 from collections.abc import Callable
 from dataclasses import replace
+from datetime import tzinfo
 from typing import Any
 
 from gateway.allowance import Allowance
@@ -21,6 +22,8 @@ from gateway.messages import ClaimedAttempt
 from gateway.modem_port import ModemPort
 from gateway.others import Others
 from gateway.port_watch import GivenUp, PortWatch, Stopping
+from gateway.quiet import QuietHours
+from gateway.quota import QuotaRules
 from gateway.recovery import SILENT_SUBMITS, Recovery, Trouble
 from gateway.retry import RetryPolicy
 from gateway.sending import Sender
@@ -74,6 +77,14 @@ class ModemWorker(Doors):
         self._orphaned = False
         self._next_sweep = self._next_refresh = 0.0
         self._backlog = False
+
+    def configure(self, retries: RetryPolicy, rules: QuotaRules, quiet: QuietHours | None, zone: tzinfo) -> None:
+        """Go by other retries, quotas and quiet hours from now on; from any thread."""
+        open_port, make_modem, store, others, clock, _, allowed, wait = self._made_of
+        self._made_of = (open_port, make_modem, store, others, clock, retries, allowed, wait)
+        self._sender.results.retries = retries
+        allowed.configure(rules, quiet, zone)
+        self.wake()  # what waited for a quota may go
 
     # -- from the watch -----------------------------------------------------------------------------------------------
 

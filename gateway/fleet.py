@@ -110,6 +110,10 @@ class Fleet:
                 successor.stop()
             self.planned()
 
+    def worker(self, name: str) -> ModemWorker:
+        """Who works with the modem of that name now; raises KeyError."""
+        return self._workers[name]
+
     def parties(self) -> list[Party]:
         """Who has to get on: the thread of each modem, whoever is its worker, and the one that watches them."""
         threads = [

@@ -64,7 +64,7 @@ class Scheduler:
     """
 
     def __init__(self, store: Store, clock: Clock, timing: Timing, modems: Modems) -> None:
-        self._store, self._clock, self._timing, self._modems = store, clock, timing, modems
+        self._store, self._clock, self.timing, self._modems = store, clock, timing, modems
         self.also: list[Callable[[Instant], int]] = []
         """What else is done in each round; set before `start`."""
         self._armed: float | None = None
@@ -114,7 +114,7 @@ class Scheduler:
 
     def round(self, now: Instant) -> int:
         """Do everything that is due at `now`; returns how many attempts or messages changed."""
-        outbox, timing, slots = self._store.outbox, self._timing, self._slots()
+        outbox, timing, slots = self._store.outbox, self.timing, self._slots()
         rules: list[Callable[[], int]] = [
             lambda: outbox.expire_due(now),
             lambda: outbox.wake_due(now),
@@ -189,7 +189,7 @@ class Scheduler:
                 log.warning("what is due next is not known: %s", error)
 
     def _look_again(self) -> None:
-        due = self._store.outbox.next_due(self._timing.hedge_after, self._timing.resend_unconfirmed_after)
+        due = self._store.outbox.next_due(self.timing.hedge_after, self.timing.resend_unconfirmed_after)
         if due is not None and (self._armed is None or due < self._armed):
             self._arm(max(due, self._clock.boot() + SHORTEST_WAIT))
 

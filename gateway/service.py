@@ -9,14 +9,14 @@ import sys
 import threading
 from collections.abc import Callable, Mapping
 from dataclasses import replace
+from datetime import tzinfo
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from waitress.server import create_server
 
-from gateway import journal, tls
-from gateway.admission import Admission
+from gateway import journal, reloading, tls
 from gateway.allowance import Allowance
 from gateway.api import create_app
 from gateway.api.view import ModemAction
@@ -26,13 +26,16 @@ from gateway.config import Config, ModemConfig
 from gateway.directory import ModemView
 from gateway.dispatcher import ModemWorker
 from gateway.fleet import Fleet
+from gateway.front import Front
 from gateway.healing import PowerSwitch
 from gateway.incoming import ModemInbox
 from gateway.intake import Intake
 from gateway.messages import Lane
 from gateway.metrics import Metrics
-from gateway.optout import OptOut
+from gateway.quiet import QuietHours
+from gateway.quota import QuotaRules
 from gateway.refusals import Unavailable
+from gateway.reloading import Reload
 from gateway.retry import RetryPolicy
 from gateway.scheduler import Scheduler, Timing
 from gateway.store import Keep, Settings, Store
@@ -81,6 +84,7 @@ class Service:
         )
         self.store.database.reserve = config.limits.disk_reserve
         self.store.retention.keep = Keep(**config.retention.model_dump())
+        self._certificate: Certificate | None = None
         self._links: TemporaryDirectory[str] | None = None
         self._simulator: SimulatorServer | None = None
         try:
@@ -97,14 +101,11 @@ class Service:
         self.scheduler = Scheduler(
             self.store,
             self.clock,
-            Timing(config.otp.hedge_after, config.otp.resend_unconfirmed_after),
+            timing_of(config),
             self.fleet,
         )
         self.fleet.on_planned, self.fleet.on_stored = self.scheduler.planned, self.scheduler.stored
-        admission = Admission(self.store, config, self.clock, self.fleet.views)
-        self.intake = Intake(self.store, config, self.clock, admission, self.fleet.wake)
-        self.store.inbox.listeners.append(OptOut(self.store, config).heard)
-        self.verify = Verify(self.store, self.intake, config, self.clock)
+        self._front = Front(self.store, config, self.clock, self.fleet.views, self.fleet.wake)
         pairs = [
             Pair(sender.name, receiver.name, receiver.number or "", Lane.OTP if sender.reserve_for_otp else Lane.NORMAL)
             for sender, receiver in config.canary_pairs
@@ -121,7 +122,7 @@ class Service:
         self.fleet.on_submitted, self.fleet.on_recovery = self.metrics.submitted, self.metrics.recovering
         self._socket = _listen(config.api.host, config.api.port)
         app = create_app(self)
-        self._end_waits = app.extensions["simwire.waiting"].close
+        self._waiting = app.extensions["simwire.waiting"]
         self._web = WebWatch(app)
         self._server = create_server(
             self._web,
@@ -137,8 +138,8 @@ class Service:
         )
         self._web.server = self._server
         if config.api.tls_cert and config.api.tls_key:
-            certificate = Certificate(config.api.tls_cert, config.api.tls_key, self.clock)
-            tls.install(self._server, certificate, self.clock)
+            self._certificate = Certificate(config.api.tls_cert, config.api.tls_key, self.clock)
+            tls.install(self._server, self._certificate, self.clock)
 
     @property
     def url(self) -> str:
@@ -167,7 +168,7 @@ class Service:
         `grace`: seconds for requests and modems together; at most half of it is spent on requests.
         """
         deadline = self.clock.boot() + grace
-        self._end_waits()
+        self._waiting.close()
         self._server.task_dispatcher.shutdown(timeout=int(grace / 2))  # requests under way end before their sockets do
         self._server.close()
         self.scheduler.stop()
@@ -180,6 +181,40 @@ class Service:
         if finished:  # a worker that is stuck still writes to the store: the process ends under it, as after a crash
             self.store.close()
         return finished
+
+    @property
+    def intake(self) -> Intake:
+        """Where messages come in."""
+        return self._front.intake
+
+    @property
+    def verify(self) -> Verify:
+        """The code engine."""
+        return self._front.verify
+
+    def reload(self, file: Config) -> Reload:
+        """Go by what may change of the configuration in the file, which was checked; on the thread that calls `stop`.
+
+        Requests under way end as they began, and long polls go on. Raises StoreError and ValueError where something of
+        it cannot be had any more; then some of it may hold already.
+        """
+        reload = reloading.reload(self.config, file)
+        config, old = reload.config, self.config
+        front = Front(self.store, config, self.clock, self.fleet.views, self.fleet.wake, self._front)
+        self.config, self._front = config, front
+        self._web.app = create_app(self, self._waiting)
+        self.store.settings.take(settings_of(config))
+        self.store.database.reserve = config.limits.disk_reserve
+        self.store.retention.keep = Keep(**config.retention.model_dump())
+        self.scheduler.timing = timing_of(config)
+        self.scheduler.planned()
+        for modem in config.modem:
+            self.fleet.worker(modem.name).configure(retries_of(config), *allowed(modem, config))
+        if self._certificate is not None and config.api.tls_cert and config.api.tls_key:
+            self._certificate.use(config.api.tls_cert, config.api.tls_key)
+        hooks = self.webhooks.reload(config.webhook, WEBHOOK_GRACE)
+        journal.reloaded(self.store.audit, old, reload, hooks, self.clock.now())
+        return reload
 
     def parties(self) -> list[Party]:
         """Who has to get on, for the watchdog."""
@@ -256,9 +291,7 @@ class Service:
         view = ModemView(
             modem.name, "absent", port=modem.port, prefixes=modem.prefixes, reserve_for_otp=modem.reserve_for_otp
         )
-        retries = RetryPolicy(self.config.retries.schedule, self.config.retries.max_attempts)
-        quiet, zone = self.config.messages.quiet_hours, zone_of(self.config.gateway.timezone)
-        allowance = Allowance(modem.quotas, quiet, zone, self.store.sim_usage, self.clock)
+        allowance = Allowance(*allowed(modem, self.config), self.store.sim_usage, self.clock)
         return ModemWorker(
             view,
             opener,
@@ -266,7 +299,7 @@ class Service:
             self.store,
             self.fleet,
             self.clock,
-            retries,
+            retries_of(self.config),
             allowance,
             scale=modem.time_scale,
             switch=self._switch(modem),
@@ -316,6 +349,21 @@ def settings_of(config: Config) -> Settings:
         stop_after=otp.stop_after,
         prefixes=tuple(prefix for modem in config.modem for prefix in modem.prefixes),
     )
+
+
+def timing_of(config: Config) -> Timing:
+    """What the clockwork is told of the configuration."""
+    return Timing(config.otp.hedge_after, config.otp.resend_unconfirmed_after)
+
+
+def retries_of(config: Config) -> RetryPolicy:
+    """What workers are told of retries."""
+    return RetryPolicy(config.retries.schedule, config.retries.max_attempts)
+
+
+def allowed(modem: ModemConfig, config: Config) -> tuple[QuotaRules, QuietHours | None, tzinfo]:
+    """What the SIM of a modem may send."""
+    return modem.quotas, config.messages.quiet_hours, zone_of(config.gateway.timezone)
 
 
 def _listen(host: str, port: int) -> socket.socket:

@@ -10,7 +10,8 @@ class WebWatch:
     """Stands before the WSGI application and counts what is begun; asked by another thread."""
 
     def __init__(self, app: Callable[..., Iterable[bytes]]) -> None:
-        self._app = app
+        self.app = app
+        """What answers requests that are begun from now on."""
         self._begun = self._beats = 0
         self._asked = -1
         self.server: Any = None
@@ -19,7 +20,7 @@ class WebWatch:
     def __call__(self, environ: Any, start_response: Any) -> Iterable[bytes]:  # noqa: ANN401 - what WSGI says
         """Count a request and pass it on."""
         self._begun += 1  # two threads at once may count one: that it changes is all that matters
-        return self._app(environ, start_response)
+        return self.app(environ, start_response)
 
     def threads(self) -> int | None:
         """How many requests were begun; None while none waits for a thread."""

@@ -14,6 +14,7 @@ from gateway.cli.failure import Group
 MODULES = {
     "demo": "demo",
     "serve": "serve",
+    "reload": "reload",
     "send": "send",
     "otp": "otp",
     "messages": "messages",

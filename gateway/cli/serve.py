@@ -7,7 +7,7 @@ import faulthandler
 import json
 import logging
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import click
@@ -19,7 +19,7 @@ from gateway.cli.signals import StopSignals
 from gateway.config import Config, ConfigError, load
 from gateway.notify import ServiceManager, StatusLine
 from gateway.service import Service
-from gateway.store import KeyFileError, StoreDamaged, StoreNewer
+from gateway.store import KeyFileError, StoreDamaged, StoreError, StoreNewer
 from gateway.text_warnings import text_warnings
 from gateway.watchdog import Watchdog
 from hardware.clock import SystemClock
@@ -47,18 +47,18 @@ class Damaged(Failure):
 @click.option(
     "--log-level",
     type=click.Choice(["debug", "info", "warning", "error"]),
-    default="info",
-    show_default=True,
-    help="The least that is logged.",
+    help="The least that is logged, whatever the configuration says.",
 )
-def serve(config: Path, log_level: str) -> None:
+def serve(config: Path, log_level: str | None) -> None:
     """Run the gateway. Prints `ready URL` on standard error once it accepts requests.
 
     Exit status 78: the configuration, the key file or the release does not fit; 65: the database is damaged. A person
     must mend that first. 1: anything else, which another start may cure.
+
+    SIGHUP, or simwire reload, has the configuration read anew; what of it holds at once stands in docs/operations.md.
     """
     with _statuses():
-        _serve(load(config), log_level)
+        _serve(config, log_level)
 
 
 @contextlib.contextmanager
@@ -72,14 +72,15 @@ def _statuses() -> Iterator[None]:
         raise Damaged(str(error)) from error
 
 
-def _serve(settings: Config, log_level: str) -> None:
+def _serve(path: Path, log_level: str | None) -> None:
+    settings = load(path)
     form = settings.gateway.log_format
-    logs.configure(form, log_level)
+    logs.configure(form, log_level or settings.gateway.log_level)
     faulthandler.enable()  # the watchdog's SIGABRT then tells where each thread was
     clock = SystemClock()
     manager = ServiceManager.of(os.environ, os.getpid(), clock)
     looking = _look_at_texts(settings)
-    stop = StopSignals()
+    stop = StopSignals(reloads=True)
     try:
         service = Service(settings, clock, manager.starting)
         soundness = service.store.database.soundness
@@ -92,7 +93,9 @@ def _serve(settings: Config, log_level: str) -> None:
     ready = json.dumps({"event": "ready", "url": service.url}) if form == "json" else f"ready {service.url}"
     click.echo(ready, err=True)
     manager.ready()
-    _watch(manager, Watchdog(service.parties(), clock, manager.watchdog), stop)
+    _watch(
+        manager, Watchdog(service.parties(), clock, manager.watchdog), stop, lambda: _reload(service, path, log_level)
+    )
     manager.stopping()
     log.info("stopping: what is on the air is finished first")
     finished = service.stop(GRACE)
@@ -102,13 +105,29 @@ def _serve(settings: Config, log_level: str) -> None:
     log.info("stopped" if finished else "stopped, without waiting any longer")
 
 
-def _watch(manager: ServiceManager, watchdog: Watchdog, stop: StopSignals) -> None:
+def _watch(manager: ServiceManager, watchdog: Watchdog, stop: StopSignals, reload: Callable[[], None]) -> None:
     """Until a signal: tell that all is well for as long as everybody gets on."""
     while not stop.wait(watchdog.every):
+        if stop.reload():
+            with manager.reloading():
+                reload()
         if watchdog.look():
             manager.alive()
         else:
             manager.status(f"Not well: {', '.join(watchdog.still)} stood still")
+
+
+def _reload(service: Service, path: Path, log_level: str | None) -> None:
+    """Read the configuration anew; one that cannot be used changes nothing. The log says what came of it."""
+    try:
+        settings = load(path)
+        service.reload(settings)
+    except ConfigError as error:
+        log.error("reload: nothing has changed, as the configuration cannot be used: %s", error)
+    except (StoreError, ValueError, OSError) as error:
+        log.error("reload: broken off, and not all of it holds: %s; mend that and reload again", error)
+    else:
+        logs.configure(settings.gateway.log_format, log_level or settings.gateway.log_level)
 
 
 def _look_at_texts(settings: Config) -> int:

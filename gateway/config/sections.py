@@ -47,6 +47,7 @@ class GatewayConfig(Section):
     key_file: FilePath = Field(default="simwire.key")  # type: ignore[assignment]
     timezone: Annotated[str, AfterValidator(check_zone)] | None = None
     log_format: Literal["text", "json"] = "text"
+    log_level: Literal["debug", "info", "warning", "error"] = "info"
     usb_power_socket: FilePath | None = None
 
 

@@ -27,7 +27,7 @@ from gateway.store.errors import (
     StoreNewer,
 )
 from gateway.store.events import Events, Sight, StoredEvent, Subscription
-from gateway.store.files import problems_of_place
+from gateway.store.files import problems_of_place, serving
 from gateway.store.guesses import Guesses
 from gateway.store.idempotency import Idempotency, Remembered
 from gateway.store.inbox import InboxStore, Received
@@ -111,6 +111,7 @@ __all__ = [
     "StoredEvent",
     "percentile",
     "problems_of_place",
+    "serving",
     "last_sim",
     "queue_of",
     "type_for",

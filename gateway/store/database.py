@@ -19,7 +19,7 @@ from gateway.store.ages import Ages
 from gateway.store.boot import rebase, skip_ids
 from gateway.store.cipher import Cipher, create_key_file, read_key_file
 from gateway.store.errors import KeyFileError, StoreFailed, StoreNewer, translate
-from gateway.store.files import claim, give_to_owner_of_folder, private_file
+from gateway.store.files import claim, give_to_owner_of_folder, private_file, sign
 from gateway.store.migrations import migrations as released
 from gateway.store.soundness import Soundness, check_log, check_pages
 from gateway.store.writer import Item, Together, Writer
@@ -124,6 +124,7 @@ class Database:
     def lock(self) -> None:
         """Claim the database for one serving process; raises StoreLocked while another one holds it."""
         self._lock_file = claim(self.path)
+        sign(self._lock_file)
 
     # -- transactions -------------------------------------------------------------------------------------------------
 

@@ -56,7 +56,26 @@ def claim(path: Path) -> int:
     except BaseException:
         os.close(descriptor)
         raise
+    os.ftruncate(descriptor, 0)
     return descriptor
+
+
+def sign(claimed: int) -> None:
+    """Say in a claim that this process serves the database; see `serving`."""
+    os.write(claimed, f"{os.getpid()}\n".encode())
+
+
+def serving(path: Path) -> int | None:
+    """The process that serves the database at `path`; None where there is none."""
+    try:
+        with path.with_name(path.name + ".lock").open(encoding="ascii") as file:
+            try:
+                fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+            except BlockingIOError:
+                return int(file.read() or 0) or None
+    except (OSError, ValueError):
+        return None
+    return None
 
 
 def sync(path: Path) -> None:

@@ -33,7 +33,7 @@ class Store:
     """One database with everything that lives in it."""
 
     def __init__(self, database: Database, settings: Settings) -> None:
-        self.database = database
+        self.database, self.settings = database, settings
         self.cipher: Cipher = database.cipher
         self.events = Events(database)
         self.deliveries = Deliveries(database, self.events)
