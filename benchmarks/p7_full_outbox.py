@@ -4,16 +4,20 @@ python -m benchmarks.p7_full_outbox [--largest 1000000] [--rounds 200] [--folder
 
 The databases are made first (10^7: some 25 GB, about ten minutes). Then every operation is asked of each database in
 turn, round after round, so that what else the machine does falls on all of them alike; first through the store, then
-over HTTP, one served process a database. Octets read from the disk are counted, because the page cache decides there.
+over HTTP, one served process a database. Then each is counted instead of timed, through the store: steps of SQLite's
+machine, which no other program disturbs, and reads of the file, each a page that the connection's cache did not hold
+(how much of that came from the disk is the page cache's doing, and the machine's).
 """
 
 from __future__ import annotations
 
 import argparse
 import random
+import sqlite3
 import time
 from collections import defaultdict
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from urllib.parse import quote
 
@@ -26,6 +30,8 @@ TITLE = "P7 full outbox"
 QUICK = {"largest": 100_000, "rounds": 20}
 SMALLEST = 10_000
 FLAT = 1.5  # times the smallest
+COUNTED = 30  # rounds in which steps and reads are counted
+STILL = 1.2  # times the steps of the size before the largest: what is less than a page in the smallest grows up to one
 NOISE = 0.2  # milliseconds by which two sizes may differ whatever the ratio: what the machine does beside
 MODEMS = 8
 CONFIG = "\n".join(
@@ -36,6 +42,8 @@ CONFIG = "\n".join(
 
 Taken = dict[str, dict[int, list[float]]]
 """Seconds by operation and size."""
+Counts = dict[str, dict[int, list[tuple[int, int]]]]
+"""Steps of SQLite's machine and reads of the file, by operation and size."""
 
 
 def main() -> None:
@@ -57,10 +65,11 @@ def measure(options: argparse.Namespace) -> tuple[Figures, list[Row]]:
     with scratch() as temporary:
         folders = {size: kept(options.folder or temporary, size) for size in sizes}
         taken: Taken = defaultdict(lambda: defaultdict(list))
-        figures = through_the_store(folders, options, taken)
+        counts: Counts = defaultdict(lambda: defaultdict(list))
+        figures = through_the_store(folders, options, taken, counts)
         for size, folder in folders.items():
             figures |= over_http(folder, size, options, taken)
-    return figures, judged(taken, sizes, figures)
+    return figures, [*judged(taken, sizes, figures), *counted(counts, sizes, figures)]
 
 
 def kept(folder: Path, size: int) -> Path:
@@ -73,13 +82,34 @@ def kept(folder: Path, size: int) -> Path:
     return own
 
 
-def read_from_disk() -> int:
-    """Octets that this process has had read from a disk, and not from the page cache."""
+def of_this_process(what: str) -> int:
+    """What the kernel has counted: `read_bytes` from a disk and not from the page cache, `syscr` calls that read."""
     lines = Path("/proc/self/io").read_text(encoding="ascii").splitlines()
-    return int(dict(line.split(": ") for line in lines)["read_bytes"])
+    return int(dict(line.split(": ") for line in lines)[what])
 
 
-def through_the_store(folders: dict[int, Path], options: argparse.Namespace, taken: Taken) -> dict[str, float]:
+@contextmanager
+def watched(work: Work) -> Iterator[list[int]]:
+    """Steps that the database takes meanwhile, in a list of one, on the connections that write and read."""
+    steps = [0]
+
+    def step() -> None:
+        steps[0] += 1
+
+    with work.store.database.mark() as writer, work.store.database.read() as reader:
+        connections: tuple[sqlite3.Connection, ...] = (writer, reader)
+    for connection in connections:
+        connection.set_progress_handler(step, 1)
+    try:
+        yield steps
+    finally:
+        for connection in connections:
+            connection.set_progress_handler(None, 1)
+
+
+def through_the_store(
+    folders: dict[int, Path], options: argparse.Namespace, taken: Taken, counts: Counts
+) -> dict[str, float]:
     """Every operation of `Work`, the sizes in turn."""
     figures: dict[str, float] = {}
     works = {}
@@ -90,15 +120,18 @@ def through_the_store(folders: dict[int, Path], options: argparse.Namespace, tak
     operations = {size: work.operations() for size, work in works.items()}
     for number in range(-2, options.rounds):  # the first two only warm up
         for size in folders:
-            before = read_from_disk()
+            before = of_this_process("read_bytes")
             for name, operation in operations[size].items():
                 begun = time.perf_counter()
                 operation()
                 if number >= 0:
                     taken[name][size].append(time.perf_counter() - begun)
             key = f"disk_{size}_octets_a_round"
-            figures[key] = figures.get(key, 0.0) + (read_from_disk() - before) / options.rounds * (number >= 0)
+            figures[key] = figures.get(key, 0.0) + (of_this_process("read_bytes") - before) / options.rounds * (
+                number >= 0
+            )
     for size, work in works.items():
+        count(work, size, operations[size], counts)
         for _ in range(3):
             begun = time.perf_counter()
             done = work.retention()
@@ -106,6 +139,22 @@ def through_the_store(folders: dict[int, Path], options: argparse.Namespace, tak
                 taken["retention, a message"][size].append((time.perf_counter() - begun) / done)
         work.store.close()
     return figures
+
+
+def count(work: Work, size: int, operations: dict[str, Callable[[], object]], counts: Counts) -> None:
+    """What each operation takes of the database, whatever the machine does beside."""
+    own = -of_this_process("syscr") + of_this_process("syscr")  # what it takes to ask
+    with watched(work) as steps:
+        for _ in range(COUNTED):
+            for name, operation in operations.items():
+                before, reads = steps[0], of_this_process("syscr")
+                operation()
+                counts[name][size].append((steps[0] - before, of_this_process("syscr") - reads - own))
+        for _ in range(5):  # what it passes over first is no message that it may erase
+            before, reads = steps[0], of_this_process("syscr")
+            if done := work.retention():
+                spent = steps[0] - before, of_this_process("syscr") - reads - own
+                counts["retention, a message"][size].append((spent[0] // done, spent[1] // done))
 
 
 def over_http(folder: Path, size: int, options: argparse.Namespace, taken: Taken) -> dict[str, float]:
@@ -161,6 +210,25 @@ def judged(taken: Taken, sizes: list[int], figures: Figures) -> list[Row]:
         within = worst <= FLAT or max(middle.values()) - middle[sizes[0]] <= NOISE
         shown = "  ".join(f"{middle[size]:.2f}/{late[size]:.2f}" for size in sizes)
         rows.append((name, f"{shown}  {worst:.2f} x", f"<= {FLAT:g} x", within))
+    return rows
+
+
+def counted(counts: Counts, sizes: list[int], figures: Figures) -> list[Row]:
+    """A row for each operation: median of its steps and mean of its reads by size, and how much the last one adds."""
+    rows: list[Row] = []
+    for name, by_size in counts.items():
+        if set(by_size) != set(sizes):
+            continue  # nothing to erase in one of them
+        steps = {size: percentile([one[0] for one in by_size[size]], 0.5) for size in sizes}
+        reads = {size: sum(one[1] for one in by_size[size]) / len(by_size[size]) for size in sizes}
+        word = name.replace(" ", "_")
+        for size in sizes:
+            figures[f"{word}_{size}_steps"], figures[f"{word}_{size}_reads"] = steps[size], reads[size]
+        last, before = steps[sizes[-1]], steps[sizes[-2:][0]]
+        shown = "  ".join(f"{steps[size]:.0f}/{reads[size]:.1f}" for size in sizes)
+        rows.append(
+            (f"{name}, steps/reads", f"{shown}  {last / before:.2f} x", f"<= {STILL:g} x", last <= STILL * before)
+        )
     return rows
 
 

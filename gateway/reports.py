@@ -33,6 +33,7 @@ class Candidate:
     tail: str
     """Last digits of the recipient."""
     submitted: float
+    """By the wall clock as it is set now, where that can be told."""
     answered: float | None
     """When the result came, or the submit was given up."""
     open: bool
@@ -88,6 +89,8 @@ def match(
     if stamp is None or not tail:
         return Match(fitting[0].id, unambiguous=False, offset=None) if len(fitting) == 1 else Ambiguous()
     nearest, *others = sorted(fitting, key=lambda candidate: _distance(stamp, candidate))
+    if not nearest.open and _distance(stamp, nearest) > STEPPED and _still_open(report, tail, candidates):
+        return None  # whose report is missing is more likely to be meant; a clock is wrong, and may be put right
     # A reference names its attempt better than a submit window does, unless it is one from before the last wrap.
     rivals = others if _in_window(stamp, nearest) else [*others, *unreferenced]
     if any(_distance(stamp, rival) <= _distance(stamp, nearest) + EQUALLY_NEAR for rival in rivals):
@@ -116,6 +119,14 @@ def _by_window(
     if owned or stamp is None or not tail or len(unreferenced) > 1:
         return Ambiguous()
     return Match(unreferenced[0].id, unambiguous=False, offset=None)
+
+
+def _still_open(report: Report, tail: str, candidates: Sequence[Candidate]) -> bool:
+    """Whether the report of one of that reference and recipient is missing, whenever it was submitted."""
+    return any(
+        candidate.open and candidate.reference == report.reference and same_recipient(tail, candidate.tail)
+        for candidate in candidates
+    )
 
 
 def _in_window(stamp: float | None, candidate: Candidate) -> bool:

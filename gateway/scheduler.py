@@ -176,17 +176,29 @@ class Scheduler:
             asked = self._attention.wait(LOOK_EVERY)
             self._attention.clear()
             try:
-                step = self._wall_offset() - self._offset
-                if abs(step) > CLOCK_STEP:
-                    self._wind_up()
-                    self._store.outbox.clock_stepped(step)  # first: where it fails, it is tried again
-                    self._offset += step
-                    log.warning("the wall clock was stepped by %+.1f s", step)
+                self._follow_clock()
                 if asked or self._stored:
                     self._stored = False
                     self._look_again()
             except StoreError as error:
                 log.warning("what is due next is not known: %s", error)
+            except Exception:  # the watch must go on: without it everything waits for the safety net
+                log.exception("a defect of the program; what is due next is not known")
+
+    def _follow_clock(self) -> None:
+        step = self._wall_offset() - self._offset
+        if abs(step) <= CLOCK_STEP:
+            return
+        self._wind_up()
+        try:
+            self._store.outbox.clock_stepped(step)
+        except StoreError:
+            raise  # it is tried again
+        except Exception:
+            self._offset += step  # it would trip again, each second
+            raise
+        self._offset += step
+        log.warning("the wall clock was stepped by %+.1f s", step)
 
     def _look_again(self) -> None:
         due = self._store.outbox.next_due(self.timing.hedge_after, self.timing.resend_unconfirmed_after)

@@ -10,9 +10,7 @@ import threading
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import tzinfo
-from pathlib import Path
-from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import Any, TypeVar
 
 from waitress.server import create_server
 
@@ -38,6 +36,7 @@ from gateway.refusals import Unavailable
 from gateway.reloading import Reload
 from gateway.retry import RetryPolicy
 from gateway.scheduler import Scheduler, Timing
+from gateway.simulated import Simulated
 from gateway.store import Keep, Settings, Store
 from gateway.texts import zone_of
 from gateway.verify import Verify
@@ -51,9 +50,6 @@ from hardware.modem import Modem, ModemSettings, RestartLevel, Secret
 from hardware.power_switch import CommandSwitch, HelperSwitch
 from hardware.transport import Transport
 
-if TYPE_CHECKING:
-    from hardware.simulator import SimulatorServer
-
 log = logging.getLogger("simwire.service")
 
 # Seconds. CPython's 5 ms would let one busy request hold up a modem's thread. A thread that waits for the interpreter
@@ -63,7 +59,6 @@ CONNECTION_LIMIT = 2_000
 USSD_WAIT, RESTART_WAIT = 75.0, 60.0  # seconds that an operator's request may take, the submit before it included
 ASK_AGAIN = 10.0  # seconds after which asking again makes sense
 WEBHOOK_GRACE = 2.0  # seconds for an exchange under way; what is broken off is sent again after the next start
-FIRST_NUMBER = 447_700_900_149  # the simulated SIMs' numbers follow it, in a range kept free for drama
 
 T = TypeVar("T")
 
@@ -85,8 +80,7 @@ class Service:
         self.store.database.reserve = config.limits.disk_reserve
         self.store.retention.keep = Keep(**config.retention.model_dump())
         self._certificate: Certificate | None = None
-        self._links: TemporaryDirectory[str] | None = None
-        self._simulator: SimulatorServer | None = None
+        self._simulated: Simulated | None = None
         try:
             self.store.database.lock()
             self._build()
@@ -115,9 +109,10 @@ class Service:
         self.store.inbox.takers.append(self.canary.heard)
         self.scheduler.also.append(self.canary.round)
         self._ports = PortSearch(SystemClock())
-        links = self._simulate([modem for modem in config.modem if modem.port == "simulator"])
+        if names := [modem.name for modem in config.modem if modem.port == "simulator"]:
+            self._simulated = Simulated(names, self.clock)
         for modem in config.modem:
-            self.fleet.add(self._worker(modem, links.get(modem.name)))
+            self.fleet.add(self._worker(modem))
         self.metrics = Metrics(self.store, self.clock, self.fleet.views, self.canary.views)
         self.fleet.on_submitted, self.fleet.on_recovery = self.metrics.submitted, self.metrics.recovering
         self._socket = _listen(config.api.host, config.api.port)
@@ -150,7 +145,7 @@ class Service:
     def start(self) -> None:
         """Recover what the last run left, then start the modems, the clockwork and the web server."""
         sys.setswitchinterval(SWITCH_INTERVAL)
-        gc.freeze()  # what is there now stays: no collection looks at it again
+        gc.freeze()  # what is there now stays: to look at it again would hold up every thread for 60 ms
         now = self.clock.now()
         recovered = self.store.outbox.recover(now)
         self.store.outbox.reroute(self.fleet.prefixes())
@@ -174,9 +169,8 @@ class Service:
         self.scheduler.stop()
         finished = self.fleet.stop(max(0.0, deadline - self.clock.boot()))
         finished = self.webhooks.stop(WEBHOOK_GRACE) and finished
-        if self._simulator is not None and self._links is not None:
-            self._simulator.stop()
-            self._links.cleanup()
+        if self._simulated is not None:
+            self._simulated.stop()
         journal.stopped(self.store.audit, self.clock.now())
         if finished:  # a worker that is stuck still writes to the store: the process ends under it, as after a crash
             self.store.close()
@@ -266,7 +260,7 @@ class Service:
 
     # -- parts --------------------------------------------------------------------------------------------------------
 
-    def _worker(self, modem: ModemConfig, link: Path | None) -> ModemWorker:
+    def _worker(self, modem: ModemConfig) -> ModemWorker:
         pin = modem.read_pin()
         settings = ModemSettings(
             pin=Secret(pin.reveal()) if pin else None,
@@ -280,8 +274,8 @@ class Service:
         def make(transport: Transport, inbox: ModemInbox) -> Modem:
             return Modem(transport, settings, inbox, self.store.pins, self.clock, known_centre=self.store.centres.known)
 
-        port = str(link) if link else modem.port
-
+        simulated = self._simulated if modem.port == "simulator" else None
+        port = str(simulated.path(modem.name)) if simulated is not None else modem.port
         opened = opener_with(modem.baudrate, rtscts=modem.rtscts)
         others = [other.port for other in self.config.modem if other is not modem]
 
@@ -311,32 +305,6 @@ class Service:
             return CommandSwitch(modem.power_command)
         helper = self.config.gateway.usb_power_socket
         return HelperSwitch(helper, modem.usb_port) if helper is not None else None
-
-    def _simulate(self, modems: list[ModemConfig]) -> dict[str, Path]:
-        """Virtual modems for `port = "simulator"`: real pseudo-terminals, nobody's phone."""
-        if not modems:
-            return {}
-        from hardware.simulator import SimCard, SimulatedModem, SimulatedNetwork, SimulatorServer  # memory of few
-
-        network = SimulatedNetwork(self.clock)
-        simulated = [
-            SimulatedModem(
-                network,
-                SimCard(
-                    imsi=f"00101{n:010}",
-                    iccid=f"894410{n:012}0",
-                    number=f"+{FIRST_NUMBER + n}",
-                    ussd={"*100#": "Balance: £10.00"},
-                ),
-                name=modem.name,
-                imei=f"490154{n:08}0",
-            )
-            for n, modem in enumerate(modems, 1)
-        ]
-        self._links = TemporaryDirectory(prefix="simwire-")
-        self._simulator = SimulatorServer(network, simulated, self._links.name)
-        self._simulator.start()
-        return {modem.name: self._simulator.path(modem.name) for modem in modems}
 
 
 def settings_of(config: Config) -> Settings:

@@ -7,6 +7,7 @@ import faulthandler
 import json
 import logging
 import os
+import signal
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -79,6 +80,8 @@ def _serve(path: Path, log_level: str | None) -> None:
     faulthandler.enable()  # the watchdog's SIGABRT then tells where each thread was
     clock = SystemClock()
     manager = ServiceManager.of(os.environ, os.getpid(), clock)
+    # A parent that ignores it had the system forget how programs of ours end: each would seem to have done its work.
+    signal.signal(signal.SIGCHLD, signal.SIG_DFL)
     looking = _look_at_texts(settings)
     stop = StopSignals(reloads=True)
     try:
@@ -88,8 +91,7 @@ def _serve(path: Path, log_level: str | None) -> None:
         service.scheduler.also.append(StatusLine(manager, service.store, service.modems).round)
         service.start()
     finally:
-        with contextlib.suppress(ChildProcessError):  # a parent that ignores SIGCHLD makes the system forget it
-            os.waitpid(looking, 0)  # what it says comes before `ready`, and before what stands in the way of it
+        os.waitpid(looking, 0)  # what it says comes before `ready`, and before what stands in the way of it
     ready = json.dumps({"event": "ready", "url": service.url}) if form == "json" else f"ready {service.url}"
     click.echo(ready, err=True)
     manager.ready()

@@ -30,18 +30,19 @@ from gateway.store.events import Events, Sight, StoredEvent, Subscription
 from gateway.store.files import problems_of_place, serving
 from gateway.store.guesses import Guesses
 from gateway.store.idempotency import Idempotency, Remembered
-from gateway.store.inbox import InboxStore, Received
+from gateway.store.inbox import InboxStore
 from gateway.store.keys import KeyInfo, Keys
 from gateway.store.matching import ReportOutcome
 from gateway.store.outbox import Outbox
-from gateway.store.outcomes import LATE
 from gateway.store.pins import PinAttempts
 from gateway.store.queries import MessageFilter
 from gateway.store.replacing import last_sim, type_for
 from gateway.store.retention import Keep
+from gateway.store.shown import Received
 from gateway.store.sim_usage import SimUsage
 from gateway.store.stats import Group, Statistics, percentile
 from gateway.store.store import Store
+from gateway.store.strays import LATE
 from gateway.store.usage import Usage, Used
 
 __all__ = [

@@ -7,20 +7,20 @@ import os
 import sqlite3
 import time
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, closing, contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from queue import Empty, LifoQueue
 from typing import TypeVar
 
-from sqlite_utils import Database as SchemaDatabase
 from sqlite_utils.migrations import Migrations
 
 from gateway.store.ages import Ages
 from gateway.store.boot import rebase, skip_ids
 from gateway.store.cipher import Cipher, create_key_file, read_key_file
-from gateway.store.errors import KeyFileError, StoreFailed, StoreNewer, translate
+from gateway.store.errors import KeyFileError, StoreFailed, translate
 from gateway.store.files import claim, give_to_owner_of_folder, private_file, sign
 from gateway.store.migrations import migrations as released
+from gateway.store.opening import BUSY_TIMEOUT, connect, migrate
 from gateway.store.soundness import Soundness, check_log, check_pages
 from gateway.store.writer import Item, Together, Writer
 from hardware.clock import Clock, Instant
@@ -30,12 +30,8 @@ log = logging.getLogger("simwire.store")
 
 RESERVE = 64 * 1024 * 1024  # octets of disk that accepting leaves for results, reports and states
 RESERVE_CHECK = 1.0  # seconds for which one look at the file system holds
-BUSY_TIMEOUT = 5000  # milliseconds to wait for another program's transaction
 PROGRESS = 1_000_000  # steps of SQLite's machine between two signs of progress: a tenth of a second or less
-COPIED_AT_ONCE = 2_000  # pages
 CHECKPOINT_TIMEOUT = 1000  # milliseconds to wait for readers
-_READER = ("query_only = ON",)
-_WRITER = ("journal_mode = WAL", "synchronous = FULL", "secure_delete = ON", "foreign_keys = ON", "temp_store = MEMORY")
 NEWEST_ROWS = 1000  # timeline rows that tell the newest stored time: those of the end, whatever the clock did before
 
 
@@ -89,7 +85,7 @@ class Database:
             give_to_owner_of_folder(path, key_file)
         check_log(path)
         try:
-            connection = _connect(path)
+            connection = connect(path)
         except sqlite3.Error as error:
             raise translate(error, path) from error
         database = cls(path, cipher, connection, clock)
@@ -99,7 +95,7 @@ class Database:
                 check_pages(connection, path)
             if connection.execute("SELECT 1 FROM sqlite_master WHERE name = 'meta'").fetchone():
                 database._check_key(key_file)  # before anything is sealed with it
-            _migrate(connection, path, schema, cipher, on_progress)
+            migrate(connection, path, schema, cipher, on_progress)
             database._check_key(key_file)
             database._note_boot(clock.now())
             connection.set_progress_handler(None, 0)
@@ -150,7 +146,7 @@ class Database:
             try:
                 connection = self._readers.get_nowait()
             except Empty:
-                connection = _connect(self.path, reader=True)
+                connection = connect(self.path, reader=True)
             try:
                 connection.execute("BEGIN")
                 try:
@@ -262,55 +258,3 @@ class Database:
                 ],
             )
         cx.execute("COMMIT")
-
-
-def _connect(path: Path, *, reader: bool = False) -> sqlite3.Connection:
-    connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False, cached_statements=256)
-    connection.row_factory = sqlite3.Row
-    try:
-        connection.execute(f"PRAGMA busy_timeout = {BUSY_TIMEOUT}")
-        for pragma in _READER if reader else _WRITER:
-            connection.execute(f"PRAGMA {pragma}")
-    except BaseException:
-        connection.close()
-        raise
-    return connection
-
-
-def _migrate(
-    connection: sqlite3.Connection, path: Path, schema: Migrations, cipher: Cipher, on_progress: Callable[[], None]
-) -> None:
-    database = SchemaDatabase(connection)
-    applied = [migration.name for migration in schema.applied(database)]
-    with closing(sqlite3.connect(":memory:")) as empty:
-        known = {migration.name for migration in schema.pending(SchemaDatabase(empty))}
-    unknown = set(applied) - known
-    if unknown:
-        raise StoreNewer(
-            f"{path} was made by a newer simwire (its schema knows {', '.join(sorted(unknown))}); install that version"
-        )
-    if not schema.pending(database):
-        return
-    if applied:
-        _copy(connection, path, path.with_name(f"{path.name}.before-{schema.pending(database)[0].name}"), on_progress)
-        log.info("%s: its schema is brought up to date", path)
-    connection.create_function("sealed", 2, lambda plain, where: cipher.seal(plain.encode(), where).hex())
-    schema.apply(database)
-    connection.create_function("sealed", 2, None)
-
-
-def _copy(connection: sqlite3.Connection, path: Path, target: Path, on_progress: Callable[[], None]) -> None:
-    """A copy beside the database before its schema changes; raises sqlite3.Error, and leaves no half of one."""
-    size = path.stat().st_size / 10**6
-    log.info("%s is copied to %s before its schema changes: %.0f MB", path, target.name, size)
-    private_file(target)
-    give_to_owner_of_folder(target)
-    copy = sqlite3.connect(target)
-    try:
-        connection.backup(copy, pages=COPIED_AT_ONCE, progress=lambda *_: on_progress())
-    except sqlite3.Error:
-        copy.close()
-        target.unlink()
-        log.error("%s could not be copied: %.0f MB must be free beside it, then start again", path, size)
-        raise
-    copy.close()

@@ -13,10 +13,11 @@ from gateway.store.caught import Caught
 from gateway.store.challenge import Challenge
 from gateway.store.challenges import Challenges
 from gateway.store.database import Database
-from gateway.store.inbox import InboxStore, Received
+from gateway.store.inbox import InboxStore
 from gateway.store.ledger import message_of
 from gateway.store.outbox import Outbox
 from gateway.store.parts import MESSAGE_COLUMNS
+from gateway.store.shown import Received
 
 PAGE = 1000
 """Items of one page, all kinds together."""

@@ -11,52 +11,25 @@ import logging
 import sqlite3
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
 
 from gateway.messages import Secret
-from gateway.store.common import Waiters, id_floor, ms, new_id, wall_ms
+from gateway.store.common import Waiters, ms, new_id, wall_ms
 from gateway.store.database import Database
 from gateway.store.events import Events
 from gateway.store.received import Part, content_of
 from gateway.store.removal import INBOX_FLOOR
+from gateway.store.shown import Received, listed, received_of
 from hardware.clock import Instant
 from hardware.pdu import DeliverPdu
 
 WAIT_FOR_PARTS = 86_400.0  # seconds after the newest part until a long message is shown without what is missing
 _NEXT = "next"
-# An id begins with the time at which its message was shown, which is never before it was received: where the walk ends.
-_FIRST_SINCE = "(SELECT min(seq) FROM (SELECT seq FROM inbox WHERE id >= :floor ORDER BY id LIMIT 1000))"
 log = logging.getLogger("simwire.store")
 
 Taker = Callable[[sqlite3.Connection, Secret, str, Instant], bool]
 """Looks at the text of a message and the modem that received it before anybody else; True: it is not shown."""
 Listener = Callable[[sqlite3.Connection, str, Secret, Instant], None]
 """Hears sender and text of a message, inside the transaction that shows it."""
-
-
-@dataclass(frozen=True, slots=True)
-class Received:
-    """A received message; times in Unix milliseconds."""
-
-    id: str
-    sender: str = field(repr=False)
-    text: Secret | None
-    """None for octets, and for what could not be read."""
-    data: bytes | None = field(repr=False)
-    """The octets of a binary message, or the raw PDU of one that could not be read."""
-    ports: tuple[int, int] | None
-    """Destination and source port, where named."""
-    parts: int
-    missing: int
-    """Parts that never came."""
-    readable: bool
-    modem: str
-    imsi: str = field(repr=False)
-    sent_at: int | None
-    """The service centre's time stamp."""
-    received_at: int
-    seq: int
-    """Order of arrival; see `InboxStore.next_after`."""
 
 
 class InboxStore:
@@ -114,7 +87,7 @@ class InboxStore:
         """A received message by id."""
         with self._database.read() as cx:
             row = cx.execute("SELECT * FROM inbox WHERE id = ?", (message_id,)).fetchone()
-        return None if row is None else self._received(row)
+        return None if row is None else received_of(row, self._cipher)
 
     def list(
         self,
@@ -132,21 +105,10 @@ class InboxStore:
         if cursor is not None and not (cursor.isascii() and cursor.isdigit() and len(cursor) < 19):
             raise ValueError("the cursor is not one that a list gave")
         before = None if cursor is None else int(cursor)
-        where = {
-            "sender = :sender": sender,
-            "seq < :before": before,
-            f"received_at >= :since AND seq >= {_FIRST_SINCE}": since,
-            "received_at < :until": until,
-        }
-        condition = " AND ".join(term for term, value in where.items() if value is not None) or "1"
-        values = {"sender": sender, "before": before, "since": since, "until": until, "limit": limit + 1}
         with self._database.read() as cx:
-            rows = cx.execute(
-                f"SELECT * FROM inbox WHERE {condition} ORDER BY seq DESC LIMIT :limit",  # noqa: S608 - conditions are ours
-                {**values, "floor": None if since is None else id_floor(since)},
-            ).fetchall()
+            rows = listed(cx, limit + 1, before, sender=sender, since=since, until=until)
         more = str(rows[limit - 1]["seq"]) if len(rows) > limit else None
-        return [self._received(row) for row in rows[:limit]], more
+        return [received_of(row, self._cipher) for row in rows[:limit]], more
 
     def newest(self) -> int:
         """`seq` of the message that came last; 0 where there is none."""
@@ -165,7 +127,7 @@ class InboxStore:
                     row = cx.execute(query, (seq, sender, sender)).fetchone()
                 left = deadline - time.monotonic()
                 if row is not None or left <= 0:
-                    return None if row is None else self._received(row)
+                    return None if row is None else received_of(row, self._cipher)
                 event.wait(left)
         finally:
             self._waiters.remove(_NEXT, event)
@@ -185,9 +147,13 @@ class InboxStore:
 
     def _make_room(self, cx: sqlite3.Connection, joins: bytes, part: Part, now: Instant) -> bool:
         """Whether the part is new. One of another message under the same reference ends the message that waits."""
-        recently = part.received_at - ms(WAIT_FOR_PARTS)
-        query = "SELECT content, message FROM inbox_parts WHERE joins = ? AND sequence = ? AND received_at > ?"
-        rows = cx.execute(query, (joins, part.place[0], recently)).fetchall()
+        # Not for ever what a clock that was ahead has stored, so on both sides.
+        around = part.received_at - ms(WAIT_FOR_PARTS) + 1, part.received_at + ms(WAIT_FOR_PARTS)
+        query = (
+            "SELECT content, message FROM inbox_parts WHERE joins = ? AND sequence = ?"
+            " AND (message IS NULL OR received_at BETWEEN ? AND ?)"
+        )
+        rows = cx.execute(query, (joins, part.place[0], *around)).fetchall()
         if any(row["content"] == part.content(self._cipher) for row in rows):
             return False
         if any(row["message"] is None for row in rows):
@@ -274,21 +240,3 @@ class InboxStore:
                 if not cx.in_transaction:
                     raise  # a full disk, say: there is nothing left to go on with
                 log.error("a received message is kept, and not acted on: %s", type(error).__name__, exc_info=True)
-
-    def _received(self, row: sqlite3.Row) -> Received:
-        body = json.loads(self._cipher.unseal(row["body"], f"inbox.body {row['id']}"))
-        return Received(
-            id=row["id"],
-            sender=row["sender"],
-            text=None if body["text"] is None else Secret(body["text"]),
-            data=None if body["data"] is None else bytes.fromhex(body["data"]),
-            ports=None if body["ports"] is None else (body["ports"][0], body["ports"][1]),
-            parts=row["parts"],
-            missing=row["missing"],
-            readable=bool(row["readable"]),
-            modem=row["modem"],
-            imsi=row["imsi"],
-            sent_at=row["sent_at"],
-            received_at=row["received_at"],
-            seq=row["seq"],
-        )

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import sqlite3
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from gateway.messages import AttemptState, Report
-from gateway.reports import EARLIEST, LATEST, STEPPED, Ambiguous, Candidate, Match, learned, match
+from gateway.reports import EARLIEST, LATEST, STEPPED, WINDOW_LIMIT, Ambiguous, Candidate, Match, learned, match
 from gateway.store.case import Case
 from gateway.store.common import ms, recipient_tail, wall_ms
 from gateway.store.ledger import Event
@@ -19,7 +20,8 @@ KEPT_FOR = 259_200.0  # seconds for which it is tried again when an attempt of i
 AT_ONCE = 200  # reports tried again in one round at most
 
 _CANDIDATES = """
-SELECT a.id, a.mr, a.recipient_tail, a.submitted_at, a.result_at, a.state, a.report_status, a.report, m.final
+SELECT a.id, a.mr, a.recipient_tail, a.submitted_at, a.submitted_boot, a.result_at, a.state, a.report_status, a.report,
+    m.final, m.accepted_boot
 FROM attempts AS a JOIN messages AS m ON m.seq = a.message
 WHERE a.imsi = :imsi AND {which} AND a.submitted_at BETWEEN :since AND :until
 ORDER BY a.submitted_at DESC LIMIT 64
@@ -55,6 +57,8 @@ class Matching(Room):
 
     _stepped = 0.0
     """Seconds by which the wall clock was set last."""
+    _offset: int | None = None
+    """Wall minus boot clock, in milliseconds, by which the service centres' clocks are known; None: as it is now."""
 
     def report(self, report: Report, now: Instant) -> ReportOutcome:
         """Keep a report and apply it to its attempt; the same one again changes nothing. Durable when this returns."""
@@ -79,17 +83,32 @@ class Matching(Room):
             return self._match_again(cx, now)
 
     def clock_stepped(self, by: float) -> None:
-        """The wall clock was set by so many seconds: what was learned of the service centres' clocks is set with it."""
+        """The wall clock was set by so many seconds: what was learned of the service centres' clocks is set with it,
+        and what came without its attempt came as long ago as before.
+        """
         with self._database.mark(synced=False) as cx:
             cx.execute("UPDATE sims SET offset_ms = offset_ms - ? WHERE offset_ms IS NOT NULL", (ms(by),))
-            self._note_offset(cx)
-        self._stepped = by
+            now = wall_ms(self._database.clock.now())
+            cx.execute(
+                "UPDATE reports INDEXED BY reports_young SET received_at = received_at + :by WHERE outcome <> 'matched'"
+                # Not what came in the second in which the clock was set already and this was still to be noticed.
+                " AND received_at BETWEEN :since AND :until AND received_at NOT BETWEEN :now - :second AND :now",
+                {
+                    "by": ms(by),
+                    "since": now - ms(by + KEPT_FOR),
+                    "until": now - ms(by - STEPPED),
+                    "now": now,
+                    "second": ms(STEPPED),
+                },
+            )
+            offset = self._note_offset(cx)
+        self._stepped, self._offset = by, offset
 
     def follow_clock(self) -> None:
         """At a start: whether the wall clock was set while nothing was served, in this boot of the machine."""
         with self._database.mark(synced=False) as cx:
             known = cx.execute("SELECT value FROM meta WHERE name = 'wall_offset'").fetchone()
-            offset = self._note_offset(cx)
+            offset = self._offset = self._note_offset(cx)
         boot, _, before = (known[0] if known is not None else "").partition(" ")
         if boot == str(self._database.boot_number) and abs(offset - int(before)) > ms(STEPPED):
             self.clock_stepped((offset - int(before)) / 1000)
@@ -142,17 +161,17 @@ class Matching(Room):
         tail = recipient_tail(report.recipient)
         sim = cx.execute("SELECT offset_ms FROM sims WHERE imsi = ?", (report.imsi,)).fetchone()
         offset = None if sim is None or sim["offset_ms"] is None else sim["offset_ms"] / 1000
-        candidates = self._candidates(cx, report, offset, now)
-        found = match(report, tail, candidates, offset)
         # What was submitted before our clock was set was stamped by the other one, and what was learned by it too.
         others: list[float | None] = [(offset or 0.0) + step for step in (self._stepped, -self._stepped) if step]
         if offset:
             others.append(None)  # the service centre's clock may have been set instead
+        candidates = self._candidates(cx, report, [offset, *others], now)
+        found = match(report, tail, candidates, offset)
         if any(candidate.pending for candidate in candidates):
             others.clear()  # the answer to what is on the air may explain it
         for other in others:
             if found is None:
-                found = match(report, tail, self._candidates(cx, report, other, now), other, windows=False)
+                found = match(report, tail, candidates, other, windows=False)
         if not isinstance(found, Match):
             outcome = "ambiguous" if isinstance(found, Ambiguous) else "unmatched"
             cx.execute("UPDATE reports SET outcome = ? WHERE id = ?", (outcome, report_id))
@@ -165,28 +184,40 @@ class Matching(Room):
         return self._outcome(cx, found.attempt)
 
     def _candidates(
-        self, cx: sqlite3.Connection, report: Report, offset: float | None, now: Instant
+        self, cx: sqlite3.Connection, report: Report, offsets: Sequence[float | None], now: Instant
     ) -> list[Candidate]:
-        middle = now.wall if report.service_centre_time is None else report.service_centre_time - (offset or 0.0)
-        values = {
-            "imsi": report.imsi,
-            "mr": report.reference,
-            "since": ms(middle - LATEST),
-            "until": ms(middle + EARLIEST),
-        }
-        rows = [row for query in (_BY_REFERENCE, _UNKNOWN, _ON_AIR) for row in cx.execute(query, values)]
-        return [
-            Candidate(
-                id=row["id"],
-                reference=row["mr"],
-                tail=row["recipient_tail"],
-                submitted=row["submitted_at"] / 1000,
-                answered=None if row["result_at"] is None else row["result_at"] / 1000,
-                open=bool(row["report"]) and not row["final"] and _awaits(row),
-                pending=row["state"] == AttemptState.SUBMITTING,
-            )
-            for row in rows
-        ]
+        """What may be meant if the service centre's clock is that far from ours, and what was sent of late by ours."""
+        stamp = report.service_centre_time
+        middles = {now.wall, now.wall - self._stepped, now.boot + self._ahead(now) / 1000}
+        middles |= set() if stamp is None else {stamp - (offset or 0.0) for offset in offsets}
+        rows: dict[int, sqlite3.Row] = {}
+        for since, until in _spans(middles):
+            values = {"imsi": report.imsi, "mr": report.reference, "since": since, "until": until}
+            for query in (_BY_REFERENCE, _UNKNOWN, _ON_AIR):
+                rows |= {row["id"]: row for row in cx.execute(query, values)}
+        return [self._candidate(row, now) for row in rows.values()]
+
+    def _ahead(self, now: Instant) -> int:
+        """Wall minus boot clock, in milliseconds, as it was when the service centres' clocks were looked at last."""
+        return ms(now.wall - now.boot) if self._offset is None else self._offset
+
+    def _candidate(self, row: sqlite3.Row, now: Instant) -> Candidate:
+        """An attempt, with its times by the wall clock as it is set now where it was submitted in this boot."""
+        submitted, answered = row["submitted_at"], row["result_at"]
+        if row["accepted_boot"] == self._database.boot_number and row["submitted_boot"] is not None:
+            submitted = row["submitted_boot"] + self._ahead(now)
+        if answered is not None:
+            took = answered - row["submitted_at"]
+            answered = submitted + took if 0 <= took <= ms(WINDOW_LIMIT) else None  # else the clock was set meanwhile
+        return Candidate(
+            id=row["id"],
+            reference=row["mr"],
+            tail=row["recipient_tail"],
+            submitted=submitted / 1000,
+            answered=None if answered is None else answered / 1000,
+            open=bool(row["report"]) and not row["final"] and _awaits(row),
+            pending=row["state"] == AttemptState.SUBMITTING,
+        )
 
     def _apply(self, case: Case, attempt_id: int, report: Report, now: Instant) -> None:
         """A later report never takes back that the handset has it, nor a final one for `still trying`."""
@@ -214,6 +245,17 @@ class Matching(Room):
     def _outcome(self, cx: sqlite3.Connection, attempt_id: int) -> ReportOutcome:
         query = "SELECT m.id FROM attempts AS a JOIN messages AS m ON m.seq = a.message WHERE a.id = ?"
         return ReportOutcome(cx.execute(query, (attempt_id,)).fetchone()["id"], attempt_id)
+
+
+def _spans(middles: Iterable[float]) -> list[tuple[int, int]]:
+    """The times of submit around those, in Unix milliseconds; what overlaps is one."""
+    spans: list[tuple[int, int]] = []
+    for middle in sorted(middles):
+        since, until = ms(middle - LATEST), ms(middle + EARLIEST)
+        if spans and since <= spans[-1][1]:
+            since, _ = spans.pop()
+        spans.append((since, until))
+    return spans
 
 
 def _awaits(row: sqlite3.Row) -> bool:

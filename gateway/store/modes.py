@@ -20,8 +20,8 @@ from gateway.store.case import Case
 from gateway.store.common import pack_body, recipient_tail, unpack_body, wall_ms
 from gateway.store.errors import StoreDamaged
 from gateway.store.ledger import Event
-from gateway.store.outcomes import Outcomes
 from gateway.store.states import UNLEFT
+from gateway.store.strays import Strays
 from hardware.clock import Instant
 from hardware.errors import EncodeError
 from hardware.pdu import segment
@@ -38,7 +38,7 @@ _BLOCKED = "SELECT 1 FROM blocked_numbers WHERE recipient = ? AND (? <> ? OR rea
 """Whatever blocks a number stops all but codes; codes too, where an operator says so."""
 
 
-class Modes(Outcomes):
+class Modes(Strays):
     """Catches messages, and keeps what may no longer go live from leaving."""
 
     def _catch(self, case: Case, now: Instant, why: str | None = None) -> None:

@@ -74,8 +74,10 @@ def check_pages(connection: sqlite3.Connection, path: Path, seconds: float = CHE
     tables = [row[0] for row in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")]
     tables.sort(key=lambda name: _FIRST.index(name) if name in _FIRST else -1)
     deadline = time.monotonic() + seconds
-    # Not by a progress handler: the walk through the pages of a table is one step of SQLite's machine.
+    # Not by a progress handler alone: the walk through the pages of a table is one step of SQLite's machine. And not
+    # by the timer alone: an interrupt that comes just before a statement begins is forgotten with its first step.
     limit = threading.Timer(max(0.0, seconds), connection.interrupt)
+    connection.set_progress_handler(lambda: time.monotonic() > deadline, 1)
     limit.start()
     try:
         for done, table in enumerate(tables):
@@ -88,6 +90,7 @@ def check_pages(connection: sqlite3.Connection, path: Path, seconds: float = CHE
     finally:
         limit.cancel()
         limit.join()  # it must not interrupt what comes next
+        connection.set_progress_handler(None, 1)
 
 
 def _checked(connection: sqlite3.Connection, path: Path, table: str) -> str | None:

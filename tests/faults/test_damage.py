@@ -10,6 +10,7 @@ import threading
 import time
 from contextlib import closing
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -104,6 +105,38 @@ def test_a_look_at_the_pages_ends_in_time_and_says_what_it_left_out(
         assert cx.execute("SELECT count(*) FROM messages").fetchone()[0] == 21, "nothing interrupts what comes later"
     assert "not looked at" in caplog.text
     assert "timeline" in caplog.text
+
+
+def test_a_walk_through_the_pages_of_a_big_table_is_broken_off(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """That walk is one step of SQLite's machine: only the interrupt ends it. Tried anew where that came too early."""
+    path = tmp_path / "big.db"
+    monkeypatch.setattr(soundness, "time", SimpleNamespace(monotonic=lambda: 0.0))
+    with closing(sqlite3.connect(path, isolation_level=None)) as cx, caplog.at_level(logging.INFO):
+        cx.execute("CREATE TABLE big (blob)")
+        cx.execute("BEGIN")
+        cx.executemany("INSERT INTO big VALUES (zeroblob(20000))", [()] * 1000)
+        cx.execute("COMMIT")
+        for _ in range(50):
+            soundness.check_pages(cx, path, seconds=0.002)
+            if "not looked at: big" in caplog.text:
+                return
+    pytest.fail("nothing ever broke it off")
+
+
+def test_a_look_that_begins_as_its_time_ends_is_broken_off_too(
+    filled: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """SQLite forgets an interrupt that comes between the look at the clock and the first step."""
+    times = iter([0.0, 0.0])
+    monkeypatch.setattr(soundness, "time", SimpleNamespace(monotonic=lambda: next(times, 2.1)))
+    monkeypatch.setattr(soundness.threading.Timer, "start", lambda timer: timer.function(*timer.args))
+    monkeypatch.setattr(soundness.threading.Timer, "join", lambda _: None)
+    with closing(sqlite3.connect(filled / "simwire.db")) as cx, caplog.at_level(logging.INFO):
+        soundness.check_pages(cx, filled / "simwire.db")
+        assert cx.execute("SELECT count(*) FROM messages").fetchone()[0] == 21, "nothing interrupts what comes later"
+    assert "not looked at: _sqlite_migrations" in caplog.text, "the first table, whose turn it was"
 
 
 def test_damage_that_is_met_in_use_ends_all_reading_and_writing(filled: Path) -> None:

@@ -106,6 +106,56 @@ def test_a_rule_that_trips_stops_no_other(store: Store, monkeypatch: pytest.Monk
     assert scheduler.round(SystemClock().now().after(1)) == 1
 
 
+class SetClock(SystemClock):
+    """A wall clock that somebody sets."""
+
+    by = 0.0
+
+    def now(self) -> Instant:
+        now = super().now()
+        return Instant(now.wall + self.by, now.boot)
+
+
+@pytest.mark.parametrize("error", [StoreBusy("another program holds the database"), RuntimeError("a defect")])
+def test_a_step_of_the_clock_that_cannot_be_followed_ends_no_watch_and_is_followed_once(
+    store: Store, error: Exception, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clock = SetClock()
+    scheduler = Scheduler(store, clock, Timing(15.0, 45.0), Fleet(()))
+    follow, tried = store.outbox.clock_stepped, []
+
+    def stepped(by: float) -> None:
+        tried.append(round(by))
+        if len(tried) == 1:
+            raise error
+        follow(by)
+
+    monkeypatch.setattr(store.outbox, "clock_stepped", stepped)
+    with store.database.mark() as cx:
+        cx.execute("INSERT INTO sims (imsi, offset_ms) VALUES ('1', 5000)")
+    scheduler.start()
+    try:
+        clock.by = -3600.0  # not forward: APScheduler reads the wall clock of the machine
+        deadline = time.monotonic() + 10
+        while not tried:
+            assert time.monotonic() < deadline
+            time.sleep(0.05)
+        later(store, 2.0)
+        scheduler.stored()
+        while not claimable(store):
+            assert time.monotonic() < deadline, "the safety net comes after 15 s"
+            time.sleep(0.05)
+    finally:
+        scheduler.stop()
+    with store.database.read() as cx:
+        offset = cx.execute("SELECT offset_ms FROM sims WHERE imsi = '1'").fetchone()[0]
+    if isinstance(error, StoreBusy):
+        assert tried == [-3600, -3600]
+        assert abs(offset - (5000 + 3_600_000)) < 1000
+    else:
+        assert tried == [-3600], "it would trip again"
+
+
 def test_stopping_waits_for_the_round_under_way_and_does_not_hang(
     store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:

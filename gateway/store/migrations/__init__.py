@@ -14,6 +14,7 @@ from sqlite_utils import Database as SchemaDatabase
 from sqlite_utils.migrations import Migrations
 
 from gateway.store.migrations.first import initial
+from gateway.store.migrations.fourth import late
 from gateway.store.migrations.second import trust
 from gateway.store.migrations.third import flat
 
@@ -21,6 +22,7 @@ migrations = Migrations("simwire")
 migrations(name="0001_initial")(initial)
 migrations(name="0002_trust")(trust)
 migrations(name="0003_flat")(flat)
+migrations(name="0004_late")(late)
 
 
 def names() -> tuple[str, ...]:

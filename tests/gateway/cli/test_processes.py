@@ -116,6 +116,23 @@ def test_serve_logs_once_what_texts_may_cost_and_refuses_wrong_ones(config: Path
     assert "Traceback" not in result.stderr
 
 
+def test_serve_knows_how_programs_of_its_own_end_whatever_its_parent_ignores(config: Path) -> None:
+    """Where SIGCHLD is ignored the system forgets that: a start would fail, or a command seem to have worked."""
+    words = ["env", "--ignore-signal=CHLD", *COMMAND, "serve", "--config", str(config)]
+    process = subprocess.Popen(words, stderr=subprocess.PIPE, text=True)
+    try:
+        read_until(process, r"otp.templates: ar: its script")
+        read_until(process, r"^ready ")
+        status = Path(f"/proc/{process.pid}/status").read_text(encoding="ascii")
+        ignored = int(re.search(r"^SigIgn:\s+(\w+)$", status, re.MULTILINE)[1], 16)
+        assert not ignored & 1 << signal.SIGCHLD - 1
+        process.terminate()
+        assert process.wait(PATIENCE) == 0
+    finally:
+        process.kill()
+        process.communicate()
+
+
 def test_a_second_serve_of_the_same_database_refuses(config: Path) -> None:
     with running("serve", "--config", str(config)) as first:
         read_until(first, "^ready ")

@@ -28,6 +28,7 @@ from gateway.store import (
     StoreFull,
     StoreLocked,
     StoreNewer,
+    opening,
     problems_of_place,
 )
 from gateway.store.cipher import Cipher, create_key_file, read_key_file
@@ -39,6 +40,7 @@ from .bench import ANY, ONE, Bench
 
 SCHEMA_1 = Path(__file__).with_name("schema_1.sql")
 SCHEMA_2 = Path(__file__).with_name("schema_2.sql")
+SCHEMA_3 = Path(__file__).with_name("schema_3.sql")
 
 
 def open_at(folder: Path, schema: Migrations = migrations) -> Database:
@@ -175,12 +177,12 @@ def test_a_database_of_the_first_release_is_migrated_and_works_on(tmp_path: Path
     store.close()
 
 
-def of_schema_2(folder: Path) -> dict[str, list[tuple[object, ...]]]:
-    """The database that schema_2.sql tells of, on the disk, with its key file; and its rows, by table."""
+def of_schema(folder: Path, told: Path) -> dict[str, list[tuple[object, ...]]]:
+    """The database that such a file tells of, on the disk, with its key file; and its rows, by table."""
     (folder / "simwire.key").touch(0o600)
     (folder / "simwire.key").write_text("20" * 32 + "\n")
     with closing(sqlite3.connect(folder / "simwire.db")) as cx:
-        cx.executescript(SCHEMA_2.read_text(encoding="utf-8"))
+        cx.executescript(told.read_text(encoding="utf-8"))
         return {name: rows_of(cx, name, "*") for name in tables_of(cx)}
 
 
@@ -192,19 +194,21 @@ def rows_of(cx: sqlite3.Connection, table: str, columns: str) -> list[tuple[obje
     return sorted((tuple(row) for row in cx.execute(f"SELECT {columns} FROM {table}")), key=repr)
 
 
-def test_schema_2_is_frozen(tmp_path: Path) -> None:
-    of_schema_2(tmp_path)
+@pytest.mark.parametrize(("told", "applied"), [(SCHEMA_2, 2), (SCHEMA_3, 3)])
+def test_later_schemas_are_frozen_too(tmp_path: Path, told: Path, applied: int) -> None:
+    of_schema(tmp_path, told)
     new = SchemaDatabase(memory=True)
     new.conn.create_function("sealed", 2, lambda plain, where: "")
-    migrations.apply(new, stop_before=[m.name for m in migrations.pending(new)][2:])
+    migrations.apply(new, stop_before=[m.name for m in migrations.pending(new)][applied:])
     with closing(sqlite3.connect(tmp_path / "simwire.db")) as old:
         assert schema_of(new.conn) == schema_of(old)
     new.close()
 
 
-def test_a_database_of_the_second_release_keeps_every_row_whatever_is_migrated(tmp_path: Path) -> None:
+@pytest.mark.parametrize("told", [SCHEMA_2, SCHEMA_3])
+def test_a_database_of_an_earlier_release_keeps_every_row_whatever_is_migrated(tmp_path: Path, told: Path) -> None:
     """Also by a migration that is still to be written: it may add columns, and rows of its own, and take nothing."""
-    before = of_schema_2(tmp_path)
+    before = of_schema(tmp_path, told)
     assert {table for table, rows in before.items() if not rows} == set(), "rows in every table"
     with closing(sqlite3.connect(tmp_path / "simwire.db")) as cx:
         columns = {name: ", ".join(row[1] for row in cx.execute(f"PRAGMA table_info({name})")) for name in before}
@@ -214,8 +218,9 @@ def test_a_database_of_the_second_release_keeps_every_row_whatever_is_migrated(t
             assert set(rows) <= set(rows_of(cx, table, columns[table])), table
 
 
-def test_a_database_of_the_second_release_is_read_and_works_on(tmp_path: Path) -> None:
-    of_schema_2(tmp_path)
+@pytest.mark.parametrize("told", [SCHEMA_2, SCHEMA_3])
+def test_a_database_of_an_earlier_release_is_read_and_works_on(tmp_path: Path, told: Path) -> None:
+    of_schema(tmp_path, told)
     clock = FakeClock(boot=1010.0, wall=1_767_225_610.0)
     store = Store.open(tmp_path / "simwire.db", tmp_path / "simwire.key", clock, checked=True)
     assert store.keys.authenticate("sw_AOFdwqq_kIv5VGoqfKbabDhV8UdCmsagCnLjr7Tp2RM") is not None
@@ -276,6 +281,49 @@ def test_an_older_database_is_copied_and_migrated_with_what_is_in_it(bench: Benc
     copy.close()
 
 
+@pytest.mark.parametrize("cut", [OSError("no such owner"), KeyboardInterrupt(), sqlite3.OperationalError("full")])
+def test_a_copy_that_is_cut_short_leaves_nothing_and_is_made_anew(
+    bench: Bench, cut: BaseException, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bench.close()
+    before = {file.name for file in bench.folder.iterdir()}
+    (bench.folder / "simwire.db.before-9999_later.part").write_bytes(b"of a process that was killed in it")
+    later = _with_a_later_migration("ALTER TABLE messages ADD COLUMN colour TEXT NOT NULL DEFAULT 'red'")
+    owner = opening.give_to_owner_of_folder
+
+    def fails(*paths: Path) -> None:
+        raise cut
+
+    monkeypatch.setattr(opening, "give_to_owner_of_folder", fails)
+    with pytest.raises((type(cut), StoreFailed)):
+        open_at(bench.folder, later)
+    assert {file.name for file in bench.folder.iterdir()} == before
+    monkeypatch.setattr(opening, "give_to_owner_of_folder", owner)
+    open_at(bench.folder, later).close()
+    assert {file.name for file in bench.folder.iterdir()} == {*before, "simwire.db.before-9999_later"}
+
+
+def test_what_a_migration_sets_aside_lies_in_a_file_and_not_in_memory(tmp_path: Path) -> None:
+    """To sort ten million rows for an index would take a gigabyte of it, which a small machine does not have."""
+    open_at(tmp_path).close()
+    files: list[str] = []
+    later = _with_a_later_migration()
+
+    @later(name="9999_sorted")
+    def _sorts(db: SchemaDatabase) -> None:
+        numbers = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 6000)"
+        rows = db.execute(f"{numbers} SELECT randomblob(1000) FROM n ORDER BY 1")
+        rows.fetchone()  # all are sorted, and the sorter is there until the last one is read
+        files.extend(str(file.readlink()) for file in Path("/proc/self/fd").iterdir() if file.is_symlink())
+        rows.close()
+
+    database = open_at(tmp_path, later)
+    assert any("etilqs" in file for file in files)
+    with database.mark() as cx:
+        assert cx.execute("PRAGMA temp_store").fetchone()[0] == 2  # small sorts of the day cost no file
+    database.close()
+
+
 def test_a_migration_that_fails_leaves_the_database_as_it_was(tmp_path: Path) -> None:
     open_at(tmp_path).close()
     with pytest.raises(sqlite3.OperationalError):
@@ -299,10 +347,12 @@ def _with_a_later_migration(*statements: str) -> Migrations:
     for one in released:
         later(name=one.name)(one.fn)
 
-    @later(name="9999_later")
-    def _last(db: SchemaDatabase) -> None:
-        for statement in statements:
-            db.execute(statement)
+    if statements:
+
+        @later(name="9999_later")
+        def _last(db: SchemaDatabase) -> None:
+            for statement in statements:
+                db.execute(statement)
 
     return later
 
@@ -321,6 +371,32 @@ def note(name: str) -> Callable[[sqlite3.Connection], str]:
 def noted(database: Database) -> set[str]:
     with database.read() as cx:
         return {row["name"] for row in cx.execute("SELECT name FROM meta WHERE value = ''")}
+
+
+def test_what_writing_needs_of_the_indexes_of_a_million_messages_is_read_once(tmp_path: Path) -> None:
+    """Some three megabytes. Each read of the file is a page that the connection's cache did not hold."""
+    database = open_at(tmp_path)
+    with database.mark() as cx:
+        cx.executemany("INSERT INTO meta VALUES (?, '')", [(f"{n:0500}",) for n in range(5000)])
+    database.close()
+    database = open_at(tmp_path)
+
+    def look() -> int:
+        before = _calls_that_read()
+        with database.mark() as cx:
+            assert cx.execute("SELECT count(*), max(value) FROM meta WHERE name < 'a'").fetchone()[:] == (5000, "")
+        return _calls_that_read() - before
+
+    look()
+    assert look() < 100
+    with database.mark() as cx:
+        assert cx.execute("PRAGMA page_count").fetchone()[0] > 700
+    database.close()
+
+
+def _calls_that_read() -> int:
+    lines = Path("/proc/self/io").read_text(encoding="ascii").splitlines()
+    return int(dict(line.split(": ") for line in lines)["syscr"])
 
 
 def test_accepts_share_a_commit_and_fail_alone(tmp_path: Path) -> None:

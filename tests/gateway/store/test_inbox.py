@@ -71,6 +71,17 @@ def test_parts_are_joined_in_their_order_over_a_restart(bench: Bench) -> None:
     assert shown(bench)[0].parts == 3
 
 
+def test_what_came_while_the_clock_was_ahead_takes_nothing_from_what_comes_later(bench: Bench) -> None:
+    """The same text under the same reference is said again; by the wall clock the first time has yet to come."""
+    for day in range(2):
+        for number in (1, 2):
+            receive(bench, deliver("ab"[number - 1], part=(9, 2, number), seconds=day))
+        if not day:
+            bench.clock.step_wall(-365 * 86_400.0)
+            bench.clock.advance(2 * 86_400.0)
+    assert texts(bench) == ["ab", "ab"]
+
+
 def test_a_character_cut_in_two_is_whole_again(bench: Bench) -> None:
     units = "😀".encode("utf-16-be")
     for number, half in ((1, units[:2]), (2, units[2:])):

@@ -151,6 +151,34 @@ def test_a_damaged_message_does_not_keep_a_start_from_recovering_the_others(
     assert caplog.text.count("its stored row is damaged") == 2
 
 
+@pytest.mark.parametrize(
+    ("harm", "value", "error"),
+    [
+        ("messages.state", "no such state", "ValueError"),
+        ("messages.withdrawn", "no such reason", "ValueError"),
+        ("attempts.part", 9, "IndexError"),
+    ],
+)
+def test_whoever_listens_is_told_that_a_damaged_message_ended(
+    bench: Bench, harm: str, value: object, error: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    bad, good = bench.add(), bench.add()
+    bench.claim()
+    bench.begin()
+    table, column = harm.split(".")
+    key = "id" if table == "messages" else "message = (SELECT seq FROM messages WHERE id"
+    with bench.store.database.mark() as cx:
+        cx.execute(f"UPDATE {table} SET {column} = ? WHERE {key} = ?{')' * (table == 'attempts')}", (value, bad.id))
+    newest = bench.store.events.span()[1]
+    with caplog.at_level(logging.ERROR):
+        assert bench.crash() == (1, 1)
+    assert f"its stored row is damaged ({error})" in caplog.text
+    told = {event.subject: (event.kind, event.body["final"]) for event in bench.store.events.after(newest)}
+    assert told == {bad.id: ("message.failed", True), good.id: ("message.unknown", True)}
+    assert bench.timeline(bad)[-1].result == "its stored row is damaged"
+    assert bench.nothing_for()
+
+
 def test_a_full_disk_at_a_start_is_not_taken_for_a_damaged_message(bench: Bench) -> None:
     message = bench.add()
     bench.begin()

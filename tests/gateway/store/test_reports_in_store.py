@@ -304,3 +304,69 @@ def test_a_clock_that_was_set_while_nothing_was_served_loses_no_report(bench: Be
     bench.store.outbox.follow_clock()
     bench.report(100, stamp=-5 - step)
     assert bench.state(message) == (MessageState.DELIVERED, None)
+
+
+def after_another_boot(bench: Bench, wrong: float) -> None:
+    """A message was sent by reference 7 and reported; ten minutes later the machine starts with a wrong wall clock."""
+    bench.store.outbox.follow_clock()
+    bench.add()
+    bench.send(7)
+    bench.report(7)
+    bench.clock.advance(600)
+    bench.clock.reboot("boot-2", wall=bench.now.wall + wrong)
+    bench.crash()
+    bench.store.outbox.follow_clock()
+
+
+def put_right(bench: Bench, wrong: float) -> None:
+    bench.clock.step_wall(-wrong)
+    bench.store.outbox.clock_stepped(-wrong)
+    bench.store.outbox.retry_unmatched(bench.now)
+
+
+WRONG = (-3600.0, 3600.0, -40 * 86_400.0, 40 * 86_400.0)
+
+
+@pytest.mark.parametrize("when", ["before it is right", "after it is right"])
+@pytest.mark.parametrize("wrong", WRONG)
+def test_a_report_never_goes_to_the_last_one_of_its_reference_because_the_clock_began_wrong(
+    bench: Bench, wrong: float, when: str
+) -> None:
+    after_another_boot(bench, wrong)
+    message = bench.add()
+    bench.send(7)
+    if when == "before it is right":
+        bench.report(7, stamp=-wrong)
+        bench.clock.advance(12)
+        put_right(bench, wrong)
+    else:
+        bench.clock.advance(12)
+        put_right(bench, wrong)
+        bench.report(7, stamp=-12.0)
+    assert bench.state(message) == (MessageState.DELIVERED, None)
+
+
+@pytest.mark.parametrize("wrong", WRONG)
+def test_one_that_waits_for_its_submits_answer_when_the_clock_is_put_right_finds_it(bench: Bench, wrong: float) -> None:
+    after_another_boot(bench, wrong)
+    message = bench.add()
+    attempt = bench.begin()
+    bench.report(9, stamp=-wrong)
+    bench.clock.advance(12)
+    put_right(bench, wrong)
+    bench.store.outbox.accepted(attempt.id, 9, bench.now, "+CMGS: 9")
+    assert bench.state(message) == (MessageState.DELIVERED, None)
+
+
+@pytest.mark.parametrize("wrong", WRONG)
+def test_a_report_in_the_second_in_which_nobody_has_noticed_the_step_finds_its_message(
+    bench: Bench, wrong: float
+) -> None:
+    after_another_boot(bench, wrong)
+    message = bench.add()
+    bench.send(7)
+    bench.clock.step_wall(-wrong)
+    bench.report(7)
+    bench.store.outbox.clock_stepped(-wrong)
+    bench.store.outbox.retry_unmatched(bench.now)
+    assert bench.state(message) == (MessageState.DELIVERED, None)

@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
+import itertools
 import sqlite3
 import threading
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
+from typing import Any
 
 import pytest
 
 from gateway.messages import Lane, MessageState
 from gateway.quota import Bounds
 from gateway.store import MessageFilter, Sight
+from hardware.pdu import DeliverPdu
 
 from .bench import ANY, CODE, HOME, ONE, PLANNED, TWO, Bench, slot
+from .test_inbox import SENDER, deliver
 
 
 def test_no_attempt_is_handed_out_twice(bench: Bench) -> None:
@@ -161,8 +166,8 @@ LISTS = {
 }
 
 
-def _steps(bench: Bench, filters: MessageFilter) -> int:
-    """How many instructions of SQLite's machine a page of a list takes."""
+def _steps(bench: Bench, action: Callable[[], object]) -> int:
+    """How many instructions of SQLite's machine it takes to read something."""
     steps = [0]
 
     def count() -> None:
@@ -170,7 +175,7 @@ def _steps(bench: Bench, filters: MessageFilter) -> int:
 
     with bench.store.database.read() as reader:
         reader.set_progress_handler(count, 1)
-    bench.store.outbox.list(filters, 5)
+    action()
     reader.set_progress_handler(None, 1)
     return steps[0]
 
@@ -181,8 +186,51 @@ def test_a_page_of_a_list_costs_the_same_however_much_is_kept(bench: Bench) -> N
             message = bench.add(replace(ANY, tags=("t",)))
             bench.store.database.accept(lambda cx, one=message: bench.store.outbox.cancel(cx, one.id, bench.now))
 
+    outbox = bench.store.outbox
     end(20)
-    few = {name: _steps(bench, filters) for name, filters in LISTS.items()}
+    few = {name: _steps(bench, partial(outbox.list, filters, 5)) for name, filters in LISTS.items()}
     end(200)
-    many = {name: _steps(bench, filters) for name, filters in LISTS.items()}
+    many = {name: _steps(bench, partial(outbox.list, filters, 5)) for name, filters in LISTS.items()}
     assert {name: many[name] / few[name] for name in LISTS if many[name] > 1.2 * few[name]} == {}
+
+
+INBOX: dict[str, dict[str, Any]] = {
+    "until long ago": {"until": 8},
+    "of a while long ago": {"since": 1, "until": 8},
+    "of one sender until long ago": {"until": 8, "sender": SENDER},
+    "since long ago": {"since": 1},
+    "until now": {"until": 10**6},
+}
+
+
+def test_a_page_of_the_inbox_costs_the_same_however_much_is_kept(bench: Bench) -> None:
+    """Of which a part in fifty waited for parts that never came, and is shown a day late."""
+    inbox, begin = bench.store.inbox, bench.now.wall
+    number = itertools.count()
+
+    def receive(count: int) -> None:
+        for n in range(count):
+            n = next(number)
+            raw = deliver(f"{n}", part=(n // 50 % 256, 2, 1) if n % 50 == 49 else None)
+            inbox.receive(raw, DeliverPdu.decode(raw), "one", "00101one", bench.now)
+            bench.clock.advance(600.0)
+            inbox.release_incomplete(bench.now)
+
+    def page(days: dict[str, Any]) -> Callable[[], object]:
+        times = {name: day if name == "sender" else ms_of(begin + day * 86_400) for name, day in days.items()}
+        return lambda: inbox.list(5, **times)
+
+    receive(1200)
+    few = {name: _steps(bench, page(days)) for name, days in INBOX.items()}
+    everything = inbox.list(2000)[0]
+    for day in range(12):
+        until = ms_of(begin + day * 86_400)
+        assert inbox.list(2000, until=until)[0] == [one for one in everything if one.received_at < until]
+    assert [one.missing for one in inbox.list(5, until=ms_of(begin + 3.2 * 86_400))[0]] == [1, 1, 1, 0, 0]
+    receive(1800)
+    many = {name: _steps(bench, page(days)) for name, days in INBOX.items()}
+    assert {name: (few[name], many[name]) for name in INBOX if many[name] > 1.2 * few[name]} == {}
+
+
+def ms_of(seconds: float) -> int:
+    return round(seconds * 1000)
