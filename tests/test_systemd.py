@@ -1,4 +1,4 @@
-"""The files for systemd and udev: read by their own tools where those are there, and compared with what the program says."""
+"""The files for systemd and udev: read by their own tools where those are there, and held to what the program says."""
 
 from __future__ import annotations
 
@@ -72,7 +72,9 @@ def test_times_of_the_unit_fit_those_of_the_program() -> None:
 
 
 def _ports() -> list[UsbPort]:
-    return sorted({port for profile in PROFILES for port in profile.ports}, key=lambda one: (one.vendor, one.product or 0))
+    return sorted(
+        {port for profile in PROFILES for port in profile.ports}, key=lambda one: (one.vendor, one.product or 0)
+    )
 
 
 def _of_vendor() -> dict[int, list[UsbPort]]:

@@ -75,7 +75,7 @@ def _statuses() -> Iterator[None]:
 def _serve(settings: Config, log_level: str) -> None:
     form = settings.gateway.log_format
     logs.configure(form, log_level)
-    faulthandler.enable()  # the watchdog's SIGABRT then tells where each thread was
+    faulthandler.enable(all_threads=False)  # others may be amid anything: to look at them may be the next fault
     clock = SystemClock()
     manager = ServiceManager.of(os.environ, os.getpid(), clock)
     looking = _look_at_texts(settings)
