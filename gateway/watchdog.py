@@ -8,8 +8,12 @@ end to the process after `WatchdogSec=`. Modems are no reason for that: those th
 from __future__ import annotations
 
 import logging
+import sys
+import threading
+import traceback
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from hardware.clock import Clock
 
@@ -18,6 +22,8 @@ log = logging.getLogger("simwire.watchdog")
 STANDSTILL = 180.0
 """Seconds without progress that are too long for most. What takes long and is nobody's fault: a modem's power is cycled
 (40 s), operators' USSD in all threads of the web server (75 s), one commit to a bad SD card (a minute)."""
+DEPTH = 12
+"""Calls of each thread that are told."""
 LOOK_EVERY = 15.0
 """Seconds between looks, where the service manager does not want to hear more often."""
 
@@ -49,7 +55,7 @@ class Watchdog:
         """Who stood still at the last look."""
 
     def look(self) -> bool:
-        """Whether all get on; who does not is named in the log, once."""
+        """Whether all get on; who does not is named in the log, once, and where each thread is."""
         now = self._clock.boot()
         # No more than two looks' worth: a process that was stopped, or a machine that slept, is nobody's standstill.
         passed, self._looked = min(now - self._looked, 2 * self.every), now
@@ -61,8 +67,22 @@ class Watchdog:
         for name in still:
             if name not in self.still:
                 log.critical("%s stands still: nothing was heard of it for long, and the gateway needs a restart", name)
+        if set(still) - set(self.still):
+            for place, threads in _places().items():
+                log.error("%s: %s", ", ".join(threads), place)
         for name in self.still:
             if name not in still:
                 log.error("%s gets on again", name)
         self.still = still
         return not still
+
+
+def _places() -> dict[str, list[str]]:
+    """Where the threads are, innermost call first, with the names of those that are there."""
+    names = {thread.ident: thread.name for thread in threading.enumerate()}
+    found: dict[str, list[str]] = {}
+    for ident, frame in sys._current_frames().items():  # noqa: SLF001 - documented, for this very purpose
+        calls = reversed(traceback.extract_stack(frame, DEPTH))
+        place = " < ".join(f"{call.name} ({Path(call.filename).name}:{call.lineno})" for call in calls)
+        found.setdefault(place, []).append(names.get(ident, str(ident)))
+    return found

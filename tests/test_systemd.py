@@ -1,4 +1,4 @@
-"""The files for systemd and udev: read by their own tools where those are there, and compared with what the program says."""
+"""The files for systemd and udev: read by their own tools where those are there, and held to what the program says."""
 
 from __future__ import annotations
 

@@ -77,7 +77,7 @@ def _serve(path: Path, log_level: str | None) -> None:
     settings = load(path)
     form = settings.gateway.log_format
     logs.configure(form, log_level or settings.gateway.log_level)
-    faulthandler.enable()  # the watchdog's SIGABRT then tells where each thread was
+    faulthandler.enable(all_threads=False)  # others may be amid anything: to look at them may be the next fault
     clock = SystemClock()
     manager = ServiceManager.of(os.environ, os.getpid(), clock)
     # A parent that ignores it had the system forget how programs of ours end: each would seem to have done its work.

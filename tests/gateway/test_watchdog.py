@@ -60,6 +60,8 @@ def test_who_stands_still_is_named_once_and_nothing_more_is_told(caplog: pytest.
     assert watchdog.still == ("the lame one",)
     (told,) = [record.message for record in caplog.records if record.levelno == logging.CRITICAL]
     assert told.startswith("the lame one stands still")
+    (where,) = [record.message for record in caplog.records if record.message.startswith("MainThread")]
+    assert "passing (test_watchdog.py:" in where
     still.step()
     assert passing(clock, watchdog, 15) == [True]
     assert "the lame one gets on again" in caplog.text
