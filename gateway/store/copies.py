@@ -12,7 +12,7 @@ from pathlib import Path
 from gateway.messages import Reason
 from gateway.quantities import rfc3339
 from gateway.store.cipher import Cipher, read_key_file
-from gateway.store.errors import KeyFileError, StoreDamaged, StoreError, StoreFull, StoreNewer, damaged, translate
+from gateway.store.errors import KeyFileError, StoreDamaged, StoreError, StoreFull, damaged, newer, translate
 from gateway.store.files import claim, give_to_owner_of_folder, private_file, sync
 from gateway.store.migrations import names
 from gateway.store.soundness import check_log, check_pages
@@ -73,10 +73,8 @@ def examine(path: Path, key_file: Path, tables: Callable[[str], None] = lambda _
             raise damaged(path, f"is damaged (a row of {lost[0]} points to one of {lost[2]} that is not there)")
         applied = [row[0] for row in connection.execute("SELECT name FROM _sqlite_migrations ORDER BY id")]
         known = names()
-        if newer := sorted(set(applied) - set(known)):
-            raise StoreNewer(
-                f"{path} was made by a newer simwire (its schema knows {', '.join(newer)}); install that version"
-            )
+        if unknown := set(applied) - set(known):
+            raise newer(path, unknown)
         fingerprint = connection.execute("SELECT value FROM meta WHERE name = 'key'").fetchone()
         if fingerprint is None or fingerprint[0] != Cipher(read_key_file(key_file, path)).fingerprint:
             raise KeyFileError(f"key file {key_file} does not belong to {path}; without its own it cannot be used")

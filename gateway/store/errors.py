@@ -15,6 +15,7 @@ StoreError
 from __future__ import annotations
 
 import sqlite3
+from collections.abc import Iterable
 from pathlib import Path
 
 
@@ -74,6 +75,14 @@ def translate(error: sqlite3.Error, path: Path) -> Exception:
     if primary in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB):
         return damaged(path, f"is damaged or no database ({error})")
     return error
+
+
+def newer(path: Path, unknown: Iterable[str]) -> StoreNewer:
+    """The error for the database at `path`, which has migrations that this release does not know."""
+    copies = sorted(path.parent.glob(f"{path.name}.before-0*"))
+    back = f", or go back to what it was before: simwire db restore {copies[-1]}" if copies else ""
+    knows = ", ".join(sorted(unknown))
+    return StoreNewer(f"{path} was made by a newer simwire (its schema knows {knows}); install that version{back}")
 
 
 def damaged(path: Path, what: str) -> StoreDamaged:

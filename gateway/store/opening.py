@@ -12,7 +12,7 @@ from sqlite_utils import Database as SchemaDatabase
 from sqlite_utils.migrations import Migrations
 
 from gateway.store.cipher import Cipher
-from gateway.store.errors import StoreNewer
+from gateway.store.errors import newer
 from gateway.store.files import give_to_owner_of_folder, private_file
 
 log = logging.getLogger("simwire.store")
@@ -59,9 +59,7 @@ def migrate(
         known = {migration.name for migration in schema.pending(SchemaDatabase(empty))}
     unknown = set(applied) - known
     if unknown:
-        raise StoreNewer(
-            f"{path} was made by a newer simwire (its schema knows {', '.join(sorted(unknown))}); install that version"
-        )
+        raise newer(path, unknown)
     if not schema.pending(database):
         return
     if applied:

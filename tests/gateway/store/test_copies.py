@@ -32,7 +32,7 @@ from gateway.store.files import claim
 from hardware.clock import FakeClock
 
 from .bench import Bench
-from .test_database import of_schema_2
+from .test_database import SCHEMA_2, of_schema
 
 QUIET: Callable[[int, int], None] = lambda left, pages: None  # noqa: E731 - nobody watches
 
@@ -365,7 +365,7 @@ def test_a_power_cut_while_it_is_put_in_place_mixes_no_files_and_loses_none(
 def test_a_copy_of_an_earlier_schema_is_brought_up_to_date(tmp_path: Path) -> None:
     old, path, key_file = tmp_path / "old", tmp_path / "simwire.db", tmp_path / "simwire.key"
     old.mkdir()
-    of_schema_2(old)
+    of_schema(old, SCHEMA_2)
     (old / "simwire.key").rename(key_file)
     clock = FakeClock(boot=1010.0, wall=1_767_225_610.0)
     done = restore(old / "simwire.db", path, key_file, clock, "cli:root", QUIET)
