@@ -49,6 +49,8 @@ class Line:
     reference: str = ""
     parts: int = 0
     encoding: str = ""
+    forcing: str = ""
+    """Characters that the 7-bit alphabet lacks."""
     earlier: bool = False
     """Whether an earlier run handed it over."""
 
@@ -88,6 +90,7 @@ class Run:
             line.state, line.reason = "bad", _words(error)
             return
         line.number, line.parts, line.encoding = found["to"], found["parts"], found["encoding"]
+        line.forcing = "".join(found["forcing"])
         line.reference = self.batch.reference(line.number, text if self.repeat_numbers else None)
         first = seen.setdefault(line.reference, line)
         if first is not line:
@@ -213,6 +216,7 @@ def reckoned(lines: Sequence[Line], price: float, modems: int, rate: Rate | None
         "messages": len(sent),
         "parts": parts,
         "encodings": {name: sum(line.encoding == name for line in sent) for name in sorted({x.encoding for x in sent})},
+        "forcing": "".join(sorted({char for line in sent for char in line.forcing})),
         "longest": max((line.parts for line in sent), default=0),
         "cost": round(parts * price, 4) if price else None,
         "seconds": round(max(by_rate, parts * PART_SECONDS / max(1, modems))),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -72,7 +73,7 @@ def check(file: Path | None, config: Path, as_json: bool) -> None:
     path = file or gateway.database
     with output.progress(f"looking at {path}") as tell:
         try:
-            found = examine(path, gateway.key_file, tell)
+            found = examine(path, gateway.key_file, tell if sys.stderr.isatty() else lambda _: None)
         except StoreError as error:
             code = type(error).__name__
             raise Failure(str(error), {"file": str(path), "ok": False, "code": code, "problem": str(error)}) from error

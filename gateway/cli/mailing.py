@@ -194,6 +194,7 @@ def _reckon(run: Run, price: float, *, skip_bad: bool, as_json: bool) -> None:
                 "rows": len(run.lines),
                 "messages": f"{told['messages']} ({encodings})" if encodings else 0,
                 "parts": f"{told['parts']}, at most {told['longest']} a message",
+                "ucs2": f"forced by {output.shown(told['forcing'])}" if told["forcing"] else None,
                 "cost": f"{told['cost']:.2f} at {price:g} a part" if told["cost"] is not None else None,
                 "time": f"about {written(told['seconds'])} by {_modems(modems)}, beside quotas and quiet hours",
                 "bad": _rows(bad) if bad else None,

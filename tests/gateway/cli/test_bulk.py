@@ -156,6 +156,7 @@ def test_a_dry_run_sends_nothing_and_tells_parts_and_cost(shell: Shell, tmp_path
     assert "2 (1 in gsm7, 1 in ucs2)" in result.stdout
     assert "3, at most 2 a message" in result.stdout
     assert "0.15 at 0.05 a part" in result.stdout
+    assert "forced by Ł" in result.stdout
     assert "about 2 min by 1 modem" in result.stdout
     assert "row 5: to: " in result.stderr
     told = json.loads(shell.run(*words(path, "--dry-run", "--skip-bad", "--json")).stdout)
