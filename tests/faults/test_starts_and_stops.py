@@ -103,7 +103,7 @@ def test_what_a_start_does_before_the_first_part_goes_does_not_depend_on_how_muc
 ) -> None:
     """Counted in steps of SQLite's machine, on every connection, from the opening of the file to the first mark."""
     steps = 0
-    connect: Callable[..., sqlite3.Connection] = database._connect
+    connect: Callable[..., sqlite3.Connection] = database.connect
 
     def tick() -> None:
         nonlocal steps
@@ -129,7 +129,7 @@ def test_what_a_start_does_before_the_first_part_goes_does_not_depend_on_how_muc
         bench.store.outbox.reroute(("+33",))
         bench.close()
         with monkeypatch.context() as patched:
-            patched.setattr(database, "_connect", counted)
+            patched.setattr(database, "connect", counted)
             steps = 0
             office = Office(folder)
             now = office.clock.now()
