@@ -12,7 +12,7 @@ FROM python:3.13-slim-bookworm
 RUN useradd --system --uid 10001 --user-group --groups 20 --home-dir /var/lib/simwire --create-home simwire
 COPY --from=build /opt/simwire /opt/simwire
 ENV PATH=/opt/simwire/bin:$PATH PYTHONUNBUFFERED=1
-USER simwire
+USER 10001
 WORKDIR /var/lib/simwire
 VOLUME /var/lib/simwire
 EXPOSE 8080
