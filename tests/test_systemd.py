@@ -167,18 +167,18 @@ A: dev=188:2
 def test_udev_gives_a_stick_its_names_and_keeps_others_off_where_the_gateway_is_set_up(
     tmp_path: Path, set_up: bool
 ) -> None:
-    (tmp_path / "stick").write_text(STICK, encoding="ascii")
-    (tmp_path / "etc").mkdir()
-    if set_up:
-        (tmp_path / "etc" / "config.toml").touch()
+    (tmp_path / "stick").write_text(STICK.lstrip(), encoding="ascii")
     place = "/sys/devices/pci0000:00/0000:00:14.0/usb1/1-1/1-1.4"
+    # An /etc of its own, with these rules, for what runs here alone.
     script = f"""
-    mkdir -p /etc/simwire && mount --bind {tmp_path}/etc /etc/simwire && mount -t tmpfs tmpfs /run/udev &&
-    mkdir /run/udev/rules.d && cp {RULES} /run/udev/rules.d/ &&
-    exec umockdev-run -d {tmp_path}/stick -- sh -c \
+    cd {tmp_path} && mkdir -p over && mount -t tmpfs tmpfs over && mkdir over/up over/work &&
+    mount -t overlay overlay -o lowerdir=/etc,upperdir=over/up,workdir=over/work /etc &&
+    mkdir -p /etc/udev/rules.d /etc/simwire && cp {RULES} /etc/udev/rules.d/ && rm -f /etc/simwire/config.toml &&
+    {"touch /etc/simwire/config.toml" if set_up else ":"} &&
+    exec umockdev-run -d stick -- sh -c \\
         'udevadm test {place}/1-1.4:1.2/ttyUSB2/tty/ttyUSB2; udevadm test {place}'"""
-    done = subprocess.run(["unshare", "-m", "sh", "-c", script], capture_output=True, text=True, check=True)
-    (links,) = re.findall(r"^DEVLINKS=(.*)$", done.stdout, re.MULTILINE)
+    done = subprocess.run(["unshare", "-m", "sh", "-c", script], capture_output=True, text=True, check=False)
+    (links,) = re.findall(r"^DEVLINKS=(.*)$", done.stdout, re.MULTILINE) or [done.stderr]
     names = {"1-1.4", "1-1.4-if02", "serial-8d9a42c1", "serial-8d9a42c1-if02"}
     assert {link for link in links.split() if "simwire" in link} == {f"/dev/simwire/{name}" for name in names}
     assert done.stdout.count("ID_MM_DEVICE_IGNORE=1") == (2 if set_up else 0)
