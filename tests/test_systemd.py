@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import shutil
 import subprocess
@@ -123,3 +124,63 @@ def test_the_rules_know_the_sticks_that_the_program_knows() -> None:
     lines = RULES.read_text(encoding="utf-8").splitlines()
     assert [line for line in lines if line.endswith('ENV{.SIMWIRE}="1"')] == known_sticks()
     assert [line for line in lines if line.endswith('ENV{.SIMWIRE_AT}="1"')] == at_ports()
+
+
+STICK = """
+P: /devices/pci0000:00/0000:00:14.0/usb1/1-1/1-1.4
+E: SUBSYSTEM=usb
+E: DEVTYPE=usb_device
+E: DEVNAME=/dev/bus/usb/001/005
+A: idVendor=2c7c
+A: idProduct=0125
+A: serial=8d9a42c1
+A: manufacturer=Quectel
+A: product=EC25-E
+A: power/control=auto
+A: bDeviceClass=ef
+
+P: /devices/pci0000:00/0000:00:14.0/usb1/1-1/1-1.4/1-1.4:1.2
+E: SUBSYSTEM=usb
+E: DEVTYPE=usb_interface
+A: bInterfaceNumber=02
+A: bInterfaceClass=ff
+A: bInterfaceSubClass=00
+
+P: /devices/pci0000:00/0000:00:14.0/usb1/1-1/1-1.4/1-1.4:1.2/ttyUSB2
+E: SUBSYSTEM=usb-serial
+A: port_number=0
+
+P: /devices/pci0000:00/0000:00:14.0/usb1/1-1/1-1.4/1-1.4:1.2/ttyUSB2/tty/ttyUSB2
+N: ttyUSB2
+E: SUBSYSTEM=tty
+E: DEVNAME=/dev/ttyUSB2
+E: MAJOR=188
+E: MINOR=2
+A: dev=188:2
+"""
+"""What sysfs shows of an EC25, as umockdev(1) takes it."""
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root may hide the rules of this machine behind those of the tree")
+@pytest.mark.skipif(not all(map(shutil.which, ("umockdev-run", "udevadm", "unshare"))), reason="umockdev is not there")
+@pytest.mark.parametrize("set_up", [True, False], ids=["set up", "not set up"])
+def test_udev_gives_a_stick_its_names_and_keeps_others_off_where_the_gateway_is_set_up(
+    tmp_path: Path, set_up: bool
+) -> None:
+    (tmp_path / "stick").write_text(STICK.lstrip(), encoding="ascii")
+    place = "/sys/devices/pci0000:00/0000:00:14.0/usb1/1-1/1-1.4"
+    # An /etc of its own, with these rules, for what runs here alone.
+    script = f"""
+    cd {tmp_path} && mkdir -p over && mount -t tmpfs tmpfs over && mkdir over/up over/work &&
+    mount -t overlay overlay -o lowerdir=/etc,upperdir=over/up,workdir=over/work /etc &&
+    mkdir -p /etc/udev/rules.d /etc/simwire && cp {RULES} /etc/udev/rules.d/ && rm -f /etc/simwire/config.toml &&
+    {"touch /etc/simwire/config.toml" if set_up else ":"} &&
+    exec umockdev-run -d stick -- sh -c \\
+        'udevadm test {place}/1-1.4:1.2/ttyUSB2/tty/ttyUSB2; udevadm test {place}'"""
+    done = subprocess.run(["unshare", "-m", "sh", "-c", script], capture_output=True, text=True, check=False)
+    (links,) = re.findall(r"^DEVLINKS=(.*)$", done.stdout, re.MULTILINE) or [done.stderr]
+    names = {"1-1.4", "1-1.4-if02", "serial-8d9a42c1", "serial-8d9a42c1-if02"}
+    assert {link for link in links.split() if "simwire" in link} == {f"/dev/simwire/{name}" for name in names}
+    assert done.stdout.count("ID_MM_DEVICE_IGNORE=1") == (2 if set_up else 0)
+    assert ("power/control' writing 'on'" in done.stderr) == set_up
+    assert not re.search(r"70-simwire.rules:\d+ (?:Invalid|Unknown|Failed)", done.stderr)
