@@ -89,10 +89,10 @@ class Database:
         except sqlite3.Error as error:
             raise translate(error, path) from error
         database = cls(path, cipher, connection, clock)
-        connection.set_progress_handler(on_progress, PROGRESS)
         try:
             if checked:
                 check_pages(connection, path)
+            connection.set_progress_handler(on_progress, PROGRESS)  # behind the look, which has one of its own
             if connection.execute("SELECT 1 FROM sqlite_master WHERE name = 'meta'").fetchone():
                 database._check_key(key_file)  # before anything is sealed with it
             migrate(connection, path, schema, cipher, on_progress)

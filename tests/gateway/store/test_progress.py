@@ -8,7 +8,7 @@ import pytest
 
 from gateway.store import Store, database
 from hardware.clock import FakeClock
-from tests.gateway.store.test_database import of_schema_2
+from tests.gateway.store.test_database import SCHEMA_2, of_schema
 
 
 def opened(folder: Path) -> int:
@@ -27,7 +27,7 @@ def opened(folder: Path) -> int:
 
 
 def test_the_copy_before_a_migration_says_that_it_gets_on(tmp_path: Path) -> None:
-    of_schema_2(tmp_path)
+    of_schema(tmp_path, SCHEMA_2)
     assert opened(tmp_path) >= 1
     assert opened(tmp_path) == 0, "there is nothing to do any more"
 
