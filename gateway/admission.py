@@ -32,12 +32,13 @@ _BLOCKED = {
 class Admission:
     """The rules of the gateway and of the caller's key. Thread-safe."""
 
-    def __init__(self, store: Store, config: Config, clock: Clock, modems: Modems) -> None:
+    def __init__(self, store: Store, config: Config, clock: Clock, modems: Modems, guard: Guard | None = None) -> None:
+        """`guard`: one that goes on, with what it has counted."""
         self._store, self._config = store, config
         prefixes = {prefix for modem in config.modem for prefix in modem.prefixes}
         self.backlog = Backlog(store, modems, prefixes, config.otp.min_remaining)
         """Whether a code can still leave in time."""
-        self.guard = Guard(store, config, clock.now())
+        self.guard = guard or Guard(store, config, clock.now())
         """How often somebody may send, or be sent to."""
         self._home = config.gateway.country
         self.allowed = Destinations(config.allowed_countries)

@@ -16,7 +16,7 @@ SHORTEST_WAIT = 0.05  # seconds
 
 
 class Allowance:
-    """One for each modem, used on its worker's thread.
+    """One for each modem, used on its worker's thread, but for `configure`.
 
     What the SIM sent is read from the store when the modem was brought up, and counted here from then on.
     """
@@ -25,11 +25,16 @@ class Allowance:
         self, rules: QuotaRules, quiet: QuietHours | None, zone: tzinfo, usage: SimUsage, clock: Clock
     ) -> None:
         self._rules, self._quiet, self._zone, self._usage, self._clock = rules, quiet, zone, usage, clock
+        self._next: tuple[QuotaRules, QuietHours | None, tzinfo] | None = None
         self._imsi = ""
         self._tally = Tally(rules.looks_back)
         self._recipients: set[str] = set()
         self._period = 0
         self._offset = 0.0
+
+    def configure(self, rules: QuotaRules, quiet: QuietHours | None, zone: tzinfo) -> None:
+        """Go by other rules from the next claim on; from any thread."""
+        self._next = (rules, quiet, zone)
 
     def load(self, imsi: str) -> None:
         """Count what the SIM in the modem has sent; it may be another one than before. Raises StoreError."""
@@ -45,6 +50,7 @@ class Allowance:
 
     def bounds(self, *, reserved: bool = False) -> Bounds | None:
         """What may be claimed now; None: nothing. `reserved`: the modem sends codes only. Raises StoreError."""
+        self._take_over()
         now = self._clock.now()
         stepped = abs(now.wall - now.boot - self._offset) > CLOCK_STEP
         counted = self._rules.recipients_per_month is not None
@@ -57,6 +63,25 @@ class Allowance:
             reserved=reserved,
             period=self._period,
         )
+
+    def _take_over(self) -> None:
+        """Take the rules that were handed in; what counts under them is counted anew. Raises StoreError."""
+        if self._next is None:
+            return
+        rules = self._next
+        if rules[0] != self._rules:
+            before = self._rules, self._tally
+            self._rules, self._tally = rules[0], Tally(rules[0].looks_back)
+            self._tally.last_other = before[1].last_other
+            try:
+                if self._imsi:
+                    self.load(self._imsi)
+            except BaseException:
+                self._rules, self._tally = before  # asked again at the next claim: an empty count allows too much
+                raise
+        _, self._quiet, self._zone = rules
+        if self._next is rules:
+            self._next = None
 
     def allows(self, attempt: ClaimedAttempt, *, reserved: bool = False) -> bool:
         """Whether a claimed part may still go: time has passed, and parts have left, since the claim."""

@@ -94,6 +94,15 @@ class Certificate:
             self._warn(now.wall)
         return self._loaded.context
 
+    def use(self, cert: Path, key: Path) -> None:
+        """Serve these from now on, also where they are the same files with other content; from any thread.
+
+        Raises ValueError as `load` does, and then the old ones stay in force.
+        """
+        loaded = load(cert, key, self._clock.now().wall)
+        self._cert, self._key = cert, key
+        self._stamps, self._loaded, self._warned = self._stamp(), loaded, 0.0
+
     def _renew(self, wall: float) -> None:
         try:
             self._loaded = load(self._cert, self._key, wall)

@@ -7,6 +7,7 @@ import threading
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
+from datetime import tzinfo
 
 from gateway.allowance import Allowance
 from gateway.announcing import Announcer
@@ -19,6 +20,8 @@ from gateway.incoming import ModemInbox
 from gateway.modem_port import ModemPort
 from gateway.others import Others
 from gateway.port_watch import GivenUp, PortWatch, Stopping
+from gateway.quiet import QuietHours
+from gateway.quota import QuotaRules
 from gateway.recovery import Recovery, Trouble
 from gateway.retry import RetryPolicy
 from gateway.sending import Sender
@@ -77,6 +80,14 @@ class ModemWorker(Turns):
         sender = Sender(store, others, sink, clock, retries, lambda: self._view, allowance, left.care)
         port = ModemPort(open_port, self._adopt, left.healer, PortWatch(clock, self._may_end), wait)
         super().__init__(left.announcer, sender, port, sink, left.care, store, others, clock, make_modem)
+
+    def configure(self, retries: RetryPolicy, rules: QuotaRules, quiet: QuietHours | None, zone: tzinfo) -> None:
+        """Go by other retries, quotas and quiet hours from now on; from any thread."""
+        open_port, make_modem, store, others, clock, _, allowed, wait = self._made_of
+        self._made_of = (open_port, make_modem, store, others, clock, retries, allowed, wait)
+        self._sender.results.retries = retries
+        allowed.configure(rules, quiet, zone)
+        self.wake()  # what waited for a quota may go
 
     # -- from the watch -----------------------------------------------------------------------------------------------
 

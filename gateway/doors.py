@@ -88,6 +88,11 @@ class Doors:
         return self._port.watch.overdue()
 
     @property
+    def progress(self) -> object:
+        """What changes while its thread gets on; None while a call on the port is under way."""
+        return self._port.progress
+
+    @property
     def may_be_left(self) -> bool:
         """Whether its thread is in nothing but the opening of a port, after which it only ends where it was stopped."""
         return self._port.watch.opening and not self._sender.has_in_hand

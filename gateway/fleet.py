@@ -13,6 +13,7 @@ from gateway.dispatcher import ModemWorker
 from gateway.messages import Lane
 from gateway.recovery import NEW_THREAD
 from gateway.store import StoreError
+from gateway.watchdog import Party
 from hardware.modem import Modem
 
 T = TypeVar("T")
@@ -43,6 +44,7 @@ class Fleet:
         """Held while a worker is replaced: what is asked of one meanwhile must reach the other."""
         self._hanging: list[tuple[str, threading.Thread]] = []
         self._without_thread: set[str] = set()
+        self._looks = 0
 
     def add(self, worker: ModemWorker) -> None:
         """Take a worker in, before `start`."""
@@ -92,6 +94,7 @@ class Fleet:
 
     def _watch(self) -> None:
         while not self._stopping.wait(WATCH_EVERY):
+            self._looks += 1
             try:
                 self.look()
             except Exception:
@@ -133,6 +136,18 @@ class Fleet:
     def _too_many_hang(self, name: str) -> bool:
         self._hanging = [(whose, one) for whose, one in self._hanging if one.is_alive()]
         return sum(whose == name for whose, _ in self._hanging) > STUCK_THREADS
+
+    def worker(self, name: str) -> ModemWorker:
+        """Who works with the modem of that name now; raises KeyError."""
+        return self._workers[name]
+
+    def parties(self) -> list[Party]:
+        """Who has to get on: the thread of each modem, whoever is its worker, and the one that watches them."""
+        threads = [
+            Party(f"the thread of modem {name}", lambda name=name: self._workers[name].progress)  # type: ignore[misc]
+            for name in self._workers
+        ]
+        return [*threads, Party("the watch over the modems' threads", lambda: self._looks)]
 
     def views(self) -> list[ModemView]:
         """A snapshot of every modem, in the order of the configuration."""

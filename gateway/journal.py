@@ -5,12 +5,13 @@ from __future__ import annotations
 import json
 import logging
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from importlib import metadata
 
 from gateway.config import Config
 from gateway.masking import redacted
+from gateway.reloading import Reload
 from gateway.store import GATEWAY, Audit, StoreError
 from hardware.clock import Instant
 
@@ -29,6 +30,23 @@ def started(audit: Audit, config: Config, now: Instant) -> None:
         audit.record(GATEWAY, "serve.start", "gateway", {"version": metadata.version("simwire")}, now)
         _configured(audit, config, now)
         _witnessed(audit)
+
+
+def reloaded(audit: Audit, before: Config, reload: Reload, hooks: Sequence[str], now: Instant) -> None:
+    """Record and log what a reload changed, and what it could not change; `hooks`: the webhooks that are other now."""
+    old, new = _values(audit, before), _values(audit, reload.config)
+    for path in sorted(old.keys() | new.keys()):
+        if old.get(path) != new.get(path):
+            was, now_is = (_shown(path, values, audit.hidden) for values in (old, new))
+            log.info("reload: %s is %s, and was %s", path, json.dumps(now_is), json.dumps(was))
+    for name in hooks:
+        log.info("reload: webhook %s is as configured now, with its secret as it is in its file", name)
+    for path in reload.restart:
+        log.warning("reload: %s is other in the file: it takes a restart", path)
+    if old == new and not hooks:
+        log.info("reload: nothing that may change while it runs is other than before")
+    with _going_on("reload"):
+        _configured(audit, reload.config, now)
 
 
 def stopped(audit: Audit, now: Instant) -> None:
@@ -53,10 +71,7 @@ def _going_on(what: str) -> Iterator[None]:
 
 
 def _configured(audit: Audit, config: Config, now: Instant) -> None:
-    values = {
-        path: audit.hidden(value) if _SECRET.search(path) else value
-        for path, value in flattened(config.model_dump(mode="json"))
-    }
+    values = _values(audit, config)
     before = audit.configuration()
     if values == before:
         return
@@ -64,6 +79,13 @@ def _configured(audit: Audit, config: Config, now: Instant) -> None:
     paths = sorted(path for path in known.keys() | values.keys() if known.get(path) != values.get(path))
     changed = {path: [_shown(path, known, audit.hidden), _shown(path, values, audit.hidden)] for path in paths}
     audit.record_configuration(values, "configuration", "gateway", {"digest": digest, "changed": changed}, now)
+
+
+def _values(audit: Audit, config: Config) -> dict[str, str]:
+    return {
+        path: audit.hidden(value) if _SECRET.search(path) else value
+        for path, value in flattened(config.model_dump(mode="json"))
+    }
 
 
 def flattened(value: object, path: str = "") -> Iterator[tuple[str, str]]:

@@ -40,6 +40,7 @@ class Reason(StrEnum):
     CHALLENGE_CLOSED = "challenge_closed"
     OPTED_OUT = "opted_out"
     DELIVERY_CHANGED = "delivery_changed"  #: its key was given a safer delivery before all of it had left
+    RESTORED = "restored"  #: the database was restored, and it may have been sent before
 
 
 _M = MessageState

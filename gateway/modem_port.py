@@ -13,7 +13,7 @@ from hardware.transport import Transport
 
 
 class ModemPort:
-    """Belongs to the worker's thread; only `wake`, `watch` and `stopping` are for other ones.
+    """Belongs to the worker's thread; only `wake`, `watch`, `progress` and `stopping` are for other ones.
 
     `make_modem` makes the driver of what `open_port` opened. `wait` waits for an event while there is no port.
     """
@@ -31,9 +31,16 @@ class ModemPort:
         self.stopping = threading.Event()
         """Nothing is waited for any more."""
         self._woken = threading.Event()
+        self._turns = 0
         self._transport: Transport | None = None
         self.modem: Modem | None = None
         """The driver in use, None while the port is closed."""
+
+    @property
+    def progress(self) -> tuple[int, int] | None:
+        """What changes while its thread gets on; None while a call on the port is under way. For other threads."""
+        returned = self.watch.progress
+        return None if returned is None else (returned, self._turns)
 
     def wake(self) -> None:
         """End a wait, now or the next one."""
@@ -59,12 +66,14 @@ class ModemPort:
 
     def due(self, idle: float) -> bool:
         """Whether there is something to do; waits at most `idle` seconds for a modem in trouble."""
+        self._turns += 1
         if wait := self.healer.wait():
             self.rest(min(idle, wait))
         return not self.healer.wait()
 
     def rest(self, seconds: float) -> None:
         """Wait, until `wake`. One that is left alone is listened to: who unplugs it wants it looked at again."""
+        self._turns += 1
         if self.stopping.is_set():
             return
         if self._transport is None or not self.healer.quarantined:

@@ -43,6 +43,7 @@ class PortWatch:
         self.clock, self.may_end = clock, may_end
         self._until: float | None = None
         self._turning = threading.Lock()
+        self._returned = 0
         self.opening = False
         """Whether the port is being opened, which nothing can break off."""
         self.given_up = False
@@ -63,6 +64,11 @@ class PortWatch:
             late = self.overdue()
             self.given_up = self.given_up or late is not None
         return late
+
+    @property
+    def progress(self) -> int | None:
+        """How many calls have returned; None while one is under way, which `overdue` is for."""
+        return None if self._until is not None else self._returned
 
     def open(self, opener: Callable[[], Transport]) -> Transport:
         """Open a port and watch it; raises what `opener` does, GivenUp, Stopping."""
@@ -97,6 +103,7 @@ class PortWatch:
         """The call that was under way has returned."""
         with self._turning:
             self._until = None
+            self._returned += 1
 
     def end_here(self) -> None:
         """Raise Stopping where waiting is to be broken off."""

@@ -64,7 +64,7 @@ class Results:
         allowance: Allowance,
         care: Care,
     ) -> None:
-        self._store, self._others, self._clock, self._retries = store, others, clock, retries
+        self._store, self._others, self._clock, self.retries = store, others, clock, retries
         self._view, self._allowance, self._care = view, allowance, care
         self.counts = Counts()
         self.aside_until = 0.0
@@ -137,7 +137,7 @@ class Results:
     def _store_refusal(self, attempt: ClaimedAttempt, refusal: Refusal) -> None:
         now, name = self._clock.now(), self._view().name
         others = others_usable(name, attempt.home, attempt.lane, self._others.views(), self._others.prefixes())
-        verdict = decide(refusal, attempt, self._retries, others_usable=others)
+        verdict = decide(refusal, attempt, self.retries, others_usable=others)
         self._store.outbox.refused(attempt.id, refusal, verdict, now)
         self._allowance.refused(attempt)
         self.counts.failed += 1

@@ -20,6 +20,7 @@ from apscheduler.schedulers.background import BackgroundScheduler
 from gateway.directory import ModemView, serves, takes
 from gateway.messages import Lane
 from gateway.store import Slot, Store, StoreError
+from gateway.watchdog import Party
 from hardware.clock import Clock, Instant
 
 log = logging.getLogger("simwire.scheduler")
@@ -27,6 +28,7 @@ log = logging.getLogger("simwire.scheduler")
 SAFETY_NET = 15.0  # seconds between rounds that happen whatever was armed
 SHORTEST_WAIT = 0.05  # seconds between two rounds, whatever is due
 LOOK_EVERY = 1.0  # seconds between looks at the wall clock, and after which a stored message is considered
+LONGEST_RULE = 900.0  # seconds that one rule may take: a million messages expire in many small transactions
 CLOCK_STEP = 1.0  # seconds by which wall and boot clock may drift apart before the armed job is set anew
 
 
@@ -62,12 +64,13 @@ class Scheduler:
     """
 
     def __init__(self, store: Store, clock: Clock, timing: Timing, modems: Modems) -> None:
-        self._store, self._clock, self._timing, self._modems = store, clock, timing, modems
+        self._store, self._clock, self.timing, self._modems = store, clock, timing, modems
         self.also: list[Callable[[Instant], int]] = []
         """What else is done in each round; set before `start`."""
         self._armed: float | None = None
         self._stored = False
         self._offset = 0.0
+        self._done = self._looks = 0
         self._arming, self._rounds = threading.Lock(), threading.Lock()
         self._attention, self._stopped = threading.Event(), threading.Event()
         self._watcher = threading.Thread(target=self._watch, name="scheduler-watch", daemon=True)
@@ -96,6 +99,11 @@ class Scheduler:
         with self._rounds:
             return
 
+    def parties(self) -> list[Party]:
+        """Who has to get on: the rounds, one each `SAFETY_NET` seconds at least, and the look at the clock."""
+        rounds = Party("the scheduler", lambda: self._done, LONGEST_RULE)
+        return [rounds, Party("the scheduler's watch", lambda: self._looks)]
+
     def planned(self) -> None:
         """Attempts were planned: look soon what is due next. From any thread, and at no cost."""
         self._attention.set()
@@ -106,7 +114,7 @@ class Scheduler:
 
     def round(self, now: Instant) -> int:
         """Do everything that is due at `now`; returns how many attempts or messages changed."""
-        outbox, timing, slots = self._store.outbox, self._timing, self._slots()
+        outbox, timing, slots = self._store.outbox, self.timing, self._slots()
         rules: list[Callable[[], int]] = [
             lambda: outbox.expire_due(now),
             lambda: outbox.wake_due(now),
@@ -122,7 +130,17 @@ class Scheduler:
             rules.append(lambda: outbox.unconfirmed_due(now, timing.resend_unconfirmed_after, slots))
         rules += [partial(also, now) for also in self.also]
         rules.append(lambda: self._store.retention.purge(now))  # last: nothing else waits for it
-        return sum(_tried(rule) for rule in rules)
+        return sum(self._tried(rule) for rule in rules)
+
+    def _tried(self, rule: Callable[[], int]) -> int:
+        self._done += 1
+        try:
+            return rule()
+        except StoreError as error:
+            log.warning("left for the next round: %s", error)
+        except Exception:  # one rule that trips must not stop the others
+            log.exception("a defect of the program; left for the next round")
+        return 0
 
     def _slots(self) -> list[Slot]:
         """The modems that a code can be planned for."""
@@ -154,6 +172,7 @@ class Scheduler:
 
     def _watch(self) -> None:
         while not self._stopped.is_set():
+            self._looks += 1
             asked = self._attention.wait(LOOK_EVERY)
             self._attention.clear()
             try:
@@ -182,7 +201,7 @@ class Scheduler:
         log.warning("the wall clock was stepped by %+.1f s", step)
 
     def _look_again(self) -> None:
-        due = self._store.outbox.next_due(self._timing.hedge_after, self._timing.resend_unconfirmed_after)
+        due = self._store.outbox.next_due(self.timing.hedge_after, self.timing.resend_unconfirmed_after)
         if due is not None and (self._armed is None or due < self._armed):
             self._arm(max(due, self._clock.boot() + SHORTEST_WAIT))
 
@@ -204,13 +223,3 @@ class Scheduler:
     def _wall_offset(self) -> float:
         now = self._clock.now()
         return now.wall - now.boot
-
-
-def _tried(rule: Callable[[], int]) -> int:
-    try:
-        return rule()
-    except StoreError as error:
-        log.warning("left for the next round: %s", error)
-    except Exception:  # one rule that trips must not stop the others
-        log.exception("a defect of the program; left for the next round")
-    return 0

@@ -10,12 +10,12 @@ import sys
 import threading
 from collections.abc import Callable, Mapping
 from dataclasses import replace
+from datetime import tzinfo
 from typing import Any, TypeVar
 
 from waitress.server import create_server
 
-from gateway import journal, tls
-from gateway.admission import Admission
+from gateway import journal, reloading, tls
 from gateway.alarms import Alarms, Lookout, Mailer, Texter
 from gateway.allowance import Allowance
 from gateway.api import create_app
@@ -26,19 +26,24 @@ from gateway.config import Config, ModemConfig
 from gateway.directory import ModemView
 from gateway.dispatcher import ModemWorker
 from gateway.fleet import Fleet
+from gateway.front import Front
 from gateway.healing import PowerSwitch
 from gateway.incoming import ModemInbox
 from gateway.intake import Intake
 from gateway.messages import Lane
 from gateway.metrics import Metrics
-from gateway.optout import OptOut
+from gateway.quiet import QuietHours
+from gateway.quota import QuotaRules
 from gateway.refusals import Unavailable
+from gateway.reloading import Reload
 from gateway.retry import RetryPolicy
 from gateway.scheduler import Scheduler, Timing
 from gateway.simulated import Simulated
 from gateway.store import Keep, Settings, Store
 from gateway.texts import zone_of
 from gateway.verify import Verify
+from gateway.watchdog import Party
+from gateway.web_watch import WebWatch
 from gateway.webhooks import Webhooks
 from hardware.clock import Clock, SystemClock
 from hardware.discovery import PortSearch, opener_with
@@ -63,13 +68,20 @@ T = TypeVar("T")
 class Service:
     """A gateway: store, modems, scheduler and web server in one process."""
 
-    def __init__(self, config: Config, clock: Clock) -> None:
+    def __init__(self, config: Config, clock: Clock, on_progress: Callable[[], None] = lambda: None) -> None:
+        """`on_progress` is called now and then while the database is made ready, which may take minutes."""
         self.config, self.clock = config, clock
         self.store = Store.open(
-            config.gateway.database, config.gateway.key_file, clock, settings_of(config), checked=True
+            config.gateway.database,
+            config.gateway.key_file,
+            clock,
+            settings_of(config),
+            checked=True,
+            on_progress=on_progress,
         )
         self.store.database.reserve = config.limits.disk_reserve
         self.store.retention.keep = Keep(**config.retention.model_dump())
+        self._certificate: Certificate | None = None
         self._simulated: Simulated | None = None
         try:
             self.store.database.lock()
@@ -85,14 +97,11 @@ class Service:
         self.scheduler = Scheduler(
             self.store,
             self.clock,
-            Timing(config.otp.hedge_after, config.otp.resend_unconfirmed_after),
+            timing_of(config),
             self.fleet,
         )
         self.fleet.on_planned, self.fleet.on_stored = self.scheduler.planned, self.scheduler.stored
-        admission = Admission(self.store, config, self.clock, self.fleet.views)
-        self.intake = Intake(self.store, config, self.clock, admission, self.fleet.wake)
-        self.store.inbox.listeners.append(OptOut(self.store, config).heard)
-        self.verify = Verify(self.store, self.intake, config, self.clock)
+        self._front = Front(self.store, config, self.clock, self.fleet.views, self.fleet.wake)
         pairs = [
             Pair(sender.name, receiver.name, receiver.number or "", Lane.OTP if sender.reserve_for_otp else Lane.NORMAL)
             for sender, receiver in config.canary_pairs
@@ -122,9 +131,10 @@ class Service:
         self.fleet.on_submitted, self.fleet.on_recovery = self.metrics.submitted, self.metrics.recovering
         self._socket = _listen(config.api.host, config.api.port)
         app = create_app(self)
-        self._end_waits = app.extensions["simwire.waiting"].close
+        self._waiting = app.extensions["simwire.waiting"]
+        self._web = WebWatch(app)
         self._server = create_server(
-            app,
+            self._web,
             sockets=[self._socket],
             threads=config.api.threads,
             connection_limit=CONNECTION_LIMIT,
@@ -135,9 +145,10 @@ class Service:
             clear_untrusted_proxy_headers=False,  # gateway.peers reads them, and health refuses where they are
             channel_request_lookahead=1,  # else nobody sees that a client left while its request waits
         )
+        self._web.server = self._server
         if config.api.tls_cert and config.api.tls_key:
-            certificate = Certificate(config.api.tls_cert, config.api.tls_key, self.clock)
-            tls.install(self._server, certificate, self.clock)
+            self._certificate = Certificate(config.api.tls_cert, config.api.tls_key, self.clock)
+            tls.install(self._server, self._certificate, self.clock)
 
     @property
     def url(self) -> str:
@@ -156,7 +167,6 @@ class Service:
         log.info("of the last run: %d parts are ready again, of %d it is unknown whether they have left", *recovered)
         journal.started(self.store.audit, self.config, now)
         self.webhooks.start()
-        self.mailer.start()
         self.fleet.start()
         self.scheduler.start()
         threading.Thread(target=self._server.run, name="web", daemon=True).start()
@@ -167,7 +177,7 @@ class Service:
         `grace`: seconds for requests and modems together; at most half of it is spent on requests.
         """
         deadline = self.clock.boot() + grace
-        self._end_waits()
+        self._waiting.close()
         self._server.task_dispatcher.shutdown(timeout=int(grace / 2))  # requests under way end before their sockets do
         logging.getLogger("waitress").addFilter(_not_broken_off)
         self._server.close()
@@ -181,6 +191,51 @@ class Service:
         if finished:  # a worker that is stuck still writes to the store: the process ends under it, as after a crash
             self.store.close()
         return finished
+
+    @property
+    def intake(self) -> Intake:
+        """Where messages come in."""
+        return self._front.intake
+
+    @property
+    def verify(self) -> Verify:
+        """The code engine."""
+        return self._front.verify
+
+    def reload(self, file: Config) -> Reload:
+        """Go by what may change of the configuration in the file, which was checked; on the thread that calls `stop`.
+
+        Requests under way end as they began, and long polls go on. Raises StoreError and ValueError where something of
+        it cannot be had any more; then some of it may hold already.
+        """
+        reload = reloading.reload(self.config, file)
+        config, old = reload.config, self.config
+        front = Front(self.store, config, self.clock, self.fleet.views, self.fleet.wake, self._front)
+        self.config, self._front = config, front
+        self._web.app = create_app(self, self._waiting)
+        self.store.settings.take(settings_of(config))
+        self.store.database.reserve = config.limits.disk_reserve
+        self.store.retention.keep = Keep(**config.retention.model_dump())
+        self.scheduler.timing = timing_of(config)
+        self.scheduler.planned()
+        for modem in config.modem:
+            self.fleet.worker(modem.name).configure(retries_of(config), *allowed(modem, config))
+        if self._certificate is not None and config.api.tls_cert and config.api.tls_key:
+            self._certificate.use(config.api.tls_cert, config.api.tls_key)
+        self.alarms.use(config.alarms, config.gateway.organisation)
+        hooks = self.webhooks.reload(config.webhook, WEBHOOK_GRACE)
+        journal.reloaded(self.store.audit, old, reload, hooks, self.clock.now())
+        return reload
+
+    def parties(self) -> list[Party]:
+        """Who has to get on, for the watchdog."""
+        return [
+            *self.fleet.parties(),
+            *self.scheduler.parties(),
+            Party("the writer of the database", lambda: self.store.database.progress),
+            Party("the web server's loop", self._web.loop),
+            Party("each thread of the web server", self._web.threads),
+        ]
 
     # -- what the API sees --------------------------------------------------------------------------------------------
 
@@ -247,9 +302,7 @@ class Service:
         view = ModemView(
             modem.name, "absent", port=modem.port, prefixes=modem.prefixes, reserve_for_otp=modem.reserve_for_otp
         )
-        retries = RetryPolicy(self.config.retries.schedule, self.config.retries.max_attempts)
-        quiet, zone = self.config.messages.quiet_hours, zone_of(self.config.gateway.timezone)
-        allowance = Allowance(modem.quotas, quiet, zone, self.store.sim_usage, self.clock)
+        allowance = Allowance(*allowed(modem, self.config), self.store.sim_usage, self.clock)
         return ModemWorker(
             view,
             opener,
@@ -257,7 +310,7 @@ class Service:
             self.store,
             self.fleet,
             self.clock,
-            retries,
+            retries_of(self.config),
             allowance,
             scale=modem.time_scale,
             switch=self._switch(modem),
@@ -287,6 +340,21 @@ def settings_of(config: Config) -> Settings:
         stop_after=otp.stop_after,
         prefixes=tuple(prefix for modem in config.modem for prefix in modem.prefixes),
     )
+
+
+def timing_of(config: Config) -> Timing:
+    """What the clockwork is told of the configuration."""
+    return Timing(config.otp.hedge_after, config.otp.resend_unconfirmed_after)
+
+
+def retries_of(config: Config) -> RetryPolicy:
+    """What workers are told of retries."""
+    return RetryPolicy(config.retries.schedule, config.retries.max_attempts)
+
+
+def allowed(modem: ModemConfig, config: Config) -> tuple[QuotaRules, QuietHours | None, tzinfo]:
+    """What the SIM of a modem may send."""
+    return modem.quotas, config.messages.quiet_hours, zone_of(config.gateway.timezone)
 
 
 def _listen(host: str, port: int) -> socket.socket:

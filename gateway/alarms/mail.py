@@ -30,28 +30,34 @@ class Mailer:
         self._config, self._again = config, again
         self._waiting: deque[tuple[str, str]] = deque(maxlen=MOST_WAITING)
         self._woken, self._stopped = threading.Event(), threading.Event()
-        self._thread = threading.Thread(target=self._run, name="alarm-mail", daemon=True)
+        self._begun = threading.Lock()
+        self._thread: threading.Thread | None = None
 
     @property
     def wanted(self) -> bool:
         """Whether there is anybody to write to."""
         return bool(self._config.email_to)
 
-    def start(self) -> None:
-        """Begin to hand over what is posted."""
-        if self.wanted:
-            self._thread.start()
+    def use(self, config: AlarmsConfig) -> None:
+        """Go by another configuration from now on; from any thread."""
+        self._config = config
 
     def stop(self) -> None:
         """End; what waits is dropped, as the next start finds what still is an alarm."""
         self._stopped.set()
         self._woken.set()
-        if self._thread.is_alive():
-            self._thread.join(1.0)
+        with self._begun:
+            thread = self._thread
+        if thread is not None:
+            thread.join(1.0)
 
     def post(self, subject: str, text: str) -> None:
         """Send a mail as soon as the server takes it; returns at once."""
         self._waiting.append((subject, text))
+        with self._begun:
+            if self._thread is None and not self._stopped.is_set():
+                self._thread = threading.Thread(target=self._run, name="alarm-mail", daemon=True)
+                self._thread.start()
         self._woken.set()
 
     def send(self, subject: str, text: str) -> None:

@@ -29,6 +29,10 @@ class Texter:
         self._numbers, self._store, self._clock = tuple(numbers), store, clock
         self._modems, self._wake = modems, wake
 
+    def use(self, numbers: Sequence[str]) -> None:
+        """Write to other people from now on; from any thread."""
+        self._numbers = tuple(numbers)
+
     @property
     def wanted(self) -> bool:
         """Whether there is anybody to write to."""

@@ -82,6 +82,12 @@ class Alarms:
         self._texts: deque[tuple[str, str | None]] = deque(maxlen=MOST_HELD)
         self._known = self._loaded()
 
+    def use(self, config: AlarmsConfig, organisation: str) -> None:
+        """Go by another configuration from now on; from any thread."""
+        self._config, self._organisation = config, organisation
+        self._texter.use(config.sms_to)
+        self._mailer.use(config)
+
     def views(self) -> list[AlarmView]:
         """What people were told of and is not over, the oldest first."""
         with self._lock:

@@ -32,14 +32,16 @@ from gateway.api.view import ServiceView
 from gateway.api.waiting import WaitRoom
 
 
-def create_app(service: ServiceView) -> Flask:
-    """The WSGI application; `app.extensions["simwire.waiting"].close()` ends its long polls, and
+def create_app(service: ServiceView, waiting: WaitRoom | None = None) -> Flask:
+    """The WSGI application, which may share a room for waiting requests with the one before it.
+
+    `app.extensions["simwire.waiting"].close()` ends its long polls, and
     `app.extensions["simwire.operations"]` is everything that the OpenAPI document describes.
     """
     app = Flask("simwire", static_folder=None, template_folder=None)
     app.config["MAX_CONTENT_LENGTH"] = BODY_LIMIT
     app.url_map.merge_slashes = False  # `/v1/otp//check` is a missing id, not a redirect to somewhere else
-    waiting = app.extensions["simwire.waiting"] = WaitRoom(service.config.api.threads)
+    waiting = app.extensions["simwire.waiting"] = waiting or WaitRoom(service.config.api.threads)
     authenticator = Authenticator(service.store.keys, service.config.api.trusted_proxies)
     operations = (
         *messages.operations(service, waiting),

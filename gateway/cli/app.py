@@ -16,7 +16,8 @@ MODULES = {
     "init": "init",
     "doctor": "doctor",
     "serve": "serve",
-    "send": "messages",
+    "reload": "reload",
+    "send": "send",
     "otp": "otp",
     "messages": "messages",
     "inbox": "inbox",
@@ -27,6 +28,7 @@ MODULES = {
     "simulate": "simulate",
     "config": "checking",
     "alarms": "alarms",
+    "db": "db",
     "audit": "audit",
 }
 """The module of this package that holds each command, under the command's name."""

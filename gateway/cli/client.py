@@ -22,7 +22,15 @@ LONGEST_WAIT = 60.0
 
 
 class Unreachable(Failure):
-    """Nobody answers at the gateway's address."""
+    """No gateway answered; whether it did what was asked is not known."""
+
+
+class Refused(Failure):
+    """The gateway answered that it does not do this."""
+
+    def __init__(self, message: str, problem: Json, status: int, retry_after: float | None) -> None:
+        super().__init__(message, problem)
+        self.status, self.retry_after = status, retry_after
 
 
 class Gateway:
@@ -81,7 +89,7 @@ class Gateway:
             answer = connection.getresponse()
             return self._read(answer, answer.read())
         except TimeoutError:
-            raise Failure(f"{self.url} does not answer; see its log (journalctl -u simwire)") from None
+            raise Unreachable(f"{self.url} does not answer; see its log (journalctl -u simwire)") from None
         except ssl.SSLCertVerificationError as error:
             raise Failure(
                 f"{self.url} shows a certificate that is not trusted here ({error.verify_message}); "
@@ -108,7 +116,10 @@ class Gateway:
         if not isinstance(document, dict):
             raise Failure(f"{self.url} answered {answer.status} with no JSON document; is that a gateway's address?")
         if answer.status >= 400:
-            raise Failure(_in_words(answer, document), document)
+            again = answer.headers.get("Retry-After") or ""
+            raise Refused(
+                _in_words(answer, document), document, answer.status, float(again) if again.isdigit() else None
+            )
         return document
 
 

@@ -24,7 +24,7 @@ DEFAULT_URL = "http://127.0.0.1:8080"
 _ANY_ADDRESS = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - where to reach a server that listens everywhere
 
 json_option = click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
-wait_option = click.option("--wait", type=click.FloatRange(0, 3600), metavar="SECONDS", help="Wait for the outcome.")
+wait_option = click.option("--wait", type=click.FloatRange(0, 604_800), metavar="SECONDS", help="Wait for the outcome.")
 
 
 def config_option(*, required: bool = True) -> Callable[[F], F]:

@@ -13,6 +13,7 @@ from typing import Any
 import click
 from rich import box
 from rich.console import Console, RenderableType
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 from rich.text import Text
 
@@ -134,6 +135,34 @@ def progress(what: str) -> Iterator[Callable[[str], None]]:
             err.print(f"{what}: {said}", soft_wrap=True)
 
     yield line
+
+
+@contextmanager
+def counted(what: str, total: int) -> Iterator[tuple[Callable[[], None], Callable[[str], None]]]:
+    """Tell people how far something of `total` steps is, on standard error: a bar on a terminal, else each tenth in a
+    line. Hands out what to call after each step, and what to tell why it goes slowly.
+    """
+    err = console(error=True)
+    if err.is_terminal:
+        columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+        with Progress(*columns, console=err, transient=True) as bar:
+            task = bar.add_task(what, total=total)
+            yield lambda: bar.advance(task), lambda said: bar.update(task, description=f"{what} ({shown(said)})")
+        return
+    done, last = 0, [""]
+
+    def step() -> None:
+        nonlocal done
+        done += 1
+        if done == total or done * 10 // total > (done - 1) * 10 // total:
+            err.print(f"{what}: {done} of {total}", soft_wrap=True)
+
+    def tell(said: str) -> None:
+        if last != [said]:
+            last[:] = [said]
+            err.print(f"{what}: {shown(said)}", soft_wrap=True)
+
+    yield step, tell
 
 
 def timeline(document: Mapping[str, Any]) -> None:

@@ -8,7 +8,7 @@ from datetime import datetime
 
 from gateway.cli.client import Gateway
 from gateway.cli.failure import Failure
-from gateway.cli.messages import followed
+from gateway.cli.messages import outcome
 from gateway.diagnosis import Sent
 from gateway.messages import MessageState
 from hardware.errors import HardwareError
@@ -45,7 +45,7 @@ def by_gateway(
     """Send by one modem of a running gateway; whether it came back is only told to a key that may read the inbox."""
     try:
         accepted = gateway.post("/v1/messages", {"to": to, "text": text, "modem": modem, "lifetime": _LIFETIME})
-        message = followed(gateway, str(accepted["id"]), wait, told)
+        message = outcome(gateway, str(accepted["id"]), time.monotonic() + wait, told)
     except Failure as failure:
         return Sent(to, None, failure=failure.message)
     state, reason = message["state"], message["reason"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import os
 import tomllib
 from pathlib import Path
 from typing import Annotated, Self, get_args
@@ -12,6 +13,7 @@ from pydantic_core import ErrorDetails
 
 from gateway.config.alarms import AlarmsConfig
 from gateway.config.canary import CanaryConfig
+from gateway.config.credentials import with_credentials
 from gateway.config.fields import Section, Tuple
 from gateway.config.limits import LimitsConfig, OptOutConfig
 from gateway.config.retention import RetentionConfig
@@ -89,7 +91,9 @@ class Config(Section):
 
 
 def load(path: Path) -> Config:
-    """Read and check a configuration file; raises ConfigError with every problem found."""
+    """Read and check a configuration file, with the credentials that systemd hands over; raises ConfigError with every
+    problem found.
+    """
     path = Path(path)
     try:
         document = tomllib.loads(path.read_text(encoding="utf-8"))
@@ -98,6 +102,7 @@ def load(path: Path) -> Config:
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise ConfigError(path, [f"is not valid TOML: {error}"]) from error
     try:
+        document = with_credentials(document, os.environ)
         config = Config.model_validate(document, context={"base": path.resolve().parent})
     except ValidationError as error:
         raise ConfigError(

@@ -47,6 +47,7 @@ class GatewayConfig(Section):
     key_file: FilePath = Field(default="simwire.key")  # type: ignore[assignment]
     timezone: Annotated[str, AfterValidator(check_zone)] | None = None
     log_format: Literal["text", "json"] = "text"
+    log_level: Literal["debug", "info", "warning", "error"] = "info"
     usb_power_socket: FilePath | None = None
 
 
@@ -183,6 +184,7 @@ class MessagesConfig(Section):
     on_unknown: OnUnknown = "hold"
     max_parts: int = Field(default=10, ge=1, le=255)
     quiet_hours: QuietField | None = None
+    price: float = Field(default=0.0, ge=0)
 
 
 class OtpConfig(Section):

@@ -9,6 +9,7 @@ from gateway.store.case import Settings, Slot
 from gateway.store.caught import Caught, CaughtFilter, CaughtStore
 from gateway.store.challenge import NUMBER_LOCKED, Challenge, ChallengeState, CheckResult, NewChallenge
 from gateway.store.challenges import Challenges
+from gateway.store.copies import Examined, Restored, back_up, examine, restore, stamp, vacuum
 from gateway.store.database import Database
 from gateway.store.deliveries import DeadDelivery, Deliveries, Delivery, Ended, Waiting
 from gateway.store.dossier import PAGE, Page
@@ -26,7 +27,7 @@ from gateway.store.errors import (
     StoreNewer,
 )
 from gateway.store.events import Events, Sight, StoredEvent, Subscription
-from gateway.store.files import problems_of_place
+from gateway.store.files import problems_of_place, serving
 from gateway.store.guesses import Guesses
 from gateway.store.idempotency import Idempotency, Remembered
 from gateway.store.inbox import InboxStore
@@ -66,6 +67,13 @@ __all__ = [
     "Group",
     "Guesses",
     "Erased",
+    "Examined",
+    "Restored",
+    "back_up",
+    "examine",
+    "restore",
+    "stamp",
+    "vacuum",
     "DeadDelivery",
     "Deliveries",
     "Delivery",
@@ -104,6 +112,7 @@ __all__ = [
     "StoredEvent",
     "percentile",
     "problems_of_place",
+    "serving",
     "last_sim",
     "queue_of",
     "type_for",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 from gateway.messages import AttemptKind, AttemptState, MessageState
 from gateway.store.common import boot_ms
@@ -32,9 +32,9 @@ class Slot:
         return not self.queues or home in self.queues
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Settings:
-    """What the store is told of the configuration; durations in seconds."""
+    """What the store is told of the configuration; durations in seconds. Shared by all of a store: see `take`."""
 
     min_remaining: float = 30.0
     """Of an OTP's lifetime: with less left it is not sent any more."""
@@ -53,6 +53,11 @@ class Settings:
     """Wrong codes in a row after which an operator must clear the number."""
     prefixes: tuple[str, ...] = ()
     """Every configured prefix: what is redirected late finds its route by them."""
+
+    def take(self, other: Settings) -> None:
+        """Become what `other` is; whoever shares these goes by it from the next transaction on."""
+        for one in fields(self):
+            setattr(self, one.name, getattr(other, one.name))
 
 
 class Case:

@@ -132,6 +132,17 @@ class Claims(Accepting):
             self._ledger.settle(case, now, Event())
         return len(rows)
 
+    def withdraw_all(self, now: Instant, reason: Reason) -> int:
+        """Withdraw everything that has not left; returns how many messages that touched."""
+        query = "SELECT seq FROM messages WHERE final = 0 AND withdrawn IS NULL AND state IN ('queued', 'sending')"
+        with self._database.mark() as cx:
+            rows = cx.execute(query).fetchall()
+            for row in rows:
+                case = Case(cx, row["seq"])
+                case.set(withdrawn=reason.value)
+                self._ledger.settle(case, now, Event())
+        return len(rows)
+
     def erase_challenge(self, cx: sqlite3.Connection, challenge_id: str) -> None:
         """Erase the texts of a challenge that has ended, where the message is final too or can never go again."""
         cx.execute(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import fcntl
 import logging
 import os
 import sqlite3
@@ -18,8 +17,8 @@ from sqlite_utils.migrations import Migrations
 from gateway.store.ages import Ages
 from gateway.store.boot import rebase, skip_ids
 from gateway.store.cipher import Cipher, create_key_file, read_key_file
-from gateway.store.errors import KeyFileError, StoreFailed, StoreLocked, translate
-from gateway.store.files import give_to_owner_of_folder, private_file
+from gateway.store.errors import KeyFileError, StoreFailed, translate
+from gateway.store.files import claim, give_to_owner_of_folder, private_file, sign
 from gateway.store.migrations import migrations as released
 from gateway.store.opening import BUSY_TIMEOUT, connect, migrate
 from gateway.store.soundness import Soundness, check_log, check_pages
@@ -31,6 +30,7 @@ log = logging.getLogger("simwire.store")
 
 RESERVE = 64 * 1024 * 1024  # octets of disk that accepting leaves for results, reports and states
 RESERVE_CHECK = 1.0  # seconds for which one look at the file system holds
+PROGRESS = 1_000_000  # steps of SQLite's machine between two signs of progress: a tenth of a second or less
 CHECKPOINT_TIMEOUT = 1000  # milliseconds to wait for readers
 NEWEST_ROWS = 1000  # timeline rows that tell the newest stored time: those of the end, whatever the clock did before
 
@@ -56,11 +56,19 @@ class Database:
 
     @classmethod
     def open(
-        cls, path: Path, key_file: Path, clock: Clock, schema: Migrations = released, *, checked: bool = False
+        cls,
+        path: Path,
+        key_file: Path,
+        clock: Clock,
+        schema: Migrations = released,
+        *,
+        checked: bool = False,
+        on_progress: Callable[[], None] = lambda: None,
     ) -> Database:
         """Open the database, or make it together with its key file where neither exists; migrate an older one.
 
-        `checked`: look first whether its pages are sound, for a little while at most.
+        `checked`: look first whether its pages are sound, for a little while at most. `on_progress` is called every now
+        and then while that and a migration take their time.
         Raises KeyFileError, StoreNewer, StoreDamaged, StoreFailed, StoreBusy.
         """
         new = not path.exists() or path.stat().st_size == 0
@@ -84,11 +92,13 @@ class Database:
         try:
             if checked:
                 check_pages(connection, path)
+            connection.set_progress_handler(on_progress, PROGRESS)  # behind the look, which has one of its own
             if connection.execute("SELECT 1 FROM sqlite_master WHERE name = 'meta'").fetchone():
                 database._check_key(key_file)  # before anything is sealed with it
-            migrate(connection, path, schema, cipher)
+            migrate(connection, path, schema, cipher, on_progress)
             database._check_key(key_file)
             database._note_boot(clock.now())
+            connection.set_progress_handler(None, 0)
         except BaseException as error:
             connection.close()
             raise (translate(error, path) if isinstance(error, sqlite3.Error) else error) from error
@@ -109,14 +119,8 @@ class Database:
 
     def lock(self) -> None:
         """Claim the database for one serving process; raises StoreLocked while another one holds it."""
-        path = self.path.with_name(self.path.name + ".lock")
-        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            os.close(descriptor)
-            raise StoreLocked(f"{self.path} is served by another simwire already; stop that one first") from None
-        self._lock_file = descriptor
+        self._lock_file = claim(self.path)
+        sign(self._lock_file)
 
     # -- transactions -------------------------------------------------------------------------------------------------
 
@@ -156,6 +160,11 @@ class Database:
                     self._readers.put(connection)
         except sqlite3.Error as error:
             raise self.soundness.told(error) from error
+
+    @property
+    def progress(self) -> int | None:
+        """Changes with each transaction that writes; None while there is none."""
+        return self._writer.progress
 
     def alone(self) -> AbstractContextManager[None]:
         """A piece of the transaction under way that is undone by itself; see `Writer.alone`."""

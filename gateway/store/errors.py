@@ -15,6 +15,7 @@ StoreError
 from __future__ import annotations
 
 import sqlite3
+from collections.abc import Iterable
 from pathlib import Path
 
 
@@ -76,10 +77,17 @@ def translate(error: sqlite3.Error, path: Path) -> Exception:
     return error
 
 
+def newer(path: Path, unknown: Iterable[str]) -> StoreNewer:
+    """The error for the database at `path`, which has migrations that this release does not know."""
+    copies = sorted(path.parent.glob(f"{path.name}.before-0*"))
+    back = f", or go back to what it was before: simwire db restore {copies[-1]}" if copies else ""
+    knows = ", ".join(sorted(unknown))
+    return StoreNewer(f"{path} was made by a newer simwire (its schema knows {knows}); install that version{back}")
+
+
 def damaged(path: Path, what: str) -> StoreDamaged:
     """The error for a file of the database at `path`; `what` says what is wrong with it."""
     return StoreDamaged(
-        f"{path} {what}; restore a backup: with simwire stopped, move {path} and the files {path.name}-wal and"
-        f" {path.name}-shm away, copy the backup to {path}, leave the key file, and start again"
+        f"{path} {what}; restore a backup: with simwire stopped, `simwire db restore BACKUP`"
         " (docs/durability.md, also for what to do without a backup)"
     )

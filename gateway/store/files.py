@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 from pathlib import Path
 
-from gateway.store.errors import StoreFailed
+from gateway.store.errors import StoreFailed, StoreLocked
 
 
 def problems_of_place(path: Path, key_file: Path) -> list[str]:
@@ -37,3 +38,50 @@ def give_to_owner_of_folder(*paths: Path) -> None:
     for path in paths:
         folder = path.parent.stat()
         os.chown(path, folder.st_uid, folder.st_gid)
+
+
+def claim(path: Path) -> int:
+    """Claim the database at `path` for this process alone, until the descriptor that this returns is closed.
+
+    Raises StoreLocked while another process has claimed it.
+    """
+    beside = path.with_name(path.name + ".lock")
+    descriptor = os.open(beside, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        give_to_owner_of_folder(beside)
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        os.close(descriptor)
+        raise StoreLocked(f"{path} is served by another simwire already; stop that one first") from None
+    except BaseException:
+        os.close(descriptor)
+        raise
+    os.ftruncate(descriptor, 0)
+    return descriptor
+
+
+def sign(claimed: int) -> None:
+    """Say in a claim that this process serves the database; see `serving`."""
+    os.write(claimed, f"{os.getpid()}\n".encode())
+
+
+def serving(path: Path) -> int | None:
+    """The process that serves the database at `path`; None where there is none."""
+    try:
+        with path.with_name(path.name + ".lock").open(encoding="ascii") as file:
+            try:
+                fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+            except BlockingIOError:
+                return int(file.read() or 0) or None
+    except (OSError, ValueError):
+        return None
+    return None
+
+
+def sync(path: Path) -> None:
+    """Have a file, or the names in a folder, on the disk."""
+    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import sqlite3
+from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
 
@@ -11,12 +12,13 @@ from sqlite_utils import Database as SchemaDatabase
 from sqlite_utils.migrations import Migrations
 
 from gateway.store.cipher import Cipher
-from gateway.store.errors import StoreNewer
+from gateway.store.errors import newer
 from gateway.store.files import give_to_owner_of_folder, private_file
 
 log = logging.getLogger("simwire.store")
 
 BUSY_TIMEOUT = 5000  # milliseconds to wait for another program's transaction
+COPIED_AT_ONCE = 2_000  # pages
 _READER = ("query_only = ON",)
 # KiB of pages, and no more memory than there are pages. What accepting, sending and reports touch of the indexes of a
 # million messages is just above SQLite's 2000, with which each of them reads some thirty pages anew.
@@ -41,7 +43,13 @@ def connect(path: Path, *, reader: bool = False) -> sqlite3.Connection:
     return connection
 
 
-def migrate(connection: sqlite3.Connection, path: Path, schema: Migrations, cipher: Cipher) -> None:
+def migrate(
+    connection: sqlite3.Connection,
+    path: Path,
+    schema: Migrations,
+    cipher: Cipher,
+    on_progress: Callable[[], None] = lambda: None,
+) -> None:
     """Apply what the database at `path` lacks of `schema`, after a copy of it; raises StoreNewer, StoreFailed, or
     sqlite3.Error.
     """
@@ -51,13 +59,11 @@ def migrate(connection: sqlite3.Connection, path: Path, schema: Migrations, ciph
         known = {migration.name for migration in schema.pending(SchemaDatabase(empty))}
     unknown = set(applied) - known
     if unknown:
-        raise StoreNewer(
-            f"{path} was made by a newer simwire (its schema knows {', '.join(sorted(unknown))}); install that version"
-        )
+        raise newer(path, unknown)
     if not schema.pending(database):
         return
     if applied:
-        _copy(connection, path, path.with_name(f"{path.name}.before-{schema.pending(database)[0].name}"))
+        _copy(connection, path, path.with_name(f"{path.name}.before-{schema.pending(database)[0].name}"), on_progress)
         log.info("%s: its schema is brought up to date", path)
     connection.create_function("sealed", 2, lambda plain, where: cipher.seal(plain.encode(), where).hex())
     connection.execute("PRAGMA temp_store = FILE")  # a new index sorts all its rows: gigabytes, of many messages
@@ -66,7 +72,7 @@ def migrate(connection: sqlite3.Connection, path: Path, schema: Migrations, ciph
     connection.create_function("sealed", 2, None)
 
 
-def _copy(connection: sqlite3.Connection, path: Path, target: Path) -> None:
+def _copy(connection: sqlite3.Connection, path: Path, target: Path, on_progress: Callable[[], None]) -> None:
     """A copy beside the database before its schema changes; raises StoreFailed, OSError or sqlite3.Error.
 
     It gets its name when it is whole, so that no half of one is ever taken for a copy.
@@ -79,7 +85,7 @@ def _copy(connection: sqlite3.Connection, path: Path, target: Path) -> None:
         private_file(half)
         give_to_owner_of_folder(half)
         with closing(sqlite3.connect(half)) as copy:
-            connection.backup(copy)
+            connection.backup(copy, pages=COPIED_AT_ONCE, progress=lambda *_: on_progress())
         half.replace(target)
     except BaseException as error:
         half.unlink(missing_ok=True)

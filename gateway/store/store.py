@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 from gateway.store.audit import Audit
@@ -33,7 +34,7 @@ class Store:
     """One database with everything that lives in it."""
 
     def __init__(self, database: Database, settings: Settings) -> None:
-        self.database = database
+        self.database, self.settings = database, settings
         self.cipher: Cipher = database.cipher
         self.events = Events(database)
         self.deliveries = Deliveries(database, self.events)
@@ -67,13 +68,14 @@ class Store:
         *,
         reserve: int = RESERVE,
         checked: bool = False,
+        on_progress: Callable[[], None] = lambda: None,
     ) -> Store:
         """Open, or make, the database; `reserve`: octets of disk that accepting leaves free; `checked`: look first
-        whether its pages are sound.
+        whether its pages are sound; `on_progress` is called now and then while it takes its time.
 
         Raises the StoreError subclasses of `Database.open`.
         """
-        database = Database.open(path, key_file, clock, checked=checked)
+        database = Database.open(path, key_file, clock, checked=checked, on_progress=on_progress)
         database.reserve = reserve
         return cls(database, settings or Settings())
 

@@ -31,12 +31,17 @@ class TwoLaneLock:
     def __init__(self) -> None:
         self._condition = threading.Condition()
         self._held = False
-        self._urgent_waiting = 0
+        self._urgent_waiting = self._given = 0
 
     @property
     def urgent_waiting(self) -> int:
         """How many urgent ones wait."""
         return self._urgent_waiting
+
+    @property
+    def progress(self) -> int | None:
+        """How often it was given to somebody; None while nobody holds it."""
+        return self._given if self._held else None
 
     def acquire(self, *, urgent: bool) -> None:
         """Wait for the lock; urgent ones get it first."""
@@ -50,6 +55,7 @@ class TwoLaneLock:
             else:
                 self._condition.wait_for(lambda: not self._held and not self._urgent_waiting)
             self._held = True
+            self._given += 1
 
     def release(self) -> None:
         """Give it to the next one."""
@@ -95,6 +101,11 @@ class Writer:
         self._queue_lock = threading.Lock()
         self._leading = False
         self._after_commit: list[Callable[[], None]] = []
+
+    @property
+    def progress(self) -> int | None:
+        """How many turns there were; None while nobody writes."""
+        return self._lock.progress
 
     def after_commit(self, callback: Callable[[], None]) -> None:
         """Call back once the transaction under way is committed; forgotten when it is rolled back."""

@@ -11,7 +11,7 @@ from hardware.modem.condition import Condition
 from hardware.modem.incoming import Incoming
 from hardware.modem.ladder import Ladder
 from hardware.modem.link import Link
-from hardware.profiles import UssdMode
+from hardware.profiles import Profile, UssdMode
 from hardware.ussd import UssdAnswer, pack, parse_ussd
 
 _SECOND_LINE = 2.0  # seconds for the text where the first +CUSD has none
@@ -20,6 +20,31 @@ _DIALOGUE = 180.0  # seconds for which a network waits for that reply; most give
 _EXPECTS_TEXT = (0, _ASKS_BACK)
 _LOOK = 1.0  # seconds between looks at whether to give up
 _GSM7_LANGUAGE_UNSPECIFIED = 15
+
+
+def exchange_ussd(
+    link: Link,
+    profile: Profile,
+    code: str,
+    timeout: float,
+    news: Callable[[], list[str]],
+    give_up: Callable[[], bool] | None = None,
+) -> UssdAnswer:
+    """Send `code` and return the answer; of two +CUSD lines the one with text counts.
+
+    `news` takes the +CUSD lines that have come. `give_up` ends the waiting early. Raises CommandRejected,
+    CommandTimeout (the session is then ended), EncodeError, ConnectionLost, and what `news` raises.
+    """
+    if any(unicodedata.category(char) == "Cc" for char in code):
+        raise EncodeError("USSD code", "it has a control character, which would end the command")
+    packed = profile.ussd is UssdMode.PACKED
+    written = pack(code) if packed else code.replace('"', "")
+    link.command(f'AT+CUSD=1,"{written}",{_GSM7_LANGUAGE_UNSPECIFIED}', timeout=30)
+    answer = _await(link, timeout * link.scale, news, give_up)
+    if answer is None:
+        link.attempt("AT+CUSD=2", timeout=10)
+        raise CommandTimeout("AT+CUSD", timeout)
+    return answer
 
 
 class Ussd:
@@ -38,23 +63,11 @@ class Ussd:
         return self._link.clock.boot() < self._dialogue_until
 
     def exchange(self, code: str, timeout: float, give_up: Callable[[], bool] | None = None) -> UssdAnswer:
-        """Send `code` and return the answer; of two +CUSD lines the one with text counts.
-
-        `give_up` ends the waiting early. Raises NotReady, also where the modem restarts meanwhile, CommandRejected,
-        CommandTimeout (the session is then ended), EncodeError, ConnectionLost.
-        """
+        """As `exchange_ussd`; raises NotReady too, also where the modem restarts meanwhile."""
         self._condition.require_ready()
         self._incoming.ussd.clear()
         self._dialogue_until = 0.0
-        if any(unicodedata.category(char) == "Cc" for char in code):
-            raise EncodeError("USSD code", "it has a control character, which would end the command")
-        packed = self._ladder.profile.ussd is UssdMode.PACKED
-        written = pack(code) if packed else code.replace('"', "")
-        self._link.command(f'AT+CUSD=1,"{written}",{_GSM7_LANGUAGE_UNSPECIFIED}', timeout=30)
-        answer = self._await(timeout * self._link.scale, give_up)
-        if answer is None:
-            self._link.attempt("AT+CUSD=2", timeout=10)
-            raise CommandTimeout("AT+CUSD", timeout)
+        answer = exchange_ussd(self._link, self._ladder.profile, code, timeout, self._news, give_up)
         if answer.mode == _ASKS_BACK:
             self._dialogue_until = self._link.deadline(_DIALOGUE)
         return answer
@@ -67,31 +80,33 @@ class Ussd:
             self._link.attempt("AT+CUSD=2", timeout=10)
         return answer
 
-    def _await(self, seconds: float, give_up: Callable[[], bool] | None) -> UssdAnswer | None:
-        clock = self._link.clock
-        deadline = clock.boot() + seconds
-        poor: UssdAnswer | None = None
-        while True:
-            for line in self._news():
-                answer = _parsed(line)
-                if answer is None:
-                    continue
-                if answer.text or answer.mode not in _EXPECTS_TEXT:
-                    return answer
-                poor = answer
-                deadline = min(deadline, self._link.deadline(_SECOND_LINE))
-            if not self._condition.configured:
-                self._condition.require_ready()  # it has restarted, and owes no answer any more
-            left = deadline - clock.boot()
-            if left <= 0 or (give_up is not None and give_up()):
-                return poor
-            self._link.channel.listen(left if give_up is None else min(left, _LOOK))
-
     def _news(self) -> list[str]:
         self._attention.attend()
         said = list(self._incoming.ussd)
         self._incoming.ussd.clear()
+        if not said and not self._condition.configured:
+            self._condition.require_ready()  # it has restarted, and owes no answer any more
         return said
+
+
+def _await(
+    link: Link, seconds: float, news: Callable[[], list[str]], give_up: Callable[[], bool] | None
+) -> UssdAnswer | None:
+    deadline = link.clock.boot() + seconds
+    poor: UssdAnswer | None = None
+    while True:
+        for line in news():
+            answer = _parsed(line)
+            if answer is None:
+                continue
+            if answer.text or answer.mode not in _EXPECTS_TEXT:
+                return answer
+            poor = answer
+            deadline = min(deadline, link.deadline(_SECOND_LINE))
+        left = deadline - link.clock.boot()
+        if left <= 0 or (give_up is not None and give_up()):
+            return poor
+        link.channel.listen(left if give_up is None else min(left, _LOOK))
 
 
 def _parsed(line: str) -> UssdAnswer | None:

@@ -6,8 +6,11 @@ import http.client
 import io
 import json
 import logging
+import os
+import re
 import threading
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 
 import pytest
@@ -199,3 +202,71 @@ def test_a_request_that_fails_inside_the_gateway_does_not_tell_its_number(
     for number in ("447700900123", "7700900123"):
         assert number not in "\n".join(told())
         assert number not in answer.text
+
+
+def test_json_names_what_a_line_is_about_and_the_thread(lines: Callable[[str], Callable[[], list[str]]]) -> None:
+    written = lines("json")
+    log.info("modem %s: message %s, event %d of webhook %s: %5.1f %%, key %s", "sim1", "0193-a", 7, "hook1", 0.5, "k1")
+
+    document = json.loads(written()[0])
+    about = {name: document[name] for name in ("modem", "message_id", "event_id", "webhook", "key_id")}
+    assert about == {"modem": "sim1", "message_id": "0193-a", "event_id": 7, "webhook": "hook1", "key_id": "k1"}
+    assert (document["thread"], document["event"].endswith("0.5 %, key k1")) == ("MainThread", True)
+
+
+def test_what_a_modems_thread_says_is_about_that_modem(lines: Callable[[str], Callable[[], list[str]]]) -> None:
+    written = lines("json")
+    thread = threading.Thread(target=lambda: log.info("the port was opened"), name="modem-sim1")
+    thread.start()
+    thread.join()
+
+    assert json.loads(written()[0])["modem"] == "sim1"
+
+
+def test_a_field_that_a_line_is_about_is_masked_too(lines: Callable[[str], Callable[[], list[str]]]) -> None:
+    written = lines("json")
+    log.info("message %s", NUMBER)
+    log.info("a dictionary %(a)s", {"a": NUMBER})
+    log.info("message %s is one too few: %s", NUMBER, NUMBER)
+
+    assert NUMBER not in "\n".join(written())
+
+
+@pytest.mark.parametrize("form", ["text", "json"])
+def test_in_the_journal_lines_have_their_priority_and_no_time(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, form: str
+) -> None:
+    root = logging.getLogger()
+    handlers, level, hook = root.handlers[:], root.level, threading.excepthook
+    path = tmp_path / "journal"
+    try:
+        with path.open("w", encoding="utf-8") as stream:
+            stat = os.fstat(stream.fileno())
+            monkeypatch.setenv("JOURNAL_STREAM", f"{stat.st_dev}:{stat.st_ino}")
+            logs.configure("json" if form == "json" else "text", "debug", stream)
+            for number in (logging.DEBUG, logging.INFO, logging.WARNING, logging.CRITICAL):
+                log.log(number, "it happened")
+            try:
+                raise ValueError("why")
+            except ValueError:
+                log.exception("failed")
+    finally:
+        root.handlers[:] = handlers
+        root.setLevel(level)
+        threading.excepthook = hook
+    written = path.read_text(encoding="utf-8").splitlines()
+    assert [line[:3] for line in written[:4]] == ["<7>", "<6>", "<4>", "<2>"]
+    assert all(line.startswith("<3>") for line in written[4:])
+    if form == "json":
+        assert [json.loads(line[3:])["event"] for line in written] == [*["it happened"] * 4, "failed"]
+    else:
+        assert written[1] == "<6>INFO simwire.test it happened"
+        assert len(written) > 6
+        assert not re.search(r"\d{4}-\d\d-\d\dT", "\n".join(written))
+
+
+def test_a_log_that_was_redirected_is_not_taken_for_the_journal(tmp_path: Path) -> None:
+    with (tmp_path / "log").open("w") as stream:
+        assert not logs.to_journal(stream, {"JOURNAL_STREAM": "8:12345"})
+        assert not logs.to_journal(stream, {})
+    assert not logs.to_journal(io.StringIO(), {"JOURNAL_STREAM": "8:12345"})

@@ -7,6 +7,10 @@ Wall times are `*_at`, Unix milliseconds; boot times are `*_boot`, milliseconds 
 
 from __future__ import annotations
 
+import sqlite3
+from contextlib import closing
+
+from sqlite_utils import Database as SchemaDatabase
 from sqlite_utils.migrations import Migrations
 
 from gateway.store.migrations.first import initial
@@ -19,3 +23,9 @@ migrations(name="0001_initial")(initial)
 migrations(name="0002_trust")(trust)
 migrations(name="0003_flat")(flat)
 migrations(name="0004_late")(late)
+
+
+def names() -> tuple[str, ...]:
+    """Every migration that this release knows, in their order."""
+    with closing(sqlite3.connect(":memory:")) as empty:
+        return tuple(migration.name for migration in migrations.pending(SchemaDatabase(empty)))

@@ -242,11 +242,11 @@ def _free_port() -> int:
 def test_a_mail_says_what_happened_and_what_to_do(tmp_path: Path, server: Controller, mailbox: Mailbox) -> None:
     watched = Watched(tmp_path, mail(tmp_path, server, 'security = "none"'))
     watched.canaries = [missed()]
-    watched.world.mailer.start()
     watched.round()
     for _ in range(500):
         if mailbox.mails:
             break
+        assert watched.world.mailer._thread is not None
         watched.world.mailer._thread.join(0.01)
     watched.world.mailer.stop()
     (told,) = mailbox.mails

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hmac
 import threading
 import time
 from collections.abc import Iterator
@@ -151,4 +152,56 @@ def test_a_replay_is_sent_at_once_whatever_pause_there_is(
     assert running.webhooks.replay_dead("hook1") == 1
     receiver.wait_for(3)
     assert receiver.sent[2].subject == "m1"
+    assert running.stop()
+
+
+def test_a_reload_brings_webhooks_takes_them_away_and_moves_what_waits(
+    tmp_path: Path, receiver: Receiver, other: Receiver, make_hook: MakeHook
+) -> None:
+    """One that moves keeps what waits for it, in order; one that stays is not disturbed."""
+    receiver.answer = lambda _: Reply(500)
+    stays = make_hook(other.port, name="stays")
+    running = Running(tmp_path, make_hook(receiver.port, name="moves"), stays, make_hook(receiver.port, name="goes"))
+    running.emit("m0", "m1")
+    receiver.wait_for(2)
+    before = running.webhooks.endpoints["stays"]
+    third = Receiver()
+    try:
+        changed = running.webhooks.reload(
+            [make_hook(third.port, name="moves"), stays, make_hook(third.port, name="comes")], 5.0
+        )
+        assert changed == ["moves", "goes", "comes"]
+        assert running.webhooks.endpoints["stays"] is before
+        running.emit("m2")
+        running.webhooks.wake(["goes", "moves"])  # what was queued before it went is woken for after
+        other.wait_for(3)
+        third.wait_for(2)
+        running.webhooks.replay_dead("moves")
+        third.wait_for(4)
+        assert [sent.subject for sent in other.sent] == ["m0", "m1", "m2"]
+        assert sorted(sent.subject for sent in third.sent) == ["m0", "m1", "m2", "m2"]
+        assert set(running.store.deliveries.counts()) <= {"moves", "stays", "comes", "goes"}
+        goes = running.store.deliveries.counts().get("goes")
+        assert goes is None or goes.waiting == 0
+        assert running.stop()
+    finally:
+        third.close()
+
+
+def test_a_reload_takes_a_secret_that_is_another_in_the_same_file(
+    tmp_path: Path, receiver: Receiver, make_hook: MakeHook
+) -> None:
+    hook = make_hook(receiver.port)
+    running = Running(tmp_path, hook)
+    running.emit("m0")
+    receiver.wait_for(1)
+    assert running.webhooks.reload([hook], 5.0) == []
+    hook.secret_file.write_text("another secret of that length\n", encoding="ascii")
+    assert running.webhooks.reload([hook], 5.0) == ["hook1"]
+    running.emit("m1")
+    receiver.wait_for(2)
+    sent = receiver.sent[1]
+    time_of, signature = (part.partition("=")[2] for part in sent.headers["X-Signature"].split(",")[:2])
+    secret = b"another secret of that length"
+    assert hmac.new(secret, f"{time_of}.".encode() + sent.body, "sha256").hexdigest() == signature
     assert running.stop()

@@ -1,0 +1,49 @@
+"""What is built from the source tree: the files that it needs are there, and its scripts can be read."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from tests.test_systemd import UNIT, setting
+
+ROOT = Path(__file__).resolve().parent.parent
+PACKAGING = ROOT / "packaging"
+BUILD = PACKAGING / "build-deb"
+
+
+@pytest.mark.parametrize("script", ["postinst", "prerm", "postrm"])
+def test_maintainer_scripts_can_be_read(script: str) -> None:
+    assert subprocess.run(["sh", "-n", str(PACKAGING / "debian" / script)], check=False).returncode == 0
+
+
+def test_the_package_takes_what_is_there_and_nothing_of_systemd_is_left_out() -> None:
+    text = BUILD.read_text(encoding="utf-8")
+    assert os.access(BUILD, os.X_OK)
+    assert subprocess.run(["bash", "-n", str(BUILD)], check=False).returncode == 0
+    put = dict(re.findall(r"^put ([\w./@-]+) (/\S+)$", text, re.MULTILINE))
+    assert all((ROOT / source).is_file() for source in put)
+    assert {path.relative_to(ROOT).as_posix() for path in (ROOT / "systemd").iterdir()} <= set(put)
+    conffiles = (PACKAGING / "debian" / "conffiles").read_text(encoding="utf-8").split()
+    assert conffiles == [target for target in put.values() if target.startswith("/etc/")]
+    assert setting("Documentation", UNIT).startswith("file:///usr/share/doc/simwire/")
+    assert (ROOT / "docs" / Path(setting("Documentation", UNIT)).name).is_file()
+
+
+def test_the_container_is_made_of_what_is_let_in() -> None:
+    let_in = {line[1:] for line in (ROOT / ".dockerignore").read_text(encoding="utf-8").split() if line.startswith("!")}
+    copied = re.findall(r"^COPY (?!--)(.+) \S+$", (ROOT / "Dockerfile").read_text(encoding="utf-8"), re.MULTILINE)
+    sources = {source for line in copied for source in line.split()}
+    assert sources == let_in
+    assert all((ROOT / source).exists() for source in sources)
+
+
+@pytest.mark.skipif(shutil.which("hadolint") is None, reason="hadolint is not there")
+def test_the_dockerfile_is_linted() -> None:
+    done = subprocess.run(["hadolint", str(ROOT / "Dockerfile")], capture_output=True, text=True, check=False)
+    assert done.stdout == ""
