@@ -57,7 +57,7 @@ ALLOWED: dict[str, frozenset[str]] = {
     "hardware.clock": frozenset(),
     "hardware.transport": frozenset({"hardware.errors"}),
     "hardware.tracing": frozenset({"hardware.errors", "hardware.clock", "hardware.transport"}),
-    "hardware.serial_port": frozenset({"hardware.errors", "hardware.clock", "hardware.transport", "hardware.tracing"}),
+    "hardware.serial_port": frozenset({"hardware.errors", "hardware.clock", "hardware.transport"}),
     "hardware.power_switch": frozenset(),
     # Runs as root, and imports nothing that would have to be read before it may.
     "hardware.usb_power": frozenset(),
@@ -88,7 +88,7 @@ ALLOWED: dict[str, frozenset[str]] = {
         }
     ),
     # The simulator reads and writes octets by itself: a codec checked against itself proves nothing.
-    "hardware.simulator": frozenset({"hardware.errors", "hardware.clock", "hardware.transport"}),
+    "hardware.simulator": frozenset({"hardware.errors", "hardware.clock", "hardware.transport", "hardware.tracing"}),
     "gateway.addresses": frozenset(),
     "gateway.messages": frozenset(),
     "gateway.codes": frozenset(),
