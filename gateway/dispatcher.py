@@ -103,7 +103,7 @@ class ModemWorker(Doors):
             predecessor._sender.results.counts,
         )
         self._sink.carry_on(predecessor._sink)
-        self._port.healer = predecessor._healer
+        self._port.healer, self._port.wiretap = predecessor._healer, predecessor.wiretap
         self._healer.trouble(Trouble.STUCK, what)
         self._orphaned = True
 
@@ -297,7 +297,9 @@ class ModemWorker(Doors):
             advice=found.advice,
             condition=found.condition,
             profile=status.profile,
+            manufacturer=identity.manufacturer,
             model=identity.model,
+            firmware=identity.revision,
             imei=identity.imei,
             imsi=identity.imsi,
             iccid=identity.iccid,

@@ -15,6 +15,7 @@ from gateway.messages import Lane
 from gateway.modem_port import ModemPort
 from gateway.sending import Sender
 from hardware.modem import Modem
+from hardware.tracing import Wiretap
 
 T = TypeVar("T")
 
@@ -76,6 +77,11 @@ class Doors:
     def overdue(self) -> float | None:
         """For how many seconds a call on the port should have returned; None where none is late."""
         return self._port.watch.overdue()
+
+    @property
+    def wiretap(self) -> Wiretap:
+        """Where what goes over its port can be listened in on."""
+        return self._port.wiretap
 
     @property
     def may_be_left(self) -> bool:

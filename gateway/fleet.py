@@ -12,6 +12,7 @@ from gateway.directory import ModemView, may_take, routes_for
 from gateway.dispatcher import ModemWorker
 from gateway.messages import Lane
 from hardware.modem import Modem
+from hardware.tracing import Wiretap
 
 T = TypeVar("T")
 log = logging.getLogger("simwire.fleet")
@@ -155,6 +156,10 @@ class Fleet:
     def request(self, name: str, action: Callable[[Modem], T]) -> Future[T]:
         """Run `action` on a modem's own thread; raises KeyError for an unknown modem."""
         return self._workers[name].request(action)
+
+    def wiretap(self, name: str) -> Wiretap:
+        """See `ModemWorker.wiretap`; raises KeyError for an unknown modem."""
+        return self._workers[name].wiretap
 
     def pause(self, name: str) -> None:
         """See `ModemWorker.pause`."""

@@ -33,6 +33,7 @@ TO_MODEMS = frozenset(
         "hardware.errors",
         "hardware.modem",
         "hardware.pdu",
+        "hardware.tracing",
         "hardware.transport",
     }
 )
@@ -100,7 +101,14 @@ ALLOWED: dict[str, frozenset[str]] = {
     "gateway.port_watch": frozenset({"hardware.clock", "hardware.transport"}),
     "gateway.healing": VALUES | TO_MODEMS | {"gateway.directory", "gateway.recovery", "hardware.power_switch"},
     "gateway.modem_port": frozenset(
-        {"gateway.healing", "gateway.port_watch", "gateway.recovery", "hardware.modem", "hardware.transport"}
+        {
+            "gateway.healing",
+            "gateway.port_watch",
+            "gateway.recovery",
+            "hardware.modem",
+            "hardware.tracing",
+            "hardware.transport",
+        }
     ),
     "gateway.errands": frozenset({"hardware.modem"}),
     "gateway.doors": VALUES
@@ -112,6 +120,7 @@ ALLOWED: dict[str, frozenset[str]] = {
         "gateway.modem_port",
         "gateway.sending",
         "hardware.modem",
+        "hardware.tracing",
     },
     "gateway.others": VALUES | {"gateway.directory"},
     "gateway.announcing": VALUES | {"gateway.directory", "gateway.others", "gateway.store", "hardware.clock"},
@@ -277,6 +286,8 @@ ALLOWED: dict[str, frozenset[str]] = {
         "gateway.verify",
         "gateway.webhooks",
         "hardware.clock",
+        "hardware.discovery",
+        "hardware.tracing",
     },
     "gateway.webhooks": VALUES | {"gateway.config", "gateway.store", "hardware.clock"},
     "gateway.submission": VALUES | TO_MODEMS,
@@ -315,7 +326,7 @@ ALLOWED: dict[str, frozenset[str]] = {
         "gateway.sending",
         "gateway.store",
     },
-    "gateway.fleet": VALUES | {"gateway.directory", "gateway.dispatcher", "hardware.modem"},
+    "gateway.fleet": VALUES | {"gateway.directory", "gateway.dispatcher", "hardware.modem", "hardware.tracing"},
     "gateway.scheduler": VALUES | {"gateway.directory", "gateway.store", "hardware.clock"},
     "gateway.service": frozenset({"gateway", "hardware"}),
     "gateway.cli": VALUES
@@ -330,6 +341,7 @@ ALLOWED: dict[str, frozenset[str]] = {
         "gateway.text_warnings",
         "gateway.keyring",
         "gateway.policy",
+        "gateway.release",
         "hardware.simulator",
     },
 }

@@ -23,6 +23,7 @@ from gateway.api import (
     privacy,
     problems,
     stats,
+    traces,
     webhooks,
 )
 from gateway.api.auth import Authenticator
@@ -47,6 +48,7 @@ def create_app(service: ServiceView) -> Flask:
         *inbox.operations(service, waiting),
         *caught.operations(service, waiting),
         *modems.operations(service),
+        *traces.operations(service, waiting, authenticator),
         *blocked.operations(service),
         *locks.operations(service),
         *privacy.operations(service),

@@ -11,15 +11,16 @@ import re
 from hardware.tracing.tpdu import packed_letters
 
 _WORDS = frozenset(
-    (
-        # memories, character sets, facilities, indicators and access names of settings
-        "SM ME MT SR BM TA GSM IRA UCS2 HEX PCCP437 CUSTOM SC PS PN PU PP PC AO OI AI IR FD IP IPV4V6 LTE WCDMA UMTS "
-        "BATTCHG SIGNAL SERVICE SOUNDER MESSAGE CALL ROAM SMSFULL CALLSETUP "
-        # states of a card and of messages
-        "READY SIM PIN PIN2 PUK PUK2 PH NET NOT INSERTED BUSY UNKNOWN INITIALIZING REC READ UNREAD STO SENT UNSENT ALL "
-        # starts
-        "DONE SMS PB RDY"
-    ).split()
+    word
+    for words in (
+        "SM ME MT SR BM TA GSM IRA UCS2 HEX PCCP437 CUSTOM",  # memories and character sets
+        "SC PS PN PU PP PC AO OI AI IR FD IP IPV4V6 LTE WCDMA UMTS",  # facilities, kinds of connection
+        "BATTCHG SIGNAL SERVICE SOUNDER MESSAGE CALL ROAM SMSFULL CALLSETUP",  # indicators
+        "READY SIM PIN PIN2 PUK PUK2 PH NET NOT INSERTED BUSY UNKNOWN INITIALIZING",  # states of a card
+        "REC READ UNREAD STO SENT UNSENT ALL",  # states of messages
+        "DONE SMS PB RDY",  # starts
+    )
+    for word in words.split()
 )
 _PHRASES = frozenset(
     (

@@ -143,7 +143,7 @@ def test_no_secret_is_in_a_trace_however_it_is_cut(
     gap = data.draw(st.none() | st.integers(start, len(entries)))
     caught = entries[start:]
     if gap is not None:  # some chunks are lost
-        caught = entries[start:gap] + [Mark(float(gap), "dropped", 2, 9)] + entries[gap + 2 :]
+        caught = [*entries[start:gap], Mark(float(gap), "dropped", 2, 9), *entries[gap + 2 :]]
     shown = masked(caught, synced=synced)
 
     for direction in ("sent", "received"):
