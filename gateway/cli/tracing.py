@@ -103,7 +103,11 @@ def _opened(path: Path | None) -> Iterator[TextIO]:
         yield sys.stdout
         return
     with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="ascii") as file:
-        yield file
+        try:
+            yield file
+        finally:
+            if not file.tell():
+                path.unlink(missing_ok=True)  # nothing was recorded: the next try finds the name free
 
 
 def _of_gateway(gateway: Gateway, name: str, seconds: float, mask: bool, restart: bool) -> Iterator[str]:

@@ -24,6 +24,7 @@ _USSD = re.compile(r'\+CUSD:[^"\r\n]*"[^"]*"[^\r\n]*[\r\n]')
 _USSD_OPEN = re.compile(r'\+CUSD:[^"\r\n]*"[^"]*(?:"[^\r\n]*)?\Z')
 _PROMPT = re.compile(r"> ?")
 _PDU = re.compile(r"(?:[0-9A-Fa-f]{2}){8,}", re.ASCII)
+_CERTAIN = re.compile(r"AT(?:[+^#!*$%][A-Z]{2}|[&\\]?[A-Z0-9]{0,6}\r)")
 _TAKES_BODY = frozenset({"+CMGS", "+CMGW", "+CMGC", "+CNMA"})
 _BEFORE_BODY = re.compile(r"\+(?:CMT|CMGR|CMGL|CDS|CBM):")
 _AFTER_TEXT = re.compile(r"(?:OK|ERROR|\+CM[ES] ERROR: ?\d+|\+(?:CMG[LRS]|CMTI?|CDSI?):.*)\Z")
@@ -88,6 +89,8 @@ class Masker:
 
     def _read(self, stream: _Stream, following: Callable[[str], tuple[int, str] | None]) -> None:
         while stream.buffer:
+            if not stream.synced and stream is self._sent and _CERTAIN.match(stream.buffer):
+                stream.synced = True  # a program writes whole commands, and values are masked in any of them
             if not stream.synced:
                 end = re.search(r"[\r\n\x1a\x1b]", stream.buffer)
                 stream.synced = end is not None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import signal
 import subprocess
 import sys
@@ -59,6 +60,7 @@ def test_who_may_not_is_told_so(shell: Shell, tmp_path: Path) -> None:
     found = shell.run(*NAME, "--output", str(path))
     assert found.exit_code == 1
     assert "admin" in found.stderr
+    assert not path.exists()
 
 
 def test_the_modem_is_restarted_once_the_trace_has_begun(boss: Shell, world: World) -> None:
@@ -108,12 +110,26 @@ def test_a_port_is_traced_without_a_gateway(tmp_path: Path) -> None:
     assert b"12345" not in said(trace)
 
 
-def test_a_port_at_which_nothing_answers_is_traced_all_the_same(tmp_path: Path) -> None:
-    with served("generic", tmp_path / "ports") as port:
-        path = tmp_path / "port.jsonl"
-        gone = Shell({}).run("modems", "trace", "--port", str(port) + "x", "--seconds", "1", "--output", str(path))
+def test_a_port_that_is_not_there_leaves_no_file(tmp_path: Path) -> None:
+    path = tmp_path / "port.jsonl"
+    gone = Shell({}).run("modems", "trace", "--port", str(tmp_path / "nothing"), "--output", str(path))
     assert gone.exit_code == 1
-    assert "no such device" in gone.stderr or "cannot be opened" in gone.stderr
+    assert "cannot be opened" in gone.stderr
+    assert not path.exists()
+
+
+def test_a_port_at_which_nothing_answers_is_traced_all_the_same(tmp_path: Path) -> None:
+    master, slave = os.openpty()
+    try:
+        found = Shell({}).run("modems", "trace", "--port", os.ttyname(slave), "--seconds", "0.1")
+    finally:
+        os.close(slave)
+        os.close(master)
+    assert found.exit_code == 0
+    assert "the trace goes on" in found.stderr
+    trace = read_trace(found.stdout.splitlines())
+    assert trace.header.model is None
+    assert b"AT\r" in said(trace)
 
 
 @contextmanager
