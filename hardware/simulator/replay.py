@@ -18,7 +18,6 @@ _BODY = re.compile(r"[^\x1a\x1b]*[\x1a\x1b]")
 _AHEAD = 30  # turns that are passed over before one that was played already is played again
 _MESSAGE = re.compile(r"(AT\+CMG[SW]=).*")  # whatever its length: it is another message than the recorded one
 _ECHO_OFF, _ECHO_ON = re.compile(r"AT.*E0", re.IGNORECASE), re.compile(r"AT(?:.*E1|Z|&F|\+CFUN=1,1)", re.IGNORECASE)
-_PROMPT = re.compile(rb"(?:\A|[\r\n])> ?\Z")
 
 
 class ReplayedModem:
@@ -124,16 +123,17 @@ class ReplayedModem:
             return
         answer = turn.answer()
         self._answering += len(answer)
-        for after, octets in answer:
-            self.network.after(after * self._scale, partial(self._say, octets))
+        for place, (after, octets) in enumerate(answer, 1):
+            prompts = place == len(answer) and turn.prompted()
+            self.network.after(after * self._scale, partial(self._say, octets, prompts))
         for after, octets in turn.news():
             self.network.after(after * self._scale, partial(self._tell, octets))
         self.network.run_due()
 
-    def _say(self, octets: bytes) -> None:
-        """A piece of an answer; what came by itself meanwhile follows the last one."""
+    def _say(self, octets: bytes, prompts: bool) -> None:
+        """A piece of an answer; what came by itself meanwhile follows the last one. A prompt is its last piece."""
         self._output += octets
-        self._at_prompt = self._at_prompt or _PROMPT.search(octets) is not None
+        self._at_prompt = self._at_prompt or prompts
         self._answering -= 1
         if not self._answering:
             self._output += b"".join(self._held)

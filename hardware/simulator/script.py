@@ -11,11 +11,12 @@ from hardware.tracing import Entry, Mark
 CTRL_Z, ESC = "\x1a", "\x1b"
 _UNIT = re.compile(r"[^\r\n\x1a\x1b]*[\r\n\x1a\x1b]")
 _BODY = re.compile(r"[^\x1a\x1b]*[\x1a\x1b]")
-_RESULT = re.compile(
+_FINAL = re.compile(
     rb"(?:\A|[\r\n])(?:OK|ERROR|\+CM[ES] ERROR:[^\r\n]*|NO CARRIER|NO ANSWER|BUSY|CONNECT[^\r\n]*|COMMAND NOT SUPPORT"
-    rb"|TOO MANY PARAMETERS|[0-4])\r+\n?|(?:\A|[\r\n])> ?(?=\Z|[\r\n])"
+    rb"|TOO MANY PARAMETERS|[0-4])\r+\n?"
 )
-_PROMPT = re.compile(rb"(?:\A|[\r\n])> ?(?=\Z|[\r\n])")
+PROMPT = re.compile(rb"(?:\A|[\r\n])> ?(?=\Z|[\r\n])")
+"""Where a message is awaited (27.005 3.5.1)."""
 _TAKES_BODY = re.compile(r"\+(?:CMGS|CMGW|CMGC|CNMA)=", re.IGNORECASE)
 
 
@@ -40,11 +41,20 @@ class Turn:
         """What was said after that by itself."""
         return self.said[self._answered() :]
 
+    @property
+    def takes_body(self) -> bool:
+        """Whether it asks for a prompt and a message behind it."""
+        return _TAKES_BODY.search(self.wrote) is not None
+
+    def prompted(self) -> bool:
+        """Whether a prompt came."""
+        return self.takes_body and PROMPT.search(b"".join(octets for _, octets in self.said)) is not None
+
     def _answered(self) -> int:
         heard = b""
         for place, (_, octets) in enumerate(self.said, 1):
             heard += octets
-            if _RESULT.search(heard):
+            if _FINAL.search(heard) or (self.takes_body and PROMPT.search(heard)):
                 return place
         return len(self.said)
 
@@ -60,7 +70,7 @@ def turns_of(entries: Iterable[Entry]) -> list[Turn]:
         if entry.direction == "received":
             if turns:
                 turns[-1].said.append((max(0.0, entry.at - turns[-1].at), entry.data))
-                at_prompt = at_prompt or _prompted(turns[-1])
+                at_prompt = at_prompt or turns[-1].prompted()
             continue
         written += entry.data.decode("latin-1")
         while (unit := (_BODY if at_prompt else _UNIT).match(written)) is not None:
@@ -72,11 +82,6 @@ def turns_of(entries: Iterable[Entry]) -> list[Turn]:
         _split_off_echo(turn)
         _split_lines(turn)
     return turns
-
-
-def _prompted(turn: Turn) -> bool:
-    asked = _TAKES_BODY.search(turn.wrote) is not None
-    return asked and _PROMPT.search(b"".join(octets for _, octets in turn.said)) is not None
 
 
 def _split_off_echo(turn: Turn) -> None:
@@ -99,7 +104,7 @@ def _split_lines(turn: Turn) -> None:
     """News that came in one chunk with a final result is a chunk of its own."""
     pieces = []
     for after, octets in turn.said:
-        found = _RESULT.search(octets)
+        found = _FINAL.search(octets)
         if found is not None and found.end() < len(octets):
             pieces += [(after, octets[: found.end()]), (after, octets[found.end() :])]
         else:

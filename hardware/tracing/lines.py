@@ -13,9 +13,9 @@ from hardware.tracing.tpdu import packed_letters
 _WORDS = frozenset(
     word
     for words in (
-        "SM ME MT SR BM TA GSM IRA UCS2 HEX PCCP437 CUSTOM",  # memories and character sets
+        "SM ME MT SR BM TA SM_P ME_P GSM IRA UCS2 UTF8 ASCII HEX PCCP437 CUSTOM",  # memories and character sets
         "SC PS PN PU PP PC AO OI AI IR FD IP IPV4V6 LTE WCDMA UMTS",  # facilities, kinds of connection
-        "BATTCHG SIGNAL SERVICE SOUNDER MESSAGE CALL ROAM SMSFULL CALLSETUP",  # indicators
+        "BATTCHG SIGNAL SERVICE SOUNDER MESSAGE CALL ROAM SMSFULL CALLSETUP VOICE",  # indicators and calls
         "READY SIM PIN PIN2 PUK PUK2 PH NET NOT INSERTED BUSY UNKNOWN INITIALIZING",  # states of a card
         "REC READ UNREAD STO SENT UNSENT ALL",  # states of messages
         "DONE SMS PB RDY",  # starts
@@ -54,7 +54,8 @@ _MOMENT = re.compile(
     r"(?:[0-9]{2}|20[0-9]{2})/[0-9]{2}/[0-9]{2},[0-9]{2}:[0-9]{2}:[0-9]{2}(?:[+-][0-9]{1,2})?", re.ASCII
 )
 _HEXADECIMAL = re.compile(r"(?=.*[0-9])[0-9A-Fa-f]{4,}", re.ASCII)
-_LONG_NUMBER = re.compile(r"[0-9]{8,}", re.ASCII)
+_LONG_NUMBER = re.compile(r"(?<![^\W_])(?=[A-Fa-f]*[0-9])[0-9A-Fa-f]{8,}(?![^\W_])", re.ASCII)
+_SERIAL = re.compile(r"\s*(?:IMEI|ESN|MEID|FSN|S/?N|SERIAL)\b[^:]*:", re.IGNORECASE)
 _INFORMATION = re.compile(r"(?P<name>[+^#!*$%][A-Z][A-Z0-9]{0,13}|\+CM[ES] ERROR): ?", re.IGNORECASE)
 _IDENTITY = re.compile(r"(?:\+?(?:CGM[IMR]|GM[IMR])|Manufacturer|Model|Revision): ?", re.IGNORECASE)
 _USSD = re.compile(r"(?P<mode>\+CUSD: ?[0-9]? ?,? ?)(?P<text>.*?)(?P<coding>, ?[0-9]{1,3})?", re.DOTALL)
@@ -123,7 +124,7 @@ def masked_line(text: str, pending: str) -> str:
         return _masked_ussd(text)
     head = _INFORMATION.match(bare)
     if _IDENTITY.match(bare) or (pending in ABOUT_THE_MODEM and head is None):
-        return _LONG_NUMBER.sub(lambda found: "0" * len(found[0]), text)
+        return _masked_identity(text)
     name = head["name"].upper() if head is not None else pending
     start = text.index(head[0]) + len(head[0]) if head is not None else 0
     if name in SERIAL_NUMBERS:
@@ -131,7 +132,7 @@ def masked_line(text: str, pending: str) -> str:
     if head is None:
         return _masked_token(text)
     if name == "+COPS":
-        return text[:start] + _LONG_NUMBER.sub(lambda found: "0" * len(found[0]), text[start:])
+        return text[:start] + _LONG_NUMBER.sub(_zeroed, text[start:])
     return text[:start] + _masked_values(text[start:])
 
 
@@ -166,6 +167,18 @@ def _masked_token(text: str) -> str:
 
 def _zeros(text: str) -> str:
     return "".join("0" if one.isalnum() else one for one in text)
+
+
+def _masked_identity(text: str) -> str:
+    """What a modem says of itself, without the numbers of this one among its kind."""
+    serial = _SERIAL.match(text)
+    if serial is not None:
+        return serial[0] + veiled(text[serial.end() :])
+    return _LONG_NUMBER.sub(_zeroed, text)
+
+
+def _zeroed(found: re.Match[str]) -> str:
+    return _zeros(found[0])
 
 
 def _masked_serial(text: str, form: re.Pattern[str], kept: int) -> str:

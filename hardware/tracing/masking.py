@@ -137,6 +137,7 @@ class Masker:
             return text
         if _FINAL.match(said):
             self._takes_body = self._at_prompt = False
+            self._pending = ""
         if said in self._commands:
             return masked_command(text)
         if self._body_follows and not _AFTER_TEXT.match(said):

@@ -147,6 +147,17 @@ def test_a_message_is_taken_whatever_it_says() -> None:
     assert "38" in desk.ask("FF\x1a", 5)
 
 
+def test_a_sign_in_a_text_is_no_prompt() -> None:
+    desk = Desk(
+        trace(
+            (0, ">", "AT+CUSD=1\r"), (0, "<", OK), (1, "<", '\r\n+CUSD: 0,"a\n'), (1, "<", "> "), (1, "<", 'b",15\r\n'),
+            (2, ">", "AT\r"), (2, "<", OK),
+        )
+    )  # fmt: skip
+    assert desk.ask("AT+CUSD=1\r", 1.5) == OK + '\r\n+CUSD: 0,"a\n> b",15\r\n'
+    assert desk.ask("AT\r") == OK
+
+
 def test_an_echo_is_played_until_it_is_turned_off() -> None:
     desk = Desk(
         trace(

@@ -260,12 +260,21 @@ def test_what_is_no_secret_is_left_as_it_is(command: str, answer: str) -> None:
         ("AT+CIMI", IMSI, b"234150000000000"),
         ("AT^ICCID?", f"^ICCID: {ICCID}", b"^ICCID: 8944000000000000000"),
         ("AT+CREG?", '+CREG: 2,1,"00C3","0016A2F1",7', b'+CREG: 2,1,"0000","00000000",7'),
-        ("AT+CPIN?", "+CPIN: SIM PUK", b"+CPIN: SIM PUK"),
+        ("ATI", "IMEI: 490154203237518", b"IMEI: 000000000000000"),
+        ("ATI", "Revision: 11.126\r\nMEID: A1000009296F2E", b"Revision: 11.126\r\nMEID: x0000000000x0x"),
+        ("ATI", "S/N: CC12345X", b"S/N: xx00000x"),
+        ("AT+CGMR", "SW 1.2 80ABCDE1", b"SW 1.2 00000000"),
         ("AT+CUSD=1", '+CUSD: 0,"Hi \r\nyou",15', b'+CUSD: 0,"xxx\r\nxxx",15'),
     ],
 )
 def test_numbers_keep_what_says_type_and_network(command: str, answer: str, shown: bytes) -> None:
     assert shown in whole(("sent", f"{command}\r".encode()), ("received", f"\r\n{answer}\r\n".encode()))
+
+
+def test_what_follows_an_answer_is_no_part_of_it() -> None:
+    """A line of letters is the model while that is asked for, and may be anything afterwards."""
+    asked = ("sent", b"AT+CGMM\r"), ("received", b"\r\nE1752\r\n\r\nOK\r\n\r\nsecret\r\n")
+    assert whole(*asked) == b"AT+CGMM\r\r\nE1752\r\n\r\nOK\r\n\r\nxxxxxx\r\n"
 
 
 def test_order_is_kept_where_a_line_waits_for_its_end() -> None:
