@@ -66,7 +66,7 @@ class Masker:
         """What can be shown now that this entry is known."""
         if isinstance(entry, Mark):
             self._break_off()
-            self._sent.synced = entry.what == "opened"
+            self._sent.synced, self._received.synced = entry.what == "opened", False
             self._queue.append(entry)
             return self._ready()
         stream = self._sent if entry.direction == "sent" else self._received
@@ -89,8 +89,11 @@ class Masker:
 
     def _read(self, stream: _Stream, following: Callable[[str], tuple[int, str] | None]) -> None:
         while stream.buffer:
-            if not stream.synced and stream is self._sent and _CERTAIN.match(stream.buffer):
-                stream.synced = True  # a program writes whole commands, and values are masked in any of them
+            if not stream.synced:
+                begins = self._begins(stream)
+                if begins is None:
+                    return
+                stream.synced = begins
             if not stream.synced:
                 end = re.search(r"[\r\n\x1a\x1b]", stream.buffer)
                 stream.synced = end is not None
@@ -104,6 +107,20 @@ class Masker:
                 return
             length, shown = found
             self._settle(stream, length, lambda _, shown=shown: shown)  # type: ignore[misc]
+
+    def _begins(self, stream: _Stream) -> bool | None:
+        """Whether what follows the unknown begins a line all the same; None while more must be seen.
+
+        A program writes whole commands, whose values are masked anyway; and an echo of one is known.
+        """
+        if stream is self._sent:
+            return _CERTAIN.match(stream.buffer) is not None
+        for command in self._commands:
+            if stream.buffer.startswith(command):
+                return True
+            if command.startswith(stream.buffer):
+                return None
+        return False
 
     def _next_sent(self, text: str) -> tuple[int, str] | None:
         if self._at_prompt or (self._takes_body and not text.lstrip("\r\n").upper().startswith(("AT", "\x1b"))):

@@ -277,6 +277,17 @@ def test_what_follows_an_answer_is_no_part_of_it() -> None:
     assert whole(*asked) == b"AT+CGMM\r\r\nE1752\r\n\r\nOK\r\n\r\nxxxxxx\r\n"
 
 
+def test_the_end_of_a_line_whose_beginning_is_not_known_is_masked_altogether() -> None:
+    """It may be that of a text, whatever it looks like."""
+    tail = Octets(1, "received", b"+SECRET: 12\r\n\r\nOK\r\n")
+    shown = Octets(1, "received", b"xxxxxxxxxxx\r\n\r\nOK\r\n")
+    assert masked([tail], synced=False) == [shown]
+    gap = Mark(0.5, "dropped", 1, 7)
+    assert masked([Octets(0, "received", b"\r\n"), gap, tail]) == [Octets(0, "received", b"\r\n"), gap, shown]
+    written = [gap, Octets(1, "sent", b"567\rAT+CSQ\r")]
+    assert masked(written) == [gap, Octets(1, "sent", b"xxx\rAT+CSQ\r")]
+
+
 def test_order_is_kept_where_a_line_waits_for_its_end() -> None:
     masker = Masker(synced=True)
     assert masker.take(Octets(0, "received", b"\r\n+CSQ: ")) == []
