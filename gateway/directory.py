@@ -75,7 +75,9 @@ class ModemView:
     """The reason in one stable word, of `gateway.conditions.CONDITIONS`; None while all is well."""
     port: str | None = None
     profile: str | None = None
+    manufacturer: str | None = None
     model: str | None = None
+    firmware: str | None = None
     imei: str | None = None
     imsi: str | None = None
     iccid: str | None = None

@@ -122,6 +122,7 @@ class ModemWorker(Turns):
 
     def _heir(self, found: Finding) -> ModemWorker:
         heir = ModemWorker(self._view, *self._made_of, left=self._left)
+        heir._port.wiretap = self.wiretap
         heir._errands = self._errands.pass_on(NotReady(ModemState.FAILED, found.reason, found.advice))
         heir._sender.carry_on(self._sender)
         heir._sink.carry_on(self._sink)

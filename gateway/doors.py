@@ -15,6 +15,7 @@ from gateway.messages import Lane
 from gateway.modem_port import ModemPort
 from gateway.sending import Sender
 from hardware.modem import Modem
+from hardware.tracing import Wiretap
 
 T = TypeVar("T")
 
@@ -91,6 +92,11 @@ class Doors:
     def progress(self) -> object:
         """What changes while its thread gets on; None while a call on the port is under way."""
         return self._port.progress
+
+    @property
+    def wiretap(self) -> Wiretap:
+        """Where what goes over its port can be listened in on."""
+        return self._port.wiretap
 
     @property
     def may_be_left(self) -> bool:

@@ -15,6 +15,7 @@ from gateway.recovery import NEW_THREAD
 from gateway.store import StoreError
 from gateway.watchdog import Party
 from hardware.modem import Modem
+from hardware.tracing import Wiretap
 
 T = TypeVar("T")
 log = logging.getLogger("simwire.fleet")
@@ -202,6 +203,10 @@ class Fleet:
         """Run `action` on a modem's own thread; raises KeyError for an unknown modem."""
         with self._changing:
             return self._workers[name].request(action)
+
+    def wiretap(self, name: str) -> Wiretap:
+        """See `ModemWorker.wiretap`; raises KeyError for an unknown modem."""
+        return self._workers[name].wiretap
 
     def pause(self, name: str) -> None:
         """See `ModemWorker.pause`; the others look at what is left to them."""

@@ -9,11 +9,12 @@ from gateway.healing import Healer
 from gateway.port_watch import PortWatch
 from gateway.recovery import Step
 from hardware.modem import Modem, ModemState
+from hardware.tracing import TappedTransport, Wiretap
 from hardware.transport import Transport
 
 
 class ModemPort:
-    """Belongs to the worker's thread; only `wake`, `watch`, `progress` and `stopping` are for other ones.
+    """Belongs to the worker's thread; only `wake`, `watch`, `wiretap`, `progress` and `stopping` are for other ones.
 
     `make_modem` makes the driver of what `open_port` opened. `wait` waits for an event while there is no port.
     """
@@ -30,6 +31,8 @@ class ModemPort:
         self.healer, self.watch = healer, watch
         self.stopping = threading.Event()
         """Nothing is waited for any more."""
+        self.wiretap = Wiretap()
+        """Where what goes over the port can be listened in on."""
         self._woken = threading.Event()
         self._turns = 0
         self._transport: Transport | None = None
@@ -50,7 +53,8 @@ class ModemPort:
 
     def connect(self) -> Modem:
         """Open the port; raises PortUnavailable, and what a call on a port that is watched does."""
-        self._transport = transport = self.watch.open(self._open_port)
+        opened = self.watch.open(self._open_port)
+        self._transport = transport = TappedTransport(opened, self.wiretap, self.watch.clock)
         self.healer.switch.seen(transport.name)
         self.modem = self._make_modem(transport)
         return self.modem

@@ -50,6 +50,7 @@ from hardware.discovery import PortSearch, opener_with
 from hardware.errors import HardwareError
 from hardware.modem import Modem, ModemSettings, RestartLevel, Secret
 from hardware.power_switch import CommandSwitch, HelperSwitch, UsbPlaces
+from hardware.tracing import Wiretap
 from hardware.transport import Transport
 
 log = logging.getLogger("simwire.service")
@@ -250,6 +251,10 @@ class Service:
     def ready(self) -> bool:
         """Whether messages can be accepted and at least one modem can send."""
         return self.store.database.accepting() and any(view.usable for view in self.modems())
+
+    def wiretap(self, name: str) -> Wiretap:
+        """Where what goes over a modem's port can be listened in on; raises KeyError for an unknown modem."""
+        return self.fleet.wiretap(name)
 
     def modem_action(self, name: str, action: ModemAction, code: str | None = None) -> Mapping[str, Any]:
         """What an operator asks of a modem; raises KeyError for an unknown one, Unavailable where it cannot be done."""

@@ -74,6 +74,11 @@ def serial_ports() -> list[SerialPort]:
     return ports
 
 
+def is_pseudo_terminal(device: str) -> bool:
+    """Whether a path leads to a pseudo-terminal: behind one there is a program, the simulator mostly, and no modem."""
+    return os.path.realpath(device).startswith("/dev/pts/")
+
+
 def candidates(ports: Iterable[SerialPort], *, probe_all: bool = False) -> list[SerialPort]:
     """Ports to look at, the likeliest first: of a known modem the interfaces that take AT, then its others."""
     ranked = [(_rank(port), port.hub_place, port.device, port) for port in ports]

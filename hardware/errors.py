@@ -11,6 +11,7 @@ HardwareError
 │   │   └── MessageServiceError  +CMS ERROR (also gsmmodem's CmsError), 27.005 3.2.5
 │   └── MalformedResponse      the final result was OK and the answer unreadable
 ├── SubmitUncertain            a PDU was handed over and its outcome is unknown: not a refusal, not a success
+├── TraceError                 a file is no trace that can be read; names the line
 ├── NotReady                   the modem cannot send now; carries the state and what a person can do
 └── PduError
     ├── DecodeError            names field and octet (also gsmmodem's EncodingError and ValueError)
@@ -55,6 +56,14 @@ class ConnectionLost(TransportError, ConnectionError):
     def __init__(self, port: str, reason: str) -> None:
         super().__init__(f"connection to {port} lost: {reason}")
         self.port, self.reason = port, reason
+
+
+class TraceError(HardwareError):
+    """A file is no trace that can be read, from this line on."""
+
+    def __init__(self, line: int, reason: str) -> None:
+        super().__init__(f"line {line}: {reason}")
+        self.line, self.reason = line, reason
 
 
 class AtError(HardwareError):

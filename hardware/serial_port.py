@@ -1,4 +1,4 @@
-"""Serial ports: devices and rfc2217:// over pyserial, socket:// over TCP, and a trace of either.
+"""Serial ports: devices and rfc2217:// over pyserial, socket:// over TCP.
 
 pyserial opens and configures a device; reading and writing is done on its descriptor, as pyserial's own waits know
 nothing of other work and use select(2), which fails for descriptors from 1024 on.
@@ -25,9 +25,6 @@ from urllib.parse import urlsplit
 import serial
 
 from hardware.errors import ConnectionLost, PortUnavailable
-from hardware.tracing import TracedData, TracingTransport
-
-__all__ = ["SerialTransport", "TracedData", "TracingTransport"]
 
 _READ_SIZE = 4096
 _POLL = 0.05  # seconds between looks at a port without a file descriptor

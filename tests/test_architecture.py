@@ -33,6 +33,7 @@ TO_MODEMS = frozenset(
         "hardware.errors",
         "hardware.modem",
         "hardware.pdu",
+        "hardware.tracing",
         "hardware.transport",
     }
 )
@@ -59,7 +60,7 @@ ALLOWED: dict[str, frozenset[str]] = {
     "hardware.clock": frozenset(),
     "hardware.transport": frozenset({"hardware.errors"}),
     "hardware.tracing": frozenset({"hardware.errors", "hardware.clock", "hardware.transport"}),
-    "hardware.serial_port": frozenset({"hardware.errors", "hardware.clock", "hardware.transport", "hardware.tracing"}),
+    "hardware.serial_port": frozenset({"hardware.errors", "hardware.clock", "hardware.transport"}),
     "hardware.power_switch": frozenset(),
     # Runs as root, and imports nothing that would have to be read before it may.
     "hardware.usb_power": frozenset(),
@@ -92,7 +93,7 @@ ALLOWED: dict[str, frozenset[str]] = {
     "hardware.usb_devices": frozenset({"hardware.profiles"}),
     "hardware.port_holders": frozenset(),
     # The simulator reads and writes octets by itself: a codec checked against itself proves nothing.
-    "hardware.simulator": frozenset({"hardware.errors", "hardware.clock", "hardware.transport"}),
+    "hardware.simulator": frozenset({"hardware.errors", "hardware.clock", "hardware.transport", "hardware.tracing"}),
     "gateway.addresses": frozenset(),
     "gateway.messages": frozenset(),
     "gateway.codes": frozenset(),
@@ -107,7 +108,14 @@ ALLOWED: dict[str, frozenset[str]] = {
     | TO_MODEMS
     | {"gateway.directory", "gateway.recovery", "gateway.sparing", "hardware.power_switch"},
     "gateway.modem_port": frozenset(
-        {"gateway.healing", "gateway.port_watch", "gateway.recovery", "hardware.modem", "hardware.transport"}
+        {
+            "gateway.healing",
+            "gateway.port_watch",
+            "gateway.recovery",
+            "hardware.modem",
+            "hardware.tracing",
+            "hardware.transport",
+        }
     ),
     "gateway.errands": frozenset({"hardware.modem"}),
     "gateway.doors": VALUES
@@ -119,6 +127,7 @@ ALLOWED: dict[str, frozenset[str]] = {
         "gateway.modem_port",
         "gateway.sending",
         "hardware.modem",
+        "hardware.tracing",
     },
     "gateway.others": VALUES | {"gateway.directory"},
     "gateway.announcing": VALUES
@@ -326,6 +335,8 @@ ALLOWED: dict[str, frozenset[str]] = {
         "gateway.verify",
         "gateway.webhooks",
         "hardware.clock",
+        "hardware.discovery",
+        "hardware.tracing",
     },
     "gateway.webhooks": VALUES | {"gateway.config", "gateway.store", "hardware.clock"},
     "gateway.submission": VALUES | TO_MODEMS,
@@ -394,6 +405,7 @@ ALLOWED: dict[str, frozenset[str]] = {
         "gateway.store",
         "gateway.watchdog",
         "hardware.modem",
+        "hardware.tracing",
     },
     "gateway.scheduler": VALUES | {"gateway.directory", "gateway.store", "gateway.watchdog", "hardware.clock"},
     "gateway.watchdog": frozenset({"hardware.clock"}),
@@ -419,6 +431,7 @@ ALLOWED: dict[str, frozenset[str]] = {
         "gateway.numbers",
         "gateway.policy",
         "hardware.port_holders",
+        "gateway.release",
         "hardware.simulator",
         "hardware.usb_devices",
     },

@@ -24,6 +24,7 @@ from gateway.api import (
     privacy,
     problems,
     stats,
+    traces,
     webhooks,
 )
 from gateway.api.auth import Authenticator
@@ -50,6 +51,7 @@ def create_app(service: ServiceView, waiting: WaitRoom | None = None) -> Flask:
         *inbox.operations(service, waiting),
         *caught.operations(service, waiting),
         *modems.operations(service),
+        *traces.operations(service, waiting, authenticator),
         *blocked.operations(service),
         *locks.operations(service),
         *privacy.operations(service),

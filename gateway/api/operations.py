@@ -26,6 +26,7 @@ BODY_LIMIT = 256 * 1024
 """Bytes of a request body; more is answered 413."""
 JSON = "application/json"
 EVENT_STREAM = "text/event-stream"
+JSON_LINES = "application/jsonl"
 _UNBUFFERED = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
 """Headers of a stream: no proxy keeps it, nor holds it back (nginx)."""
 encode = orjson.dumps

@@ -14,6 +14,7 @@ from gateway.store import Store
 from gateway.verify import Verify
 from gateway.webhooks import Webhooks
 from hardware.clock import Clock
+from hardware.tracing import Wiretap
 
 ModemAction = Literal["pause", "resume", "restart", "ussd"]
 
@@ -67,6 +68,10 @@ class ServiceView(Protocol):
 
     def ready(self) -> bool:
         """Whether messages can be accepted and at least one modem can send."""
+        ...
+
+    def wiretap(self, name: str) -> Wiretap:
+        """Where what goes over a modem's port can be listened in on; raises KeyError for an unknown modem."""
         ...
 
     def modem_action(self, name: str, action: ModemAction, code: str | None = None) -> Mapping[str, Any]:

@@ -8,7 +8,8 @@ import http.client
 import json
 import ssl
 import urllib.parse
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -74,20 +75,47 @@ class Gateway:
 
         Raises Failure with the gateway's own words where it refuses, and with what to do where it cannot be reached.
         """
-        given = {name: value for name, value in (query or {}).items() if value is not None}
-        target = f"{self._base}{path}" + (f"?{urllib.parse.urlencode(given)}" if given else "")
         sent = {"Accept": "application/json", **(headers or {})}
-        if self._key is not None:
-            sent["Authorization"] = f"Bearer {self._key.reveal()}"
         octets = None
         if body is not None:
             octets = json.dumps(body).encode()
             sent["Content-Type"] = "application/json"
-        connection = self._connection(ANSWER_TIME + wait)
-        try:
-            connection.request(method, target, octets, sent)
+        with self._asking(ANSWER_TIME + wait) as connection:
+            connection.request(method, self._target(path, query), octets, sent | self._authorisation)
             answer = connection.getresponse()
             return self._read(answer, answer.read())
+
+    def lines(self, path: str, query: Mapping[str, Any] | None = None) -> Iterator[str]:
+        """GET a stream of lines, each as it comes, without the empty ones that only tell that it goes on.
+
+        Raises Failure as `call` does, and where the stream ends before its end.
+        """
+        with self._asking(ANSWER_TIME) as connection:
+            connection.request("GET", self._target(path, query), headers=self._authorisation)
+            answer = connection.getresponse()
+            if answer.status >= 400:
+                self._read(answer, answer.read())
+            try:
+                for line in answer:
+                    if line.strip():
+                        yield line.decode()
+            except (OSError, http.client.HTTPException):
+                raise Failure(f"{self.url} ended the connection before the end; is it still running?") from None
+
+    @property
+    def _authorisation(self) -> dict[str, str]:
+        return {} if self._key is None else {"Authorization": f"Bearer {self._key.reveal()}"}
+
+    def _target(self, path: str, query: Mapping[str, Any] | None) -> str:
+        given = {name: value for name, value in (query or {}).items() if value is not None}
+        return f"{self._base}{path}" + (f"?{urllib.parse.urlencode(given)}" if given else "")
+
+    @contextmanager
+    def _asking(self, timeout: float) -> Iterator[http.client.HTTPConnection]:
+        """A connection, and what goes wrong with it in words."""
+        connection = self._connection(timeout)
+        try:
+            yield connection
         except TimeoutError:
             raise Unreachable(f"{self.url} does not answer; see its log (journalctl -u simwire)") from None
         except ssl.SSLCertVerificationError as error:

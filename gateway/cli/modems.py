@@ -13,6 +13,7 @@ from gateway.cli.client import Gateway
 from gateway.cli.failure import Failure, Group
 from gateway.cli.messages import path_of
 from gateway.cli.options import gateway_options, json_option
+from gateway.cli.tracing import trace
 from gateway.messages import Json
 from hardware.clock import SystemClock
 from hardware.discovery import find_modems, open_port
@@ -29,6 +30,9 @@ USSD_SECONDS = 70.0
 @click.group(cls=Group)
 def modems() -> None:
     """Look at modems."""
+
+
+modems.add_command(trace)
 
 
 @modems.command("list")

@@ -41,6 +41,15 @@ def config_option(*, required: bool = True) -> Callable[[F], F]:
 
 def gateway_options(command: F) -> F:
     """--url, --config, --ca-file, --key-file and --json; the command is handed a `gateway` made of the first four."""
+    return _gateway_options(command, None)
+
+
+def gateway_options_unless(option: str) -> Callable[[F], F]:
+    """As `gateway_options`, for a command that needs no gateway where that option is given: it is handed None then."""
+    return lambda command: _gateway_options(command, option)
+
+
+def _gateway_options(command: F, unless: str | None) -> F:
 
     @functools.wraps(command)
     def with_gateway(
@@ -51,7 +60,8 @@ def gateway_options(command: F) -> F:
             context.get_parameter_source("url") is ParameterSource.ENVIRONMENT
         ):
             url = None  # what is said on the command line is meant; what stands in the environment was meant once
-        return command(gateway=_gateway(url, config, ca_file, key_file), **rest)
+        needless = unless is not None and rest.get(unless) is not None
+        return command(gateway=None if needless else _gateway(url, config, ca_file, key_file), **rest)
 
     options = (
         click.option("--url", envvar="SIMWIRE_URL", metavar="URL", help=f"The gateway's address [{DEFAULT_URL}]."),

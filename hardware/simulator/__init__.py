@@ -45,6 +45,7 @@ from hardware.simulator.modem import SimulatedModem
 from hardware.simulator.network import SimulatedNetwork
 from hardware.simulator.parties import Operator
 from hardware.simulator.personality import Boot, Personality
+from hardware.simulator.replay import ReplayedModem
 from hardware.simulator.server import SimulatorServer
 from hardware.simulator.sim import MessageStatus, SimCard, UssdAnswer
 from hardware.simulator.sticks import HUAWEI, HUAWEI_LTE, ZTE
@@ -84,6 +85,7 @@ __all__ = [
     "Refuse",
     "Refused",
     "RepeatReport",
+    "ReplayedModem",
     "Rubbish",
     "ServiceCentre",
     "Silence",

@@ -8,13 +8,13 @@ from hardware.clock import FakeClock
 from hardware.errors import ConnectionLost, PortUnavailable
 
 if TYPE_CHECKING:
-    from hardware.simulator.modem import SimulatedModem
+    from hardware.simulator.machine import Machine
 
 
 class SimulatedTransport:
     """A port of a simulated modem for one thread. Needs a FakeClock: `read` moves it to what happens next."""
 
-    def __init__(self, modem: SimulatedModem, chunk: int = 4096) -> None:
+    def __init__(self, modem: Machine, chunk: int = 4096) -> None:
         clock = modem.network.clock
         if not isinstance(clock, FakeClock):
             raise TypeError("the in-process door needs a network on a FakeClock; use SimulatorServer for real time")

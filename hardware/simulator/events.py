@@ -28,18 +28,18 @@ class EventQueue:
     """Runs calls in the order of their times, each seeing its own time, even after a clock has jumped past several."""
 
     def __init__(self, clock: Clock) -> None:
-        self._clock = clock
+        self.clock = clock
         self._heap: list[Event] = []
         self._order = count()
         self._running: float | None = None
 
     def time(self) -> float:
         """Boot time in seconds: of the event that runs now, else the clock's."""
-        return self._clock.boot() if self._running is None else self._running
+        return self.clock.boot() if self._running is None else self._running
 
     def now(self) -> Instant:
         """Both clocks at `time`."""
-        now = self._clock.now()
+        now = self.clock.now()
         return now.after(self.time() - now.boot)
 
     def after(self, seconds: float, action: Callable[[], None]) -> Event:
@@ -59,7 +59,7 @@ class EventQueue:
         if self._running is not None:
             return
         try:
-            while (due := self.next_event()) is not None and due <= self._clock.boot():
+            while (due := self.next_event()) is not None and due <= self.clock.boot():
                 event = heapq.heappop(self._heap)
                 self._running = event.due
                 action, event.action = event.action, None

@@ -14,8 +14,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self, TypeVar
 
-from hardware.simulator.modem import SimulatedModem
-from hardware.simulator.network import SimulatedNetwork
+from hardware.simulator.machine import Machine, Timeline
 
 T = TypeVar("T")
 _BACKLOG = 65_536
@@ -26,7 +25,7 @@ _LONGEST_WAIT = 1.0
 class _Port:
     """The master side of one pseudo-terminal. The slave side is open only while a program has it."""
 
-    modem: SimulatedModem
+    modem: Machine
     generation: int
     master: int
     links: tuple[Path, ...]
@@ -41,7 +40,7 @@ class SimulatorServer:
     server's thread: reach it with `call`.
     """
 
-    def __init__(self, network: SimulatedNetwork, modems: Iterable[SimulatedModem], directory: str | Path) -> None:
+    def __init__(self, network: Timeline, modems: Iterable[Machine], directory: str | Path) -> None:
         self._network, self._modems = network, list(modems)
         self.directory = Path(directory)
         self._ports: dict[int, _Port] = {}
@@ -81,7 +80,7 @@ class SimulatorServer:
         os.close(self._wake_read)
         os.close(self._wake_write)
 
-    def path(self, modem: SimulatedModem | str) -> Path:
+    def path(self, modem: Machine | str) -> Path:
         """The stable path of a modem, which is there whenever its port is."""
         return self.directory / "by-id" / (modem if isinstance(modem, str) else modem.name)
 
@@ -144,7 +143,7 @@ class SimulatorServer:
             if port is None and modem.present:
                 self._open(modem)
 
-    def _open(self, modem: SimulatedModem) -> None:
+    def _open(self, modem: Machine) -> None:
         master, slave = os.openpty()
         tty.setraw(slave)
         name = Path(os.ttyname(slave))

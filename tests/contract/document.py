@@ -9,7 +9,7 @@ from typing import Any
 
 METHODS = ("get", "put", "post", "delete", "patch")
 PROBLEM = "application/problem+json"
-STREAM = "text/event-stream"
+STREAMS = {"text/event-stream", "application/jsonl"}
 SLOW = ("/ussd", "/restart")
 """Ends of paths where a modem or the network takes seconds."""
 Json = dict[str, Any]
@@ -42,7 +42,7 @@ class Operation:
             for status in self.successes
             for kind in self.described["responses"][str(status)].get("content", {"": {}})
         ]
-        self.streams = STREAM in kinds
+        self.streams = not STREAMS.isdisjoint(kinds)
         self.takes_body = "requestBody" in self.described
         parameters = self.described.get("parameters", [])
         self.query = [one["name"] for one in parameters if one["in"] == "query"]

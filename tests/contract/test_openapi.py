@@ -115,7 +115,7 @@ def test_schemathesis_finds_nothing(served: Served, tmp_path: Path) -> None:
 def test_a_stream_begins_as_the_document_says(served: Served) -> None:
     for operation in served.operations:
         if operation.streams:
-            with served.ask(operation.method, operation.path, stream=True) as answer:
+            with served.ask(operation.method, served.path(operation), stream=True) as answer:
                 assert operation.complaint(answer, operation.successes) is None
 
 

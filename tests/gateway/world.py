@@ -29,6 +29,7 @@ from gateway.store import Store
 from gateway.verify import Verify
 from gateway.webhooks import Webhooks
 from hardware.clock import FakeClock
+from hardware.tracing import Wiretap
 
 NUMBER = "+447700900123"
 OTHER = "+447700900124"
@@ -71,6 +72,7 @@ class World:
             self.store, self.config, self.clock, admission, lambda queue, lane: self.woken.append((queue, lane))
         )
         self.verify = Verify(self.store, self.intake, self.config, self.clock)
+        self.wiretaps = {view.name: Wiretap() for view in self.views}
         self.actions: list[tuple[str, ModemAction, str | None]] = []
         self.fails: Exception | None = None
         self.ussd: dict[str, Any] = {"mode": 0, "text": "credit 5.00"}
@@ -103,6 +105,9 @@ class World:
 
     def ready(self) -> bool:
         return self.store.database.accepting() and any(view.usable for view in self.views)
+
+    def wiretap(self, name: str) -> Wiretap:
+        return self.wiretaps[name]
 
     def modem_action(self, name: str, action: ModemAction, code: str | None = None) -> Mapping[str, Any]:
         self.actions.append((name, action, code))

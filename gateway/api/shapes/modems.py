@@ -72,7 +72,9 @@ class ModemShape(Shape):
     """The reason in one stable word; docs/modems.md lists them."""
     port: str | None
     profile: str | None
+    manufacturer: str | None
     model: str | None
+    firmware: str | None
     imei: str | None
     imsi: str | None
     iccid: str | None
@@ -102,6 +104,37 @@ class ModemList(Shape):
     """Every modem of the configuration."""
 
     items: list[ModemShape]
+
+
+class TraceHeaderShape(Shape):
+    """A trace, line by line: its header first, then what went over the port; docs/traces.md describes them."""
+
+    simwire_trace: int
+    """The version of the form."""
+    program: str
+    masked: bool
+    source: Literal["device", "simulator"]
+    manufacturer: str | None
+    model: str | None
+    firmware: str | None
+    profile: str | None
+    recorded: str | None
+    note: str | None
+
+
+class TraceEntryShape(Shape):
+    """A chunk that went over the port (`way`, `data`), or what became of it (`mark`)."""
+
+    at: float
+    """Seconds since the beginning of the trace."""
+    way: Literal[">", "<"] | None = None
+    """`>` to the modem, `<` from it."""
+    data: str | None = None
+    """The octets, as the characters of ISO 8859-1 with the same numbers."""
+    mark: Literal["opened", "closed", "dropped", "ended"] | None = None
+    chunks: int | None = None
+    """Of `dropped`: how many chunks are missing here."""
+    octets: int | None = None
 
 
 class UssdShape(Shape):

@@ -1,0 +1,1 @@
+"""Recorded conversations with modems, and what the driver makes of each."""
