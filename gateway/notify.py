@@ -30,7 +30,7 @@ class ServiceManager:
         self._address, self._clock = address, clock
         self.watchdog = watchdog
         """Seconds within which it expects `alive`; None where it expects nothing."""
-        self._told = float("-inf")
+        self._told, self._served = float("-inf"), False
 
     @classmethod
     def of(cls, environ: MutableMapping[str, str], pid: int, clock: Clock) -> ServiceManager:
@@ -41,14 +41,15 @@ class ServiceManager:
         return cls(address, int(within) / 1e6 if ours else None, clock)
 
     def starting(self) -> None:
-        """The start gets on, and may take `EXTENSION` seconds more. Costs nothing, however often it is said."""
+        """The start gets on, and may take `EXTENSION` seconds more. May be said at any time, however often."""
         now = self._clock.boot()
-        if now - self._told >= TELL_EVERY:
+        if not self._served and now - self._told >= TELL_EVERY:
             self._told = now
             self._tell(EXTEND_TIMEOUT_USEC=f"{EXTENSION * 1e6:.0f}", STATUS="Starting: the database is made ready")
 
     def ready(self) -> None:
         """Requests are answered."""
+        self._served = True
         self._tell(READY="1")
 
     def alive(self) -> None:
