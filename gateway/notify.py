@@ -20,6 +20,7 @@ log = logging.getLogger("simwire.serve")
 
 EXTENSION = 60.0  # seconds that each sign of progress gives a start
 TELL_EVERY = 5.0  # seconds between two signs of progress
+PATIENCE = 2.0  # seconds that it may take to be told
 STATUS_EVERY = 10.0  # seconds between two status lines: with a million messages the queue takes a while to count
 
 
@@ -80,7 +81,7 @@ class ServiceManager:
         address = f"\0{self._address[1:]}" if self._address.startswith("@") else self._address  # abstract, unix(7)
         try:
             with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC) as door:
-                door.setblocking(False)  # who waits for a service manager that hangs hangs with it
+                door.settimeout(PATIENCE)  # who waited for a service manager that hangs would hang with it
                 door.sendto(text.encode(), address)
         except OSError as error:
             log.debug("the service manager was not told %s: %s", ", ".join(fields), error)
