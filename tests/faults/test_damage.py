@@ -183,7 +183,7 @@ def test_a_served_gateway_that_meets_damage_ends_and_says_so_and_does_not_start_
         overwrite(path, root_page(path, "inbox")[0], b"\xff" * 4096)
         assert gateway.call("GET", "/v1/inbox")[0] == 500
         assert gateway.process is not None
-        assert gateway.process.wait(20) == 1
+        assert gateway.process.wait(20) == 65
         assert f"simwire: {path} is damaged" in log.read_text()
         again = subprocess.run(
             [sys.executable, "-m", "gateway.cli", "serve", "--config", str(gateway.config)],
@@ -192,7 +192,7 @@ def test_a_served_gateway_that_meets_damage_ends_and_says_so_and_does_not_start_
             text=True,
             timeout=60,
         )
-        assert again.returncode == 1
+        assert again.returncode == 65
         assert f"simwire: {path} is damaged (inbox" in again.stderr
         assert "restore a backup" in again.stderr
         assert "Traceback" not in again.stderr

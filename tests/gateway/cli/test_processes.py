@@ -111,7 +111,7 @@ def test_serve_logs_once_what_texts_may_cost_and_refuses_wrong_ones(config: Path
     result = subprocess.run(
         [*COMMAND, "serve", "--config", str(config)], capture_output=True, text=True, timeout=PATIENCE, check=False
     )
-    assert result.returncode == 1
+    assert result.returncode == 78
     assert "otp.templates: en.login[0]: there is no field {nme}" in result.stderr
     assert "Traceback" not in result.stderr
 
@@ -152,7 +152,7 @@ def test_a_wrong_configuration_starts_nothing(config: Path) -> None:
         [*COMMAND, "serve", "--config", str(config)], capture_output=True, text=True, timeout=PATIENCE, check=False
     )
 
-    assert result.returncode == 1
+    assert result.returncode == 78
     assert "gateway.organisation: is missing" in result.stderr
     assert not (config.parent / "simwire.db").exists()
 
