@@ -20,6 +20,7 @@ log = logging.getLogger("simwire.serve")
 
 EXTENSION = 60.0  # seconds that each sign of progress gives a start
 TELL_EVERY = 5.0  # seconds between two signs of progress
+PATIENCE = 2.0  # seconds that it may take to be told
 STATUS_EVERY = 10.0  # seconds between two status lines: with a million messages the queue takes a while to count
 
 
@@ -30,7 +31,7 @@ class ServiceManager:
         self._address, self._clock = address, clock
         self.watchdog = watchdog
         """Seconds within which it expects `alive`; None where it expects nothing."""
-        self._told = float("-inf")
+        self._told, self._served = float("-inf"), False
 
     @classmethod
     def of(cls, environ: MutableMapping[str, str], pid: int, clock: Clock) -> ServiceManager:
@@ -41,14 +42,15 @@ class ServiceManager:
         return cls(address, int(within) / 1e6 if ours else None, clock)
 
     def starting(self) -> None:
-        """The start gets on, and may take `EXTENSION` seconds more. Costs nothing, however often it is said."""
+        """The start gets on, and may take `EXTENSION` seconds more. May be said at any time, however often."""
         now = self._clock.boot()
-        if now - self._told >= TELL_EVERY:
+        if not self._served and now - self._told >= TELL_EVERY:
             self._told = now
             self._tell(EXTEND_TIMEOUT_USEC=f"{EXTENSION * 1e6:.0f}", STATUS="Starting: the database is made ready")
 
     def ready(self) -> None:
         """Requests are answered."""
+        self._served = True
         self._tell(READY="1")
 
     def alive(self) -> None:
@@ -79,7 +81,7 @@ class ServiceManager:
         address = f"\0{self._address[1:]}" if self._address.startswith("@") else self._address  # abstract, unix(7)
         try:
             with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC) as door:
-                door.setblocking(False)  # who waits for a service manager that hangs hangs with it
+                door.settimeout(PATIENCE)  # who waited for a service manager that hangs would hang with it
                 door.sendto(text.encode(), address)
         except OSError as error:
             log.debug("the service manager was not told %s: %s", ", ".join(fields), error)

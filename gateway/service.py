@@ -70,7 +70,7 @@ class Service:
     """A gateway: store, modems, scheduler and web server in one process."""
 
     def __init__(self, config: Config, clock: Clock, on_progress: Callable[[], None] = lambda: None) -> None:
-        """`on_progress` is called now and then while the database is made ready, which may take minutes."""
+        """`on_progress` is called now and then while a statement takes long: a start may take minutes."""
         self.config, self.clock = config, clock
         self.store = Store.open(
             config.gateway.database,

@@ -67,8 +67,8 @@ class Database:
     ) -> Database:
         """Open the database, or make it together with its key file where neither exists; migrate an older one.
 
-        `checked`: look first whether its pages are sound, for a little while at most. `on_progress` is called every now
-        and then while that and a migration take their time.
+        `checked`: look first whether its pages are sound, for a little while at most. `on_progress` is called now and
+        then while this, or any later statement that writes, takes its time.
         Raises KeyFileError, StoreNewer, StoreDamaged, StoreFailed, StoreBusy.
         """
         new = not path.exists() or path.stat().st_size == 0
@@ -98,7 +98,6 @@ class Database:
             migrate(connection, path, schema, cipher, on_progress)
             database._check_key(key_file)
             database._note_boot(clock.now())
-            connection.set_progress_handler(None, 0)
         except BaseException as error:
             connection.close()
             raise (translate(error, path) if isinstance(error, sqlite3.Error) else error) from error

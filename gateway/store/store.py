@@ -71,7 +71,7 @@ class Store:
         on_progress: Callable[[], None] = lambda: None,
     ) -> Store:
         """Open, or make, the database; `reserve`: octets of disk that accepting leaves free; `checked`: look first
-        whether its pages are sound; `on_progress` is called now and then while it takes its time.
+        whether its pages are sound; see `Database.open` for it and `on_progress`.
 
         Raises the StoreError subclasses of `Database.open`.
         """

@@ -37,7 +37,7 @@ class Systemd:
         self.environ = {"NOTIFY_SOCKET": address}
         self._door = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
         self._door.bind(address.replace("@", "\0", 1))
-        self._door.settimeout(30)
+        self._door.settimeout(100)
         self.heard: list[str] = []
 
     def next(self) -> str:
@@ -56,7 +56,7 @@ class Systemd:
         except BlockingIOError:
             return True
         finally:
-            self._door.settimeout(30)
+            self._door.settimeout(100)
 
     def close(self) -> None:
         self._door.close()
@@ -115,6 +115,11 @@ def test_a_start_that_gets_on_is_given_more_time_now_and_then(listening: Callabl
     clock.advance(TELL_EVERY)
     manager.starting()
     assert "EXTEND_TIMEOUT_USEC" in systemd.next()
+    manager.ready()
+    assert systemd.next() == "READY=1\n"
+    clock.advance(TELL_EVERY)
+    manager.starting()
+    assert systemd.nothing(), "statements take their time later on, too"
 
 
 def test_the_watchdog_of_another_process_is_not_ours() -> None:
@@ -159,7 +164,7 @@ def test_a_served_gateway_tells_its_life(listening: Callable[..., Systemd], tmp_
         systemd.until("WATCHDOG=1")
         gateway.send_signal(signal.SIGTERM)
         systemd.until("STOPPING=1")
-        gateway.communicate(timeout=30)
+        gateway.communicate(timeout=100)
     assert gateway.returncode == 0
     assert any(line.startswith("STATUS=0 of 1 modem ready") for line in systemd.heard)
 
@@ -168,7 +173,7 @@ def test_what_only_a_person_can_mend_has_an_exit_status_of_its_own(tmp_path: Pat
     def status(config: str = CONFIG) -> tuple[int, str]:
         (tmp_path / "simwire.toml").write_text(config, encoding="utf-8")
         with serve(tmp_path) as gateway:
-            said = gateway.communicate(timeout=30)[1]
+            said = gateway.communicate(timeout=100)[1]
         return gateway.returncode, said
 
     code, said = status(CONFIG.replace("GB", "XX"))
