@@ -68,7 +68,7 @@ class Database:
         schema: Migrations = released,
         *,
         checked: bool = False,
-        on_progress: Callable[[], None] = lambda: None,
+        on_progress: Callable[[], None] | None = None,
     ) -> Database:
         """Open the database, or make it together with its key file where neither exists; migrate an older one.
 
@@ -94,7 +94,8 @@ class Database:
         except sqlite3.Error as error:
             raise translate(error, path) from error
         database = cls(path, cipher, connection, clock)
-        connection.set_progress_handler(on_progress, PROGRESS)
+        if on_progress is not None:
+            connection.set_progress_handler(on_progress, PROGRESS)
         try:
             if checked:
                 check_pages(connection, path)
@@ -284,7 +285,11 @@ def _connect(path: Path, *, reader: bool = False) -> sqlite3.Connection:
 
 
 def _migrate(
-    connection: sqlite3.Connection, path: Path, schema: Migrations, cipher: Cipher, on_progress: Callable[[], None]
+    connection: sqlite3.Connection,
+    path: Path,
+    schema: Migrations,
+    cipher: Cipher,
+    on_progress: Callable[[], None] | None,
 ) -> None:
     database = SchemaDatabase(connection)
     applied = [migration.name for migration in schema.applied(database)]
@@ -305,7 +310,7 @@ def _migrate(
     connection.create_function("sealed", 2, None)
 
 
-def _copy(connection: sqlite3.Connection, path: Path, target: Path, on_progress: Callable[[], None]) -> None:
+def _copy(connection: sqlite3.Connection, path: Path, target: Path, on_progress: Callable[[], None] | None) -> None:
     """A copy beside the database before its schema changes; raises sqlite3.Error, and leaves no half of one."""
     size = path.stat().st_size / 10**6
     log.info("%s is copied to %s before its schema changes: %.0f MB", path, target.name, size)
@@ -313,7 +318,7 @@ def _copy(connection: sqlite3.Connection, path: Path, target: Path, on_progress:
     give_to_owner_of_folder(target)
     copy = sqlite3.connect(target)
     try:
-        connection.backup(copy, pages=COPIED_AT_ONCE, progress=lambda *_: on_progress())
+        connection.backup(copy, pages=COPIED_AT_ONCE, progress=on_progress and (lambda *_: on_progress()))
     except sqlite3.Error:
         copy.close()
         target.unlink()
