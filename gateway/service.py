@@ -69,7 +69,7 @@ T = TypeVar("T")
 class Service:
     """A gateway: store, modems, scheduler and web server in one process."""
 
-    def __init__(self, config: Config, clock: Clock, on_progress: Callable[[], None] = lambda: None) -> None:
+    def __init__(self, config: Config, clock: Clock, on_progress: Callable[[], None] | None = None) -> None:
         """`on_progress` is called now and then while a statement takes long: a start may take minutes."""
         self.config, self.clock = config, clock
         self.store = Store.open(

@@ -68,7 +68,7 @@ class Store:
         *,
         reserve: int = RESERVE,
         checked: bool = False,
-        on_progress: Callable[[], None] = lambda: None,
+        on_progress: Callable[[], None] | None = None,
     ) -> Store:
         """Open, or make, the database; `reserve`: octets of disk that accepting leaves free; `checked`: look first
         whether its pages are sound; see `Database.open` for it and `on_progress`.
