@@ -1,7 +1,8 @@
 """`simwire` as a process of its own in a fifth of the time: forked from one that has imported everything already.
 
-`python -m tests.prefork SOCKET` listens; `python -S -E tests/prefork.py SOCKET WORDS…` has a command run there, with the
-caller's folder, environment and streams, and ends as it ends. The process's id is written to the file that PREFORK_PIDS names.
+`python -m tests.prefork SOCKET` listens; `python -S -E tests/prefork.py SOCKET WORDS…` has a command run there,
+with the caller's folder, environment and streams, and ends as it ends. The process's id is written to the file
+that PREFORK_PIDS names.
 """
 
 from __future__ import annotations
@@ -61,7 +62,9 @@ def _run(caller: socket.socket, request: dict[str, object], streams: list[int]) 
         for place, stream in enumerate(streams):
             os.dup2(stream, place)
             os.close(stream)
-        sys.stdin, sys.stdout, sys.stderr = (open(place, "r" if place == 0 else "w", encoding="utf-8") for place in range(3))
+        sys.stdin, sys.stdout, sys.stderr = (
+            open(place, "r" if place == 0 else "w", encoding="utf-8") for place in range(3)
+        )
         os.chdir(str(request["folder"]))
         os.environ.clear()
         os.environ.update(request["environment"])  # type: ignore[call-overload]

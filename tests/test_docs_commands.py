@@ -6,8 +6,8 @@ A page's `sh` blocks make one script in a folder of its own. Marks, as comments 
     <!-- needs: PROGRAM -->  run only where that program is installed
     <!-- not run: REASON --> with a reason that begins as one of REASONS
 
-The stick at `/dev/serial/by-id/usb-HUAWEI…` is a simulated one. What goes on until Ctrl-C (`serve`, `simulate`) is left running in
-the background, as in another terminal. A page that starts no gateway finds one running, and a key in SIMWIRE_KEY. ID in
+The stick at `/dev/serial/by-id/usb-HUAWEI…` is a simulated one. What goes on until Ctrl-C (`serve`, `simulate`) is left
+running in the background, as in another terminal. A page that starts no gateway finds one running, and a key in SIMWIRE_KEY. ID in
 a command stands for what the last answer called `id`; for commands on keys, for the newest key.
 """
 
@@ -34,7 +34,15 @@ from tests.gateway import pems
 
 ROOT = Path(__file__).resolve().parent.parent
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
-REASONS = ("installs from the network", "needs root", "needs Docker", "needs a real modem", "needs a name", "needs a sqlite3", "takes long")
+REASONS = (
+    "installs from the network",
+    "needs root",
+    "needs Docker",
+    "needs a real modem",
+    "needs a name",
+    "needs a sqlite3",
+    "takes long",
+)
 STICK = "/dev/serial/by-id/usb-HUAWEI_HUAWEI_Mobile-if02-port0"
 _BLOCK = re.compile(
     r"^(?: *<!-- (?P<mark>file|needs|not run): (?P<words>[^\n]*) -->\n)?"
@@ -117,10 +125,7 @@ class Block:
 def blocks(page: Path) -> list[Block]:
     """The fenced blocks of a page."""
     found = _BLOCK.finditer(page.read_text(encoding="utf-8"))
-    return [
-        Block(one["language"], textwrap.dedent(one["body"]), one["mark"], one["words"] or "")
-        for one in found
-    ]
+    return [Block(one["language"], textwrap.dedent(one["body"]), one["mark"], one["words"] or "") for one in found]
 
 
 class Sandbox:
@@ -150,8 +155,7 @@ class Sandbox:
     def fitted(self, text: str) -> str:
         """What a page says, with the places of this sandbox."""
         text = text.replace("127.0.0.1:8080", f"127.0.0.1:{self.port}").replace(STICK, self.stick)
-        text = text.replace("/backups/", f"{self.folder}/backups/").replace("/tmp/modems", f"{self.folder}/modems")
-        return text
+        return text.replace("/backups/", f"{self.folder}/backups/").replace("/tmp/modems", f"{self.folder}/modems")
 
     def save(self, name: str, body: str) -> None:
         """A configuration of a page, made to listen on this sandbox's port."""
@@ -232,7 +236,9 @@ RUN = [page for page in PAGES if any(block.runs for block in blocks(page))]
 
 @pytest.mark.skipif(shutil.which("curl") is None, reason="curl is not installed")
 @pytest.mark.parametrize("page", RUN, ids=[str(page.relative_to(ROOT)) for page in RUN])
-def test_the_commands_of_a_page_do_their_work(page: Path, prefork: Path, stick: str, shared: Sandbox, tmp_path: Path) -> None:
+def test_the_commands_of_a_page_do_their_work(
+    page: Path, prefork: Path, stick: str, shared: Sandbox, tmp_path: Path
+) -> None:
     alone = own(page)
     sandbox = Sandbox(tmp_path, prefork, stick) if alone else shared
     script = []
@@ -256,7 +262,9 @@ def test_what_is_not_run_says_why() -> None:
 
 def test_each_shell_block_is_run_or_marked() -> None:
     """Other names of a shell would hide a block from being run."""
-    hidden = [(page.name, one.body) for page in PAGES for one in blocks(page) if one.language in {"bash", "console", "shell"}]
+    hidden = [
+        (page.name, one.body) for page in PAGES for one in blocks(page) if one.language in {"bash", "console", "shell"}
+    ]
     assert hidden == []
 
 

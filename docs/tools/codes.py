@@ -58,8 +58,8 @@ def errors() -> str:
         "What a modem or a network refuses has a code, and each code a class, which decides what follows.",
         table(("class", "what follows"), ((code(value), words) for value, words in _documented(ErrorClass))),
         "## +CMS ERROR",
-        "Of message commands: 1 to 127 are the network's (3GPP TS 24.011 8.2.5.4), 128 to 255 the service centre's (23.040 "
-        "9.2.3.22), 300 to 500 the modem's (27.005 3.2.5). A family may read its own vendor codes otherwise.",
+        "Of message commands: 1 to 127 are the network's (3GPP TS 24.011 8.2.5.4), 128 to 255 the service centre's "
+        "(23.040 9.2.3.22), 300 to 500 the modem's (27.005 3.2.5). A family may read its own vendor codes otherwise.",
         table(("code", "meaning", "class"), _codes(CMS_MEANINGS, CMS_CLASSES)),
         "## +CME ERROR",
         "Of the other commands (27.007 9.2).",

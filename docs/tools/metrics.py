@@ -9,12 +9,13 @@ from pathlib import Path
 from prometheus_client.parser import text_string_to_metric_families
 
 from docs.tools.markdown import code, page, table
+
 API = Path(__file__).resolve().parents[1] / "api.md"
 
 _INTRODUCTION = """\
 What `GET /metrics` gives, in Prometheus' text format. A counter ends in `_total`; a histogram has `_bucket`, `_sum` and
-`_count`. No label holds a number, a text or a client's name. Besides these there are the usual `process_*` and `python_info`.
-[The HTTP API](../api.md#metrics) tells how to collect them and what to watch."""
+`_count`. No label holds a number, a text or a client's name. Besides these there are the usual `process_*` and
+`python_info`. [The HTTP API](../api.md#metrics) tells how to collect them and what to watch."""
 
 
 def render(exposition: str) -> str:
