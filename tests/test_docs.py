@@ -46,6 +46,8 @@ def simwire_commands(text: str) -> list[list[str]]:
     """The words behind each `simwire` that a shell line runs."""
     found = []
     for part in re.split(r"&&|\|\||[;|]|\$\(|`|\)(?=\s|$)", text):
+        if "simwire" not in part:
+            continue  # what else a quoted text may have been cut into is no command of ours
         words = shlex.split(part, comments=True)
         while words and re.fullmatch(r"\w+=.*|sudo|exec", words[0]):
             words.pop(0)

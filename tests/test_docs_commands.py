@@ -6,9 +6,9 @@ A page's `sh` blocks make one script in a folder of its own. Marks, as comments 
     <!-- needs: PROGRAM -->  run only where that program is installed
     <!-- not run: REASON --> with a reason that begins as one of REASONS
 
-The stick at `/dev/serial/by-id/usb-HUAWEI…` is a simulated one. What goes on until Ctrl-C (`serve`, `simulate`) is left
-running in the background, as in another terminal. A page that starts no gateway finds one running, and a key in SIMWIRE_KEY. ID in
-a command stands for what the last answer called `id`; for commands on keys, for the newest key.
+The stick at `/dev/serial/by-id/usb-HUAWEI…` is a simulated one. What goes on until Ctrl-C (`serve`, `simulate`) is
+left running in the background, as in another terminal. A page that starts no gateway finds one running, and a key in
+SIMWIRE_KEY. ID in a command stands for what the last answer called `id`; for commands on keys, for the newest key.
 """
 
 from __future__ import annotations

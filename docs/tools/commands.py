@@ -11,9 +11,10 @@ from docs.tools.markdown import code, page, table
 from gateway.cli.app import simwire
 
 _INTRODUCTION = """\
-Exit status: 0 for success, 1 for failure, 2 for wrong usage. With `--json` a command prints one JSON document. Commands
-for a running gateway find it by `--url` (`SIMWIRE_URL`) or `--config`, and take the key from `SIMWIRE_KEY` or `--key-file`;
-codes, keys and texts of codes are never arguments, where other users of the machine could read them."""
+Exit status: 0 for success, 1 for failure, 2 for wrong usage. With `--json` a command prints one JSON document.
+Commands for a running gateway find it by `--url` (`SIMWIRE_URL`) or `--config`, and take the key from
+`SIMWIRE_KEY` or `--key-file`; codes, keys and texts of codes are never arguments, where other users of the
+machine could read them."""
 
 
 def render() -> str:

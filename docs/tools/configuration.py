@@ -56,9 +56,9 @@ One file in [TOML](https://toml.io). Only `organisation`, `country` and one `[[m
 every problem at once, and `simwire serve` refuses a file with problems.
 
 A *duration* is written `"45s"`, `"5m"`, `"24h"`, `"7d"`, also joined (`"1h30m"`), or as a number of seconds; a *size*
-`"64MB"` (powers of 1,000), `"64MiB"` (of 1,024) or as a number of bytes; a *rate* `"3/10m"`, how many in any window of
-that length, 1 s to 31 days. Relative *paths* are relative to the file. A key that does not exist is refused, with the one that was
-perhaps meant."""
+`"64MB"` (powers of 1,000), `"64MiB"` (of 1,024) or as a number of bytes; a *rate* `"3/10m"`, how many in any window
+of that length, 1 s to 31 days. Relative *paths* are relative to the file. A key that does not exist is refused, with
+the one that was perhaps meant."""
 
 
 @dataclass(frozen=True, slots=True)

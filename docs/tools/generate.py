@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 import tempfile
+from collections.abc import Iterable, Iterator
 from pathlib import Path
+from typing import Any
+from urllib.request import urlopen
 
 from docs.tools import codes, commands, configuration, http, metrics
-from gateway.api import create_app
-from gateway.config import load
-from gateway.service import Service
-from hardware.clock import SystemClock
 
 FOLDER = Path(__file__).resolve().parents[1] / "reference"
 _CONFIG = """\
 gateway = {organisation = "Example Bank", country = "GB"}
+api = {port = 0}
 canary = {every = "1h"}
 modem = [
     {port = "simulator", number = "+447700900001", balance = {code = "*100#", pattern = '([\\d.]+)'}},
@@ -36,17 +38,34 @@ def pages() -> dict[str, str]:
     }
 
 
-def _served() -> tuple[dict[str, object], str]:
-    """/openapi.json and the metrics of a gateway that was made and never started."""
+def _served() -> tuple[Any, str]:
+    """/openapi.json and /metrics of a gateway in a process of its own, on a port of its own."""
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder, "config.toml")
         path.write_text(_CONFIG, encoding="utf-8")
-        service = Service(load(path), SystemClock())
-        try:
-            client = create_app(service).test_client()
-            return json.loads(client.get("/openapi.json").data), service.metrics.exposition().decode()
-        finally:
-            service.store.close()
+        words = [sys.executable, "-m", "gateway.cli", "serve", "--config", str(path)]
+        with subprocess.Popen(words, stderr=subprocess.PIPE, text=True) as gateway:  # noqa: S603 - our own program
+            try:
+                assert gateway.stderr is not None
+                *_, last = _until_ready(gateway.stderr)
+                url = last.removeprefix("ready ").strip()
+                return json.loads(_read(f"{url}/openapi.json")), _read(f"{url}/metrics")
+            finally:
+                gateway.terminate()
+                gateway.communicate()
+
+
+def _until_ready(lines: Iterable[str]) -> Iterator[str]:
+    for line in lines:
+        yield line
+        if line.startswith("ready "):
+            return
+    raise RuntimeError("the gateway did not become ready")
+
+
+def _read(url: str) -> str:
+    with urlopen(url) as answer:  # noqa: S310 - the gateway that was just started
+        return str(answer.read().decode())
 
 
 def main() -> None:
