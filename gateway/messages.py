@@ -24,21 +24,21 @@ class MessageState(StrEnum):
 class Reason(StrEnum):
     """Why a message is in its state, where the state alone does not say it."""
 
-    PERMANENT = "permanent"
-    TEMPORARY = "temporary"
-    REPLACED = "replaced"
-    EXPIRED_IN_QUEUE = "expired_in_queue"
-    EXPIRED_PARTLY_SENT = "expired_partly_sent"
-    EXPIRED_UNCONFIRMED = "expired_unconfirmed"
-    EXPIRED_BY_NETWORK = "expired_by_network"
-    NO_ATTEMPT_LEFT = "no_attempt_left"
-    REFUSED = "refused"
-    UNCONFIRMED = "unconfirmed"
-    NO_REPORT = "no_report"
-    UNKNOWN_OUTCOME = "unknown_outcome"
-    BY_CLIENT = "by_client"
-    CHALLENGE_CLOSED = "challenge_closed"
-    OPTED_OUT = "opted_out"
+    PERMANENT = "permanent"  #: the service centre gave up: the recipient cannot be reached so
+    TEMPORARY = "temporary"  #: the service centre gave up after trying for a time
+    REPLACED = "replaced"  #: a newer message took its place at the service centre
+    EXPIRED_IN_QUEUE = "expired_in_queue"  #: its lifetime ended before any of it left
+    EXPIRED_PARTLY_SENT = "expired_partly_sent"  #: its lifetime ended when some of its parts had left
+    EXPIRED_UNCONFIRMED = "expired_unconfirmed"  #: its lifetime ended after it was sent, and no report came
+    EXPIRED_BY_NETWORK = "expired_by_network"  #: the service centre could not deliver it within its validity period
+    NO_ATTEMPT_LEFT = "no_attempt_left"  #: it was refused as often as `max_attempts` allows
+    REFUSED = "refused"  #: the modem or the network refused it for good
+    UNCONFIRMED = "unconfirmed"  #: the service centre passed it on and cannot confirm delivery
+    NO_REPORT = "no_report"  #: no report was asked for, or none can come any more
+    UNKNOWN_OUTCOME = "unknown_outcome"  #: a part may have left, and the policy is not to send it again
+    BY_CLIENT = "by_client"  #: a client withdrew it
+    CHALLENGE_CLOSED = "challenge_closed"  #: its code was approved, locked, cancelled or replaced before it left
+    OPTED_OUT = "opted_out"  #: the recipient answered STOP before it left
     DELIVERY_CHANGED = "delivery_changed"  #: its key was given a safer delivery before all of it had left
     RESTORED = "restored"  #: the database was restored, and it may have been sent before
 
@@ -105,7 +105,7 @@ class AttemptState(StrEnum):
 class AttemptKind(StrEnum):
     """Why an attempt exists."""
 
-    FIRST = "first"
+    FIRST = "first"  #: of this part
     RETRY = "retry"  #: after a refusal
     RESEND = "resend"  #: after an unknown outcome: possible duplicate
     HEDGE = "hedge"  #: while another attempt is still pending: possible duplicate

@@ -16,11 +16,11 @@ from gateway.config import load
 from tests.gateway import pems
 
 ROOT = Path(__file__).resolve().parent.parent
-PAGES = sorted([ROOT / "README.md", ROOT / "CHANGELOG.md", *(ROOT / "docs").glob("*.md")])
+PAGES = sorted([ROOT / "README.md", ROOT / "CHANGELOG.md", *(ROOT / "docs").rglob("*.md")])
 UNIT = ROOT / "systemd" / "simwire.service"
 SIMWIRE: click.Command = simwire
 CONTEXT = click.Context(SIMWIRE, info_name="simwire")
-_BLOCK = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+_BLOCK = re.compile(r"^ *```(\w*)\n(.*?)^ *```$", re.MULTILINE | re.DOTALL)
 _INLINE = re.compile(r"`(simwire [^`]+)`")
 _LINK = re.compile(r"\[[^\]]*\]\(([^)\s]+)\)|<img src=\"([^\"]+)\"")
 _PLACEHOLDER = re.compile(r"[\[\]…|]|\.\.\.")
@@ -46,6 +46,8 @@ def simwire_commands(text: str) -> list[list[str]]:
     """The words behind each `simwire` that a shell line runs."""
     found = []
     for part in re.split(r"&&|\|\||[;|]|\$\(|`|\)(?=\s|$)", text):
+        if "simwire" not in part:
+            continue  # what else a quoted text may have been cut into is no command of ours
         words = shlex.split(part, comments=True)
         while words and re.fullmatch(r"\w+=.*|sudo|exec", words[0]):
             words.pop(0)

@@ -17,12 +17,16 @@ _ADDRESS = pattern(r"[!-?A-~]{1,64}@[A-Za-z0-9.\-\[\]:]{1,255}", "an address lik
 class SmtpConfig(Section):
     """The mail server."""
 
-    host: Annotated[str, pattern(r"[A-Za-z0-9.:-]{1,255}", "a host name or address")]
-    port: int | None = Field(default=None, ge=1, le=65_535)
-    security: Literal["starttls", "tls", "none"] = "starttls"
-    user: str | None = None
-    password_file: FilePath | None = None
-    ca_file: FilePath | None = None
+    host: Annotated[str, pattern(r"[A-Za-z0-9.:-]{1,255}", "a host name or address"), Field(description="the server")]
+    port: int | None = Field(
+        default=None, ge=1, le=65_535, description="none: 587 with starttls, 465 with tls, else 25"
+    )
+    security: Literal["starttls", "tls", "none"] = Field(
+        default="starttls", description="none: in clear text, for a server on this machine; never with a password"
+    )
+    user: str | None = Field(default=None, description="who signs in; together with password_file")
+    password_file: FilePath | None = Field(default=None, description="a file that holds the password")
+    ca_file: FilePath | None = Field(default=None, description="trust these certificates instead of the system's")
 
     @property
     def used_port(self) -> int:

@@ -15,6 +15,7 @@ from pydantic import (
     BaseModel,
     BeforeValidator,
     ConfigDict,
+    Field,
     PlainSerializer,
     PlainValidator,
     ValidationInfo,
@@ -125,7 +126,7 @@ RateField = Annotated[Rate, PlainValidator(rate), PlainSerializer(str), WithJson
 QuietField = Annotated[
     QuietHours, PlainValidator(quiet_hours), PlainSerializer(str), WithJsonSchema({"type": "string"})
 ]
-Rates = Annotated[tuple[RateField, ...], Tuple]
+Rates = Annotated[tuple[RateField, ...], Tuple, Field(description="how many, in any window of that length")]
 
 
 def read_pin(path: Path) -> Secret:

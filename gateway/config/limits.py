@@ -16,7 +16,9 @@ Mode = Literal["off", "monitor", "enforce"]
 class _Rule(Section):
     """A rule that may be turned off, watched or enforced."""
 
-    mode: Mode = "monitor"
+    mode: Mode = Field(
+        default="monitor", description="off: nothing; monitor: log and event; enforce: refused as well (429)"
+    )
 
 
 class NumberLimit(_Rule):

@@ -28,7 +28,7 @@ def _at_least(least: float) -> BeforeValidator:
 
 
 class RetentionConfig(Section):
-    """Seconds from acceptance, or from the start of what was sent for later, until something is erased; None: never."""
+    """Seconds from acceptance, or from the start of what was sent for later, until something is erased."""
 
     # An hour is how often the gateway looks; what is shorter could not be kept.
     texts: Annotated[float | None, _at_least(HOUR)] = "30d"  # type: ignore[assignment]  # validate_default reads it

@@ -98,11 +98,21 @@ def _decimal(value: object) -> Decimal:
 class BalanceConfig(Section):
     """How the credit of a prepaid SIM is asked for."""
 
-    code: Annotated[str, AfterValidator(ussd_code)]
-    pattern: Annotated[str, AfterValidator(amount_pattern)]
-    minimum: Annotated[Decimal, BeforeValidator(_decimal)] = Field(default=0.0, ge=0)  # type: ignore[assignment]
-    every: Annotated[Duration, AfterValidator(between(300.0, 30 * DAY))] = 21_600.0
-    decimal: DecimalMark = "auto"
+    code: Annotated[str, AfterValidator(ussd_code), Field(description="USSD code that asks for it, e.g. *100#")]
+    pattern: Annotated[
+        str,
+        AfterValidator(amount_pattern),
+        Field(description="regular expression that finds the amount in the answer, in its one group"),
+    ]
+    minimum: Annotated[Decimal, BeforeValidator(_decimal)] = Field(
+        default=0.0,  # type: ignore[assignment]
+        ge=0,
+        description="with less left the modem's condition is low_credit",
+    )
+    every: Annotated[Duration, AfterValidator(between(300.0, 30 * DAY))] = Field(
+        default=21_600.0, description="how often it is asked for"
+    )
+    decimal: DecimalMark = Field(default="auto", description="the mark before the decimals; auto tells by the amount")
 
     @property
     def rule(self) -> BalanceRule:

@@ -248,7 +248,7 @@ def test_the_test_suite_of_the_page_about_keys_passes(
 ) -> None:
     page = (Path(__file__).parents[3] / "docs" / "keys.md").read_text(encoding="utf-8")
     (snippet,) = re.findall(r"^```python\n(.*?)^```$", page, re.MULTILINE | re.DOTALL)
-    (words,) = re.findall(r"^simwire (keys create tests .*?[^\\])$", page, re.MULTILINE | re.DOTALL)
+    (words,) = re.findall(r"\$\(simwire (keys create tests .*?)\)$", page, re.MULTILINE | re.DOTALL)
     command = shlex.split(words.replace("\\\n", " ").replace("config.toml", str(tmp_path / "simwire.toml")))
     monkeypatch.setenv("SIMWIRE_KEY", LOCAL.json(*command)["key"])
     monkeypatch.setenv("SIMWIRE_URL", port.url)
