@@ -63,7 +63,7 @@ class Database:
         schema: Migrations = released,
         *,
         checked: bool = False,
-        on_progress: Callable[[], None] = lambda: None,
+        on_progress: Callable[[], None] | None = None,
     ) -> Database:
         """Open the database, or make it together with its key file where neither exists; migrate an older one.
 
@@ -92,7 +92,8 @@ class Database:
         try:
             if checked:
                 check_pages(connection, path)
-            connection.set_progress_handler(on_progress, PROGRESS)  # behind the look, which has one of its own
+            if on_progress is not None:  # behind the look, which has one of its own
+                connection.set_progress_handler(on_progress, PROGRESS)
             if connection.execute("SELECT 1 FROM sqlite_master WHERE name = 'meta'").fetchone():
                 database._check_key(key_file)  # before anything is sealed with it
             migrate(connection, path, schema, cipher, on_progress)

@@ -48,7 +48,7 @@ def migrate(
     path: Path,
     schema: Migrations,
     cipher: Cipher,
-    on_progress: Callable[[], None] = lambda: None,
+    on_progress: Callable[[], None] | None = None,
 ) -> None:
     """Apply what the database at `path` lacks of `schema`, after a copy of it; raises StoreNewer, StoreFailed, or
     sqlite3.Error.
@@ -72,7 +72,7 @@ def migrate(
     connection.create_function("sealed", 2, None)
 
 
-def _copy(connection: sqlite3.Connection, path: Path, target: Path, on_progress: Callable[[], None]) -> None:
+def _copy(connection: sqlite3.Connection, path: Path, target: Path, on_progress: Callable[[], None] | None) -> None:
     """A copy beside the database before its schema changes; raises StoreFailed, OSError or sqlite3.Error.
 
     It gets its name when it is whole, so that no half of one is ever taken for a copy.
@@ -85,7 +85,7 @@ def _copy(connection: sqlite3.Connection, path: Path, target: Path, on_progress:
         private_file(half)
         give_to_owner_of_folder(half)
         with closing(sqlite3.connect(half)) as copy:
-            connection.backup(copy, pages=COPIED_AT_ONCE, progress=lambda *_: on_progress())
+            connection.backup(copy, pages=COPIED_AT_ONCE, progress=on_progress and (lambda *_: on_progress()))
         half.replace(target)
     except BaseException as error:
         half.unlink(missing_ok=True)
