@@ -40,6 +40,7 @@ REASONS = (
     "needs Docker",
     "needs a real modem",
     "needs a name",
+    "needs a file of yours",
     "needs a sqlite3",
     "takes long",
 )
