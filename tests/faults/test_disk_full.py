@@ -99,7 +99,7 @@ def test_a_start_on_a_full_disk_says_so(mount_disk: MountDisk, tmp_path: Path, e
         text=True,
         timeout=60,
     )
-    assert ended.returncode == 1
+    assert ended.returncode in (1, 78)  # 78 where it is the key file that cannot be made
     assert "Traceback" not in ended.stderr
     words = ended.stderr.splitlines()[-1]
     assert words.startswith("simwire: ")

@@ -195,7 +195,6 @@ def test_a_trace_goes_on_where_the_port_is_opened_anew_and_by_another_worker(tmp
     marks = [one.what for one in tap.take(0) if isinstance(one, Mark)]
     assert marks[:3] == ["opened", "closed", "opened"]
     worker = rig.workers["sim1"]
-    heir = worker.give_up(40.0, goes_on=True)
-    assert heir is not None
+    heir = worker.bury()
     assert heir.wiretap is worker.wiretap
     assert isinstance(rig.clock, FakeClock)
