@@ -15,13 +15,13 @@ country = "GB"
 key_file = "/etc/simwire/credentials/key"
 [[modem]]
 port = "/dev/ttyUSB0"
-pin_file = "/root/nobody-may-read-this"
+pin_file = "/nowhere/nobody-may-read-this"
 [[modem]]
 name = "desk"
 port = "/dev/ttyUSB1"
 [[webhook]]
 url = "https://hooks.example.com/simwire"
-secret_file = "/root/nor-this"
+secret_file = "/nowhere/nor-this"
 """
 
 
