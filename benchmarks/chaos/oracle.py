@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from itertools import pairwise
 
 from benchmarks.chaos.evidence import Evidence, Part
-from benchmarks.chaos.owners import Owners, token_of
+from benchmarks.chaos.owners import Owners
 from benchmarks.chaos.told import TOKEN, Told
 from benchmarks.chaos.truth import Truth
 from gateway.messages import MOVES, MessageState
@@ -135,7 +135,7 @@ def _twice(evidence: Evidence, owners: Owners, verdict: Verdict) -> None:
         copies: dict[tuple[str, int, str], list[Part]] = defaultdict(list)
         for part in parts:
             # The words of a part with a token may differ from one sending to the next; those of a code are the code.
-            token = token_of(part)
+            token = part.token
             copies[token, part.number, "" if token else part.text].append(part)
         floating = {told.id: told for part in parts[:1] for told in owners.floating(part)}
         for (_, at, _), same in copies.items():
@@ -143,7 +143,7 @@ def _twice(evidence: Evidence, owners: Owners, verdict: Verdict) -> None:
             which = owners.of_text(same[0])
             marked = sum(marks[told.id, at] for told in which)
             more = len(same) - len(which) - marked
-            while more > 0 and floating and not token_of(same[0]):
+            while more > 0 and floating and not same[0].token:
                 told = floating.pop(next(iter(floating)))
                 which, marked, more = [*which, told], marked + marks[told.id, at], more - 1 - marks[told.id, at]
             # Of what nobody was told of, one is one.

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 
 from benchmarks.chaos.evidence import Evidence, Part
-from benchmarks.chaos.told import TOKEN, Told
+from benchmarks.chaos.told import Told
 
 AIR = 10.0
 """Seconds from the last octet of a PDU within which the network has taken it, at the slowest."""
@@ -28,10 +28,13 @@ class Owners:
                 elif row["submitted_boot"] is not None and row["state"] != "refused":
                     self._lost.add(told.id)
         self._texts: dict[tuple[str, str], list[Told]] = defaultdict(list)
+        self._known: dict[str, set[str]] = defaultdict(set)
+        """Ids of the messages to a number one of whose texts is known."""
         for parts in evidence.submits.values():
             for part in parts:
                 owners = self._texts[part.to, part.text]
                 owners += [told for told in self._by_reference(part) if told not in owners]
+                self._known[part.to].update(told.id for told in owners)
 
     def of_text(self, part: Part) -> list[Told]:
         """Messages that are known to have this text."""
@@ -40,12 +43,12 @@ class Owners:
 
     def floating(self, part: Part) -> list[Told]:
         """Messages to that number whose text nobody knows, since each of their answers was lost."""
-        known = {told.id for (number, _), owners in self._texts.items() if number == part.to for told in owners}
+        known = self._known.get(part.to, set())
         return [told for told in self.alike(part) if told.id in self._lost and told.id not in known]
 
     def alike(self, part: Part) -> list[Told]:
         """Every message that it may have been, by its number and token."""
-        return self._alike.get((part.to, token_of(part)), [])
+        return self._alike.get((part.to, part.token), [])
 
     def of_pdu(self, pdu: Part) -> list[Told]:
         """Messages that a PDU was: by the submit that it became, else by its text, else all that are alike."""
@@ -61,9 +64,3 @@ class Owners:
         alike = self.alike(part)
         found = self._attempt.get((part.imsi, part.reference, part.number, part.to), [])
         return [told for told in found if told in alike]
-
-
-def token_of(part: Part) -> str:
-    """The token that stands in it; a code has none."""
-    found = TOKEN.search(part.text)
-    return found[0] if found else ""
