@@ -52,6 +52,7 @@ MODEM_SIDE = frozenset(
         "gateway.service",
         "gateway.snapshot",
         "gateway.turns",
+        "gateway.workers",
     }
 )
 
@@ -409,6 +410,34 @@ ALLOWED: dict[str, frozenset[str]] = {
     },
     "gateway.scheduler": VALUES | {"gateway.directory", "gateway.store", "gateway.watchdog", "hardware.clock"},
     "gateway.watchdog": frozenset({"hardware.clock"}),
+    "gateway.web": frozenset(
+        {
+            "gateway.certificates",
+            "gateway.config",
+            "gateway.tls",
+            "gateway.watchdog",
+            "gateway.web_watch",
+            "hardware.clock",
+        }
+    ),
+    "gateway.workers": VALUES
+    | TO_MODEMS
+    | {
+        "gateway.allowance",
+        "gateway.config",
+        "gateway.directory",
+        "gateway.dispatcher",
+        "gateway.healing",
+        "gateway.incoming",
+        "gateway.others",
+        "gateway.quiet",
+        "gateway.quota",
+        "gateway.retry",
+        "gateway.simulated",
+        "gateway.store",
+        "gateway.texts",
+        "hardware.power_switch",
+    },
     "gateway.web_watch": frozenset(),
     "gateway.notify": VALUES | {"gateway.directory", "gateway.store", "hardware.clock"},
     "gateway.simulated": frozenset({"hardware.clock", "hardware.simulator"}),
@@ -470,8 +499,8 @@ OWNERS: dict[str, frozenset[str]] = {
             "hardware.serial_port",
             "hardware.usb_power",
             "gateway.notify",
-            "gateway.service",
             "gateway.tls",
+            "gateway.web",
             "gateway.webhooks",
         }
     ),
@@ -489,7 +518,7 @@ OWNERS: dict[str, frozenset[str]] = {
     "subprocess": frozenset({"hardware.power_switch"}),
     "termios": frozenset({"hardware.serial_port", "hardware.simulator"}),
     "urllib.request": frozenset(),
-    "waitress": frozenset({"gateway.service", "gateway.tls"}),
+    "waitress": frozenset({"gateway.tls", "gateway.web"}),
     "werkzeug": frozenset({"gateway.api"}),
 }
 """Who alone may import a library or a way out of the process."""
@@ -506,7 +535,7 @@ CALL_OWNERS: dict[str, frozenset[str]] = {
             "gateway.alarms.mail",
             "gateway.fleet",
             "gateway.scheduler",
-            "gateway.service",
+            "gateway.web",
             "gateway.webhooks",
             "hardware.simulator",
         }
