@@ -77,8 +77,6 @@ class Lane(IntEnum):
 
 CATCH = "catch"
 """Home queue of what is caught, and the modem that its timeline names."""
-
-
 CANARY = "simwire\tcanary"
 """Client of the messages that the gateway sends to itself; a name that no key can have."""
 ALARMS = "simwire\talarms"

@@ -12,6 +12,7 @@ import pkgutil
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -52,6 +53,7 @@ MODEM_SIDE = frozenset(
         "gateway.service",
         "gateway.snapshot",
         "gateway.turns",
+        "gateway.workers",
     }
 )
 
@@ -409,6 +411,34 @@ ALLOWED: dict[str, frozenset[str]] = {
     },
     "gateway.scheduler": VALUES | {"gateway.directory", "gateway.store", "gateway.watchdog", "hardware.clock"},
     "gateway.watchdog": frozenset({"hardware.clock"}),
+    "gateway.web": frozenset(
+        {
+            "gateway.certificates",
+            "gateway.config",
+            "gateway.tls",
+            "gateway.watchdog",
+            "gateway.web_watch",
+            "hardware.clock",
+        }
+    ),
+    "gateway.workers": VALUES
+    | TO_MODEMS
+    | {
+        "gateway.allowance",
+        "gateway.config",
+        "gateway.directory",
+        "gateway.dispatcher",
+        "gateway.healing",
+        "gateway.incoming",
+        "gateway.others",
+        "gateway.quiet",
+        "gateway.quota",
+        "gateway.retry",
+        "gateway.simulated",
+        "gateway.store",
+        "gateway.texts",
+        "hardware.power_switch",
+    },
     "gateway.web_watch": frozenset(),
     "gateway.notify": VALUES | {"gateway.directory", "gateway.store", "hardware.clock"},
     "gateway.simulated": frozenset({"hardware.clock", "hardware.simulator"}),
@@ -470,8 +500,8 @@ OWNERS: dict[str, frozenset[str]] = {
             "hardware.serial_port",
             "hardware.usb_power",
             "gateway.notify",
-            "gateway.service",
             "gateway.tls",
+            "gateway.web",
             "gateway.webhooks",
         }
     ),
@@ -489,7 +519,7 @@ OWNERS: dict[str, frozenset[str]] = {
     "subprocess": frozenset({"hardware.power_switch"}),
     "termios": frozenset({"hardware.serial_port", "hardware.simulator"}),
     "urllib.request": frozenset(),
-    "waitress": frozenset({"gateway.service", "gateway.tls"}),
+    "waitress": frozenset({"gateway.tls", "gateway.web"}),
     "werkzeug": frozenset({"gateway.api"}),
 }
 """Who alone may import a library or a way out of the process."""
@@ -506,7 +536,7 @@ CALL_OWNERS: dict[str, frozenset[str]] = {
             "gateway.alarms.mail",
             "gateway.fleet",
             "gateway.scheduler",
-            "gateway.service",
+            "gateway.web",
             "gateway.webhooks",
             "hardware.simulator",
         }
@@ -605,38 +635,49 @@ def foreign_uses(module: Module) -> list[str]:
     return wrong
 
 
-def every_module() -> dict[str, Module]:
-    """All modules of both packages, by name."""
+def every_file() -> dict[str, Path]:
+    """The files of both packages, by the name of their module."""
     found = {}
     for package in PACKAGES:
         for path in sorted((ROOT / package).rglob("*.py")):
             parts = path.relative_to(ROOT).with_suffix("").parts
-            name = ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
-            found[name] = Module.of(name, path.read_text(encoding="utf-8"), package=parts[-1] == "__init__")
+            found[".".join(parts[:-1] if parts[-1] == "__init__" else parts)] = path
     return found
 
 
-MODULES = every_module()
+FILES = every_file()
+
+
+@cache
+def module(name: str) -> Module:
+    """A module of ours, read when a test wants it: not by everyone who only collects tests."""
+    path = FILES[name]
+    return Module.of(name, path.read_text(encoding="utf-8"), package=path.stem == "__init__")
+
+
+def every_module() -> dict[str, Module]:
+    """All modules of both packages, by name."""
+    return {name: module(name) for name in FILES}
 
 
 def test_there_is_something_to_check() -> None:
-    assert {"hardware.pdu", "hardware.at.channel", "gateway.store", "gateway.api", "gateway.cli"} <= set(MODULES)
+    assert {"hardware.pdu", "hardware.at.channel", "gateway.store", "gateway.api", "gateway.cli"} <= set(FILES)
 
 
-@pytest.mark.parametrize("name", sorted(MODULES))
+@pytest.mark.parametrize("name", sorted(FILES))
 def test_arrows_are_never_turned(name: str) -> None:
-    assert not turned_arrows(MODULES[name])
+    assert not turned_arrows(module(name))
 
 
-@pytest.mark.parametrize("name", sorted(MODULES))
+@pytest.mark.parametrize("name", sorted(FILES))
 def test_each_room_touches_only_what_is_its_own(name: str) -> None:
-    assert not foreign_uses(MODULES[name])
+    assert not foreign_uses(module(name))
 
 
 def test_the_simulator_is_built_only_for_the_service_and_by_the_command_line() -> None:
     users = {
         name
-        for name, module in MODULES.items()
+        for name, module in every_module().items()
         if not under(name, "hardware.simulator") and any(under(one, "hardware.simulator") for one in module.imports)
     }
     assert users <= {"gateway.simulated", "gateway.cli.demo", "gateway.cli.simulate", "gateway.cli.virtual"}
@@ -645,7 +686,7 @@ def test_the_simulator_is_built_only_for_the_service_and_by_the_command_line() -
 def test_only_the_modem_side_of_the_gateway_knows_modems_by_their_driver() -> None:
     users = {
         name
-        for name, module in MODULES.items()
+        for name, module in every_module().items()
         if under(name, "gateway") and any(one == "hardware.modem.Modem" for one in module.imports)
     }
     assert users <= MODEM_SIDE | {"gateway.cli.modems"}
@@ -653,12 +694,12 @@ def test_only_the_modem_side_of_the_gateway_knows_modems_by_their_driver() -> No
 
 def test_the_gateway_uses_public_names_only() -> None:
     private = []
-    for module in MODULES.values():
+    for module in every_module().values():
         if not under(module.name, "gateway"):
             continue
         for one in module.imports:
             home, _, name = one.rpartition(".")
-            if not under(home, "hardware") or home not in MODULES:
+            if not under(home, "hardware") or home not in FILES:
                 continue
             public = getattr(importlib.import_module(home), "__all__", None)
             if name.startswith("_") or (public is not None and name not in public):
@@ -669,7 +710,7 @@ def test_the_gateway_uses_public_names_only() -> None:
 def test_no_module_imports_itself_by_a_detour() -> None:
     graph = {
         name: {home for one in module.at_import if (home := _module_of(one)) and home != name}
-        for name, module in MODULES.items()
+        for name, module in every_module().items()
     }
     done: set[str] = set()
 
@@ -688,7 +729,7 @@ def test_no_module_imports_itself_by_a_detour() -> None:
 
 
 def _module_of(imported: str) -> str | None:
-    return next((name for name in (imported, imported.rpartition(".")[0]) if name in MODULES), None)
+    return next((name for name in (imported, imported.rpartition(".")[0]) if name in FILES), None)
 
 
 def test_every_module_can_be_imported_by_itself() -> None:
@@ -746,7 +787,7 @@ def _first_cells(heading: str) -> list[str]:
 def test_every_module_has_its_room_in_the_document_once() -> None:
     told = [name.strip("`") for name in _first_cells("module")]
     assert sorted(told) == sorted(set(told))
-    rooms = {".".join(name.split(".")[:2]) for name in MODULES if "." in name}
+    rooms = {".".join(name.split(".")[:2]) for name in FILES if "." in name}
     assert set(told) == rooms
 
 

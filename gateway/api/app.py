@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import cache
+
 from flask import Flask, Response
 
 from gateway.api import (
@@ -73,15 +75,15 @@ def create_app(service: ServiceView, waiting: WaitRoom | None = None) -> Flask:
 
 
 def _describe(app: Flask, operations: tuple[Operation, ...]) -> None:
-    """Add /openapi.json and /docs, both made once."""
-    document = openapi.document(operations)
-    described, page = encode(document), docs.page(document)
+    """Add /openapi.json and /docs, both made once, when somebody asks: a start and a reload do not wait for them."""
+    document = cache(lambda: openapi.document(operations))
+    described, page = cache(lambda: encode(document())), cache(lambda: docs.page(document()))
 
     @app.get("/openapi.json")
     def openapi_json() -> Response:
-        return Response(described, content_type=JSON)
+        return Response(described(), content_type=JSON)
 
     @app.get("/docs")
     def docs_page() -> Response:
         headers = {"Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'"}
-        return Response(page, headers=headers, content_type="text/html; charset=utf-8")
+        return Response(page(), headers=headers, content_type="text/html; charset=utf-8")

@@ -6,6 +6,7 @@ import re
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cache
 from importlib import resources
 from pathlib import Path
 
@@ -59,8 +60,7 @@ def load_all(folder: Path | None = None) -> dict[str, Locale]:
 
     Raises TemplateError with every problem of every file.
     """
-    shipped = resources.files(__package__)
-    found = {name: load_locale(name, (shipped / f"{name}.toml").read_text(encoding="utf-8")) for name in languages()}
+    found = dict(_shipped())
     if folder is None:
         return found
     problems: list[str] = []
@@ -74,6 +74,13 @@ def load_all(folder: Path | None = None) -> dict[str, Locale]:
     if problems:
         raise TemplateError(problems)
     return found
+
+
+@cache
+def _shipped() -> Mapping[str, Locale]:
+    """Read once: they stay as they are while a process lives, and a start, a check and each reload want them."""
+    folder = resources.files(__package__)
+    return {name: load_locale(name, (folder / f"{name}.toml").read_text(encoding="utf-8")) for name in languages()}
 
 
 def _files(folder: Path) -> list[Path]:

@@ -14,7 +14,6 @@ from hardware.at.device import (
     parse_identity,
     parse_imei,
     parse_imsi,
-    parse_indicators,
     parse_own_numbers,
     parse_pin_counters,
     parse_pin_state,
@@ -26,14 +25,12 @@ from hardware.at.network import (
     Operator,
     Registration,
     Signal,
-    SystemInformation,
     is_registration,
     parse_extended_signal,
     parse_networks,
     parse_operator,
     parse_registration,
     parse_signal,
-    parse_system_information,
 )
 from hardware.at.storage import (
     IndicationChoices,
@@ -43,8 +40,6 @@ from hardware.at.storage import (
     StorageChoices,
     StorageUse,
     StoredMessage,
-    TextMessage,
-    TextStatusReport,
     parse_indication_choices,
     parse_indication_setting,
     parse_link_modes,
@@ -54,8 +49,6 @@ from hardware.at.storage import (
     parse_service_centre,
     parse_storage_choices,
     parse_storage_use,
-    parse_text_message,
-    parse_text_status_report,
 )
 
 __all__ = [
@@ -73,9 +66,6 @@ __all__ = [
     "StorageChoices",
     "StorageUse",
     "StoredMessage",
-    "SystemInformation",
-    "TextMessage",
-    "TextStatusReport",
     "is_registration",
     "parse_capabilities",
     "parse_character_sets",
@@ -88,7 +78,6 @@ __all__ = [
     "parse_imsi",
     "parse_indication_choices",
     "parse_indication_setting",
-    "parse_indicators",
     "parse_link_modes",
     "parse_message",
     "parse_message_service",
@@ -104,7 +93,4 @@ __all__ = [
     "parse_signal",
     "parse_storage_choices",
     "parse_storage_use",
-    "parse_system_information",
-    "parse_text_message",
-    "parse_text_status_report",
 ]

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
 
-from hardware.at.fields import arguments, field, fields, groups, has_prefix, line_of, numbers, split, ucs2, words
+from hardware.at.fields import arguments, field, fields, has_prefix, line_of, numbers, split, ucs2, words
 from hardware.errors import MalformedResponse
 
 
@@ -187,11 +187,6 @@ def parse_functionality(lines: Sequence[str]) -> int | None:
 def parse_character_sets(lines: Sequence[str]) -> tuple[str, ...]:
     """Read the answer to AT+CSCS=? or AT+CSCS?."""
     return tuple(name for piece in split(arguments(line_of(lines, "+CSCS"))) for name in words(piece))
-
-
-def parse_indicators(lines: Sequence[str]) -> tuple[str, ...]:
-    """Read the names in the answer to AT+CIND=?, in the order in which +CIND? and +CIEV number them from 1."""
-    return tuple(field(split(group)[0]).text.strip() for group in groups(arguments(line_of(lines, "+CIND"))))
 
 
 def parse_capabilities(lines: Sequence[str]) -> frozenset[str]:

@@ -28,11 +28,6 @@ class Registration:
     """<AcT>: 0 GSM, 2 UTRAN, 3 EDGE, 4-6 HSPA, 7 E-UTRAN, 11 NR."""
 
     @property
-    def carries_messages(self) -> bool:
-        """Whether short messages can be sent so registered."""
-        return self.status in (1, 5, 6, 7, 9, 10)
-
-    @property
     def roaming(self) -> bool:
         """Whether it is not the home network."""
         return self.status in (5, 7, 10)
@@ -181,25 +176,6 @@ def parse_extended_signal(lines: Sequence[str]) -> ExtendedSignal:
     if len(values) < 6 or len(known) != len(values):
         raise MalformedResponse("AT+CESQ", "six numbers were expected")
     return ExtendedSignal(*known[:6])
-
-
-@dataclass(frozen=True, slots=True)
-class SystemInformation:
-    """^SYSINFO of Huawei: service 2 = usable; domain 0 none, 1 CS, 2 PS, 3 both; card 1 = valid, 255 = none."""
-
-    service: int | None
-    domain: int | None
-    roaming: int | None
-    system_mode: int | None
-    card: int | None
-
-
-def parse_system_information(lines: Sequence[str]) -> SystemInformation:
-    """Read the answer to AT^SYSINFO."""
-    values = [given.number for given in fields(line_of(lines, "^SYSINFO"))]
-    if len(values) < 5:
-        raise MalformedResponse("AT^SYSINFO", "five numbers were expected")
-    return SystemInformation(*values[:5])
 
 
 def is_registration(line: str) -> bool:

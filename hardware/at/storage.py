@@ -64,11 +64,6 @@ class IndicationChoices:
     ds: tuple[int, ...]
     bfr: tuple[int, ...]
 
-    def allow(self, mode: int, mt: int, bm: int, ds: int, bfr: int) -> bool:
-        """Whether a setting is within the ranges."""
-        lists = (self.mode, self.mt, self.bm, self.ds, self.bfr)
-        return all(value in choices for value, choices in zip((mode, mt, bm, ds, bfr), lists, strict=True))
-
 
 def parse_indication_choices(lines: Sequence[str]) -> IndicationChoices:
     """Read the answer to AT+CNMI=?."""
@@ -190,69 +185,6 @@ def _message(header: list[Field], body: str, *, indexed: bool) -> StoredMessage:
     length = header[-1].number if header else None
     status = header[0].number if len(header) > 1 else None
     return StoredMessage(index, status, length, body.replace('"', "").replace(" ", "").upper())
-
-
-@dataclass(frozen=True, slots=True)
-class TextMessage:
-    """The header of +CMGR in text mode, for modems that fell back to it (27.005 3.4.3)."""
-
-    status: str
-    originator: str
-    timestamp: str
-    """<scts> as it came: yy/MM/dd,hh:mm:ss±zz with the zone in quarters of an hour."""
-    type_of_address: int | None
-    length: int | None
-
-    def __repr__(self) -> str:
-        return f"TextMessage({self.status!r}, {self.timestamp!r})"
-
-
-def parse_text_message(lines: Sequence[str]) -> TextMessage:
-    """Read the header of a received message in text mode."""
-    given = fields(line_of(lines, "+CMGR"))
-    if len(given) < 4 or not given[0].text.startswith("REC"):
-        raise MalformedResponse("AT+CMGR", "not the header of a received message in text mode")
-    more = given[4:]
-    return TextMessage(
-        given[0].text,
-        ucs2(given[1].text),
-        given[3].text,
-        more[0].number if more else None,
-        more[-1].number if len(more) > 6 else None,
-    )
-
-
-@dataclass(frozen=True, slots=True)
-class TextStatusReport:
-    """A status report in text mode, of +CDS or +CMGR (27.005 3.4.1, 3.4.3)."""
-
-    first_octet: int
-    reference: int
-    recipient: str
-    type_of_address: int | None
-    timestamp: str
-    discharge: str
-    status: int
-    """TP-ST."""
-
-    def __repr__(self) -> str:
-        return f"TextStatusReport(reference={self.reference}, status={self.status})"
-
-
-def parse_text_status_report(lines: Sequence[str]) -> TextStatusReport:
-    """Read `<fo>,<mr>,<ra>,<tora>,<scts>,<dt>,<st>` of a +CDS or +CMGR line; +CMGR has <stat> in front."""
-    for line in lines:
-        if has_prefix(line, "+CDS") or has_prefix(line, "+CMGR"):
-            given = fields(line)
-            if len(given) > 7:
-                given = given[1:]
-            first, reference = given[0].number, given[1].number if len(given) == 7 else None
-            status = given[6].number if len(given) == 7 else None
-            if first is not None and reference is not None and status is not None:
-                return TextStatusReport(
-                    first, reference, given[2].text, given[3].number, given[4].text, given[5].text, status
-                )
-    raise MalformedResponse("+CDS", "not a status report in text mode")
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from hardware.at.answers import parse_iccid
 from hardware.errors import CommandRejected, CommandTimeout
@@ -30,9 +30,13 @@ class _Attempt:
 
     cards: tuple[str, ...]
     pin: str
+    _made: dict[str, bytes] = field(default_factory=dict)
 
     def digest(self, card: str) -> bytes:
-        return hashlib.pbkdf2_hmac("sha256", self.pin.encode(), card.encode(), _DIGEST_ROUNDS)
+        """Made once for a name, as that takes a while: an attempt is looked up, begun and settled."""
+        if card not in self._made:
+            self._made[card] = hashlib.pbkdf2_hmac("sha256", self.pin.encode(), card.encode(), _DIGEST_ROUNDS)
+        return self._made[card]
 
 
 class Card:

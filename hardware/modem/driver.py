@@ -8,6 +8,7 @@ from hardware.at.channel import AtChannel, LateResult, SubmitHooks
 from hardware.at.results import ErrorClass, cme_class, cms_class
 from hardware.clock import Clock
 from hardware.errors import CommandRejected, EquipmentError, MessageServiceError
+from hardware.modem.arrival import Arrival
 from hardware.modem.attention import Attention
 from hardware.modem.card import Card
 from hardware.modem.centre import Known, ServiceCentre
@@ -24,7 +25,6 @@ from hardware.modem.status import (
     ModemSettings,
     ModemState,
     ModemStatus,
-    NotReady,
     PinLedger,
     RestartLevel,
 )
@@ -35,8 +35,6 @@ from hardware.profiles import Profile
 from hardware.transport import Transport
 from hardware.ussd import UssdAnswer
 
-_LADDERS = 3  # a modem that restarts while it is set up is set up again, that often
-_POLL_PAUSE = 2.0  # seconds between looks at the registration
 _FETCHED_AT_ONCE = 10  # stored messages that are read between two submits; each takes a modem 50 to 200 ms
 _SWEEP_PAUSE = 10.0  # seconds between sweeps where the modem announces nothing
 
@@ -83,8 +81,17 @@ class Modem:
             self._ladder,
         )
         self._ussd = Ussd(self._link, self._condition, self._attention, self._incoming, self._ladder)
+        self._arrival = Arrival(
+            self._link,
+            self._condition,
+            self._attention,
+            self._incoming,
+            self._card,
+            self._network,
+            self._ladder,
+            self.sweep,
+        )
         self._next_sweep = 0.0
-        self._woken = False
 
     @property
     def status(self) -> ModemStatus:
@@ -114,49 +121,7 @@ class Modem:
         Raises CommandTimeout where the modem is silent, ConnectionLost, and what the inbox raises.
         """
         with self._condition.port():
-            settled = self._condition.state in (ModemState.SEARCHING, ModemState.DENIED)
-            # A modem that restarted without a word waits for its PIN and finds no network for ever.
-            if settled and self._card.is_open() and self._join():
-                return
-            advice = "check that it has power and that this is its AT port"
-            self._condition.settle(self._condition.state, "waiting for the modem's first answer", advice)
-            for _ in range(_LADDERS):
-                late = self._channel.resynchronise(self._ladder.first_wait * self._link.scale)
-                if late is not None and late.reference is not None:  # whoever sent it does not wait for it any more
-                    self._channel.tell(late.reference)
-                self._condition.settle(ModemState.CONFIGURING, "being set up")
-                self._incoming.restarted()
-                try:
-                    self._ladder.climb()
-                except NotReady as stop:
-                    self._condition.settle(stop.state, stop.reason, stop.advice, stop.trouble)
-                    self._incoming.take_news()
-                    return
-                if not self._ladder.silences_echo():
-                    continue
-                self._incoming.card_news_explained()
-                self._condition.settle(ModemState.SEARCHING, "set up, looking for the network")
-                if self._join():
-                    return
-
-    def _join(self) -> bool:
-        """Read what is stored, then wait for the network until `wake`; False where the modem restarted meanwhile."""
-        self._incoming.check_due = True
-        self._attention.attend()
-        self.sweep()
-        deadline = self._link.deadline(self._ladder.profile.network_wait)
-        self._woken = False
-        while self._condition.configured:
-            self._network.poll()
-            self._attention.attend()
-            over = self._woken or self._clock.boot() >= deadline
-            if over or self._condition.state is not ModemState.SEARCHING:
-                break
-            self._channel.listen(_POLL_PAUSE * self._link.scale)
-        if self._condition.configured:
-            self._network.measure()
-            self._attention.attend()
-        return self._condition.configured
+            self._arrival.come()
 
     def submit(self, pdu: SubmitPdu, hooks: SubmitHooks) -> int:
         """Send one SMS-SUBMIT and return its TP-MR (0-255); reports that come meanwhile go to the inbox at once.
@@ -294,7 +259,7 @@ class Modem:
 
     def wake(self) -> None:
         """End a waiting `service`, now or the next one, or the search of `bring_up`; safe from any thread."""
-        self._woken = True
+        self._arrival.woken = True
         self._transport.wake()
 
     def close(self) -> None:

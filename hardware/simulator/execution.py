@@ -14,7 +14,7 @@ from hardware.simulator.session import Refusal, error_text
 if TYPE_CHECKING:
     from hardware.simulator.modem import SimulatedModem
 
-CTRL_Z, ESC, CR, LF, BACKSPACE = 0x1A, 0x1B, 0x0D, 0x0A, 0x08
+CTRL_Z, ESC, CR, BACKSPACE = 0x1A, 0x1B, 0x0D, 0x08
 _BODY_LIMIT = 2048
 _QUEUE_LIMIT = 4096
 _NUMERIC = {"OK": "0", "CONNECT": "1", "RING": "2", "NO CARRIER": "3", "ERROR": "4", "NO DIALTONE": "6", "BUSY": "7"}

@@ -15,6 +15,9 @@ from email.message import Message
 from pathlib import Path
 from typing import Any
 
+from click.testing import CliRunner
+
+from gateway.cli.app import simwire
 from hardware.clock import SystemClock
 from hardware.simulator import (
     GENERIC,
@@ -136,10 +139,14 @@ class Gateway:
 
     def make_key(self, *scopes: str) -> None:
         """A key by the command line, while the gateway runs."""
-        words = [sys.executable, "-m", "gateway.cli", "keys", "create", "tests", "--config", str(self.config), "--json"]
-        for scope in scopes:
-            words += ["--scope", scope]
-        self.key = json.loads(subprocess.run(words, check=True, capture_output=True, text=True).stdout)["key"]
+        words = [word for scope in scopes for word in ("--scope", scope)]
+        self.key = self.simwire("keys", "create", "tests", *words)["key"]
+
+    def simwire(self, *words: str) -> Any:
+        """What a command says that reads the configuration, run in this process, which is not the gateway's."""
+        done = CliRunner().invoke(simwire, [*words, "--config", str(self.config), "--json"])
+        assert done.exit_code == 0, done.output
+        return json.loads(done.stdout)
 
     def kill(self) -> None:
         """kill -9, as the power goes."""

@@ -1,12 +1,8 @@
-"""A key that is made safe while the gateway serves, by the command line in a process of its own."""
+"""A key that is made safe while the gateway serves, by the command line in another process than the gateway's."""
 
 from __future__ import annotations
 
-import json
-import subprocess
-import sys
 from datetime import UTC, datetime, timedelta
-from typing import Any
 
 from hardware.clock import SystemClock
 from tests.acceptance.harness import Gateway, World, until
@@ -15,15 +11,9 @@ SOMEONE, ANOTHER = "+447700900001", "+447700900002"
 SCOPES = ("messages:send", "messages:read", "otp:send", "otp:check", "caught:read", "modems:read", "modems:manage")
 
 
-def keys(gateway: Gateway, *words: str) -> Any:
-    """Run `simwire keys`."""
-    command = [sys.executable, "-m", "gateway.cli", "keys", *words, "--config", str(gateway.config), "--json"]
-    return json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
-
-
 def make_key(gateway: Gateway, *words: str) -> str:
     """A key that every later call uses; its id."""
-    made = keys(gateway, "create", "shop", *(word for scope in SCOPES for word in ("--scope", scope)), *words)
+    made = gateway.simwire("keys", "create", "shop", *(word for scope in SCOPES for word in ("--scope", scope)), *words)
     gateway.key = made["key"]
     return str(made["id"])
 
@@ -36,7 +26,7 @@ def test_what_is_queued_is_caught_by_the_key_that_was_changed(world: World, gate
     _, challenge = gateway.call("POST", "/v1/otp", {"to": SOMEONE, "purpose": "login"})
     _, long = gateway.call("POST", "/v1/messages", {"to": ANOTHER, "text": "long " * 100})
 
-    keys(gateway, "set", key_id, "--delivery", "catch")
+    gateway.simwire("keys", "set", key_id, "--delivery", "catch")
     for name in world.modems:
         assert gateway.call("POST", f"/v1/modems/{name}/resume")[0] == 200
 
@@ -55,7 +45,7 @@ def test_what_is_queued_goes_to_the_handset_that_it_is_redirected_to(world: Worl
     for name in world.modems:
         gateway.call("POST", f"/v1/modems/{name}/pause")
     _, accepted = gateway.call("POST", "/v1/messages", {"to": SOMEONE, "text": "hello"})
-    keys(gateway, "set", key_id, "--delivery", "redirect", "--redirect-to", ANOTHER)
+    gateway.simwire("keys", "set", key_id, "--delivery", "redirect", "--redirect-to", ANOTHER)
     for name in world.modems:
         gateway.call("POST", f"/v1/modems/{name}/resume")
     message = gateway.message(accepted["id"])
@@ -80,5 +70,5 @@ def test_the_clockwork_catches_a_scheduled_message_at_its_time(world: World, gat
 def test_a_key_that_ends_is_refused_within_seconds(gateway: Gateway) -> None:
     key_id = make_key(gateway)
     assert gateway.call("GET", "/v1/messages")[0] == 200
-    keys(gateway, "revoke", key_id)
+    gateway.simwire("keys", "revoke", key_id)
     until(lambda: gateway.call("GET", "/v1/messages")[0] == 401, 30, "the revoked key is refused")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -164,3 +165,21 @@ class Rig:
     def marked(self, message: Message) -> bool:
         """Whether the timeline says that the handset may get it twice."""
         return any(entry.possible_duplicate for entry in self.store.outbox.timeline(message.id))
+
+
+Make = Callable[..., Rig]
+"""How tests make one: how many modems, and what is set up otherwise."""
+
+
+def written(gateway: Rig, name: str = "sim1") -> list[str]:
+    """Whatever that modem is told from now on, command by command."""
+    told: list[str] = []
+    modem = gateway.modems[name]
+    feed = modem.feed
+
+    def heard(octets: bytes) -> None:
+        told.append(octets.decode("latin-1").strip("\r\x1a\x1b"))
+        feed(octets)
+
+    modem.feed = heard  # type: ignore[method-assign]
+    return told

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -12,9 +12,8 @@ from gateway.messages import Lane
 from gateway.quota import QuotaRules
 from hardware.clock import FakeClock
 from hardware.simulator import Fault, LoseAnswer, Refuse, Step
-from tests.gateway.rig import ANYBODY, Rig
+from tests.gateway.rig import ANYBODY, Make, Rig
 
-Make = Callable[..., Rig]
 DAY = 86_400.0
 FIRST, SECOND = "001010000000001", "001010000000002"
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import replace
 from decimal import Decimal
 from itertools import pairwise
@@ -18,10 +18,9 @@ from gateway.messages import Lane, Message
 from gateway.quota import QuotaRules
 from hardware.modem import ModemSettings
 from hardware.simulator import Fault, FillStorage, LoseAnswer, LoseRegistration, Refuse, SimCard, Step, UssdAnswer
-from tests.gateway.rig import Rig
+from tests.gateway.rig import Make, Rig
 from tests.gateway.world import World
 
-Make = Callable[..., Rig]
 RULE = BalanceRule("*100#", r"([-\d.,' ]+)", Decimal(5), 3600.0)
 OTHER_CARD = {"imsi": "001010000000009", "iccid": "8944100000000000009", "number": "+447700900159"}
 CENTRE = "+447700900500"

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from pathlib import Path
-
 import pytest
 
 from gateway.messages import Lane
@@ -22,23 +19,7 @@ from hardware.simulator import (
     Step,
     Vanish,
 )
-from tests.gateway.rig import ANYBODY, Rig
-
-Make = Callable[..., Rig]
-
-
-@pytest.fixture
-def rig(tmp_path: Path) -> Iterator[Make]:
-    made: list[Rig] = []
-
-    def make(modems: int = 1, **options: object) -> Rig:
-        made.append(Rig(tmp_path, modems, **options))  # type: ignore[arg-type]
-        made[0].ready()
-        return made[0]
-
-    yield make
-    for one in made:
-        one.store.close()
+from tests.gateway.rig import ANYBODY, Make, Rig
 
 
 def test_a_message_is_sent_and_its_report_makes_it_delivered(rig: Make) -> None:

@@ -3,33 +3,15 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator
-from pathlib import Path
-from typing import Any
 
 import pytest
 
 from gateway.messages import Lane
 from gateway.quota import QuotaRules
 from hardware.simulator import Fault, Silence, Step
-from tests.gateway.rig import ANYBODY, Rig
+from tests.gateway.rig import ANYBODY, Make, Rig
 
-Make = Callable[..., Rig]
 OTHER = "+447700900002"
-
-
-@pytest.fixture
-def rig(tmp_path: Path) -> Iterator[Make]:
-    made: list[Rig] = []
-
-    def make(modems: int = 2, **options: Any) -> Rig:
-        made.append(Rig(tmp_path, modems, **options))
-        made[0].ready()
-        return made[0]
-
-    yield make
-    for one in made:
-        one.store.close()
 
 
 def idle(gateway: Rig) -> None:
@@ -44,7 +26,7 @@ def woken(gateway: Rig) -> list[str]:
 
 
 def test_a_modem_that_waits_for_its_pace_is_not_woken_in_place_of_one_that_can_send(rig: Make) -> None:
-    gateway = rig(sim1={"quotas": QuotaRules(every=60.0)})
+    gateway = rig(2, sim1={"quotas": QuotaRules(every=60.0)})
     gateway.send(route="modem:sim1")
     gateway.step()
     idle(gateway)
@@ -69,7 +51,7 @@ def test_where_all_wait_for_their_pace_the_first_to_be_free_sends(rig: Make) -> 
 
 
 def test_one_that_sends_only_to_numbers_it_knows_is_not_the_only_one_that_is_woken(rig: Make) -> None:
-    gateway = rig(sim1={"quotas": QuotaRules(recipients_per_month=1, otp_share=0.0)})
+    gateway = rig(2, sim1={"quotas": QuotaRules(recipients_per_month=1, otp_share=0.0)})
     gateway.send(route="modem:sim1")
     gateway.step()
     idle(gateway)
@@ -80,7 +62,7 @@ def test_one_that_sends_only_to_numbers_it_knows_is_not_the_only_one_that_is_wok
 def test_what_waits_for_a_modem_that_is_paused_goes_by_the_others_at_once(
     rig: Make, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    gateway = rig(sim1={"prefixes": ("+44",)})
+    gateway = rig(2, sim1={"prefixes": ("+44",)})
     idle(gateway)
     gateway.workers["sim1"].idle = False  # it sends another one just now
     message = gateway.send(to=ANYBODY, route="route:+44")
@@ -96,7 +78,7 @@ def test_what_waits_for_a_modem_that_is_paused_goes_by_the_others_at_once(
 
 def test_what_waits_behind_a_part_on_the_air_wakes_whoever_is_idle(rig: Make, monkeypatch: pytest.MonkeyPatch) -> None:
     """Also where the wake that was meant for it was spent on something else."""
-    gateway = rig()
+    gateway = rig(2)
     idle(gateway)
     gateway.send()
     gateway.send(to=OTHER)

@@ -12,9 +12,8 @@ import pytest
 from gateway.messages import Lane
 from gateway.store import StoreBusy
 from hardware.simulator import ZTE, Fault, SimCard, SimulatedModem, Slow, Step
-from tests.gateway.rig import ANYBODY, Rig
+from tests.gateway.rig import ANYBODY, Make, Rig, written
 
-Make = Callable[..., Rig]
 PART = 2.0  # seconds on the air
 
 
@@ -31,20 +30,6 @@ def rig(tmp_path: Path) -> Iterator[Make]:
     yield make
     for one in made:
         one.store.close()
-
-
-def written(gateway: Rig, name: str = "sim1") -> list[str]:
-    """Whatever that modem is told from now on, command by command."""
-    told: list[str] = []
-    modem = gateway.modems[name]
-    feed = modem.feed
-
-    def heard(octets: bytes) -> None:
-        told.append(octets.decode("latin-1").strip("\r\x1a\x1b"))
-        feed(octets)
-
-    modem.feed = heard  # type: ignore[method-assign]
-    return told
 
 
 def at(gateway: Rig, seconds: float, look: Callable[[], None]) -> None:

@@ -134,8 +134,11 @@ def test_the_watchdog_of_another_process_is_not_ours() -> None:
 
 
 def test_without_a_service_manager_nothing_happens(tmp_path: Path) -> None:
-    ServiceManager.of({}, 42, FakeClock()).ready()
-    ServiceManager.of({"NOTIFY_SOCKET": str(tmp_path / "gone")}, 42, FakeClock()).ready()
+    for environ in ({}, {"NOTIFY_SOCKET": str(tmp_path / "gone")}):
+        nobody = ServiceManager.of(environ, 42, FakeClock())
+        assert nobody.watchdog is None
+        nobody.ready()
+    assert not list(tmp_path.iterdir())
 
 
 def test_the_status_line_counts_modems_and_messages(listening: Callable[..., Systemd], tmp_path: Path) -> None:

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Callable, Iterator
-from pathlib import Path
 
 import pytest
 
@@ -15,24 +13,9 @@ from hardware.errors import PortUnavailable
 from hardware.modem import ModemSettings, Secret
 from hardware.simulator import Fault, Silence, SimCard, Slow, Step
 from hardware.transport import Transport
-from tests.gateway.rig import ANYBODY, Rig
+from tests.gateway.rig import ANYBODY, Make, Rig
 
-Make = Callable[..., Rig]
 STOP = 3.0  # seconds from the start of a run to the stop
-
-
-@pytest.fixture
-def rig(tmp_path: Path) -> Iterator[Make]:
-    made: list[Rig] = []
-
-    def make(modems: int = 1) -> Rig:
-        made.append(Rig(tmp_path, modems))
-        made[0].ready()
-        return made[0]
-
-    yield make
-    for one in made:
-        one.store.close()
 
 
 def run(gateway: Rig) -> float:

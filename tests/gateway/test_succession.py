@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Callable, Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -19,9 +17,8 @@ from hardware.errors import CommandTimeout, ConnectionLost
 from hardware.modem import NotReady
 from hardware.simulator import SimCard, UssdAnswer
 from hardware.transport import Transport
-from tests.gateway.rig import ANYBODY, Rig
+from tests.gateway.rig import ANYBODY, Make, Rig
 
-Make = Callable[..., Rig]
 LATE = WRITE_LIMIT + MARGIN + 1.0  # seconds after which a write is given up
 OTHER = "+447700900002"
 
@@ -95,20 +92,6 @@ class Run:
         self.port.released.set()
         self.thread.join(30)
         assert not self.thread.is_alive()
-
-
-@pytest.fixture
-def rig(tmp_path: Path) -> Iterator[Make]:
-    made: list[Rig] = []
-
-    def make(modems: int = 1, **options: Any) -> Rig:
-        made.append(Rig(tmp_path, modems, **options))
-        made[0].ready()
-        return made[0]
-
-    yield make
-    for one in made:
-        one.store.close()
 
 
 def through(gateway: Rig, **hanging: Any) -> Hanging:

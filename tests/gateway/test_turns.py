@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -11,39 +9,10 @@ import pytest
 from gateway.store import StoreBusy
 from hardware.modem import ModemSettings, Secret
 from hardware.simulator import EC25, Fault, LoseAnswer, Silence, SimCard, SimulatedModem, Slow, Step, Vanish
-from tests.gateway.rig import ANYBODY, Rig
+from tests.gateway.rig import ANYBODY, Make, Rig, written
 
-Make = Callable[..., Rig]
 TIME_OUT = 180.0  # seconds for a result, by the profile
 PIN = "4711"
-
-
-@pytest.fixture
-def rig(tmp_path: Path) -> Iterator[Make]:
-    made: list[Rig] = []
-
-    def make(modems: int = 1, **options: Any) -> Rig:
-        made.append(Rig(tmp_path, modems, **options))
-        made[0].ready()
-        return made[0]
-
-    yield make
-    for one in made:
-        one.store.close()
-
-
-def written(gateway: Rig) -> list[str]:
-    """Whatever the first modem is told from now on, command by command."""
-    told: list[str] = []
-    modem = gateway.modems["sim1"]
-    feed = modem.feed
-
-    def heard(octets: bytes) -> None:
-        told.append(octets.decode("latin-1").strip("\r\x1a\x1b"))
-        feed(octets)
-
-    modem.feed = heard  # type: ignore[method-assign]
-    return told
 
 
 def steps_of(gateway: Rig) -> list[str]:

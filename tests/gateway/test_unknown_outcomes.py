@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -18,24 +16,9 @@ from hardware.simulator import (
     Slow,
     Step,
 )
-from tests.gateway.rig import ANYBODY, Rig
+from tests.gateway.rig import ANYBODY, Make, Rig
 
-Make = Callable[..., Rig]
 TIME_OUT = 180.0  # seconds for a result, by the profile
-
-
-@pytest.fixture
-def rig(tmp_path: Path) -> Iterator[Make]:
-    made: list[Rig] = []
-
-    def make(modems: int = 1, **options: object) -> Rig:
-        made.append(Rig(tmp_path, modems, **options))  # type: ignore[arg-type]
-        made[0].ready()
-        return made[0]
-
-    yield make
-    for one in made:
-        one.store.close()
 
 
 def warm(gateway: Rig) -> None:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from functools import cache, cached_property
 from pathlib import Path
 from typing import Any, Union
 
 from flask import Flask
-from pydantic import TypeAdapter
+from pydantic import BaseModel, TypeAdapter
 from werkzeug.test import TestResponse
 
 from gateway.admission import Admission
@@ -90,7 +91,6 @@ class World:
         )
         self.app: Flask = create_app(self)
         self.operations: tuple[Operation, ...] = self.app.extensions["simwire.operations"]
-        self.document: dict[str, Any] = self.app.test_client().get("/openapi.json").get_json()
         self.keys: dict[tuple[str, tuple[str, ...]], str] = {}
 
     def close(self) -> None:
@@ -116,6 +116,12 @@ class World:
         if name == "sim2":
             raise Unavailable("modem sim2 is absent", 10, "modem_unavailable")
         return self.ussd if action == "ussd" else {}
+
+    @cached_property
+    def document(self) -> dict[str, Any]:
+        """What /openapi.json says."""
+        found: dict[str, Any] = self.app.test_client().get("/openapi.json").get_json()
+        return found
 
     # -- asking it ----------------------------------------------------------------------------------------------------
 
@@ -149,13 +155,13 @@ class World:
         for operation in self.operations:
             pattern = re.sub(r"{\w+}", "[^/]+", operation.path)
             if operation.method == method and re.fullmatch(pattern, path.partition("?")[0]):
-                described = self.document["paths"][operation.path][method.lower()]["responses"]
+                described = _promised(self)[operation.path][method.lower()]["responses"]
                 assert str(answer.status_code) in described, f"{method} {path}: {answer.status_code} is not described"
                 (content_type,) = described[str(answer.status_code)]["content"]
                 assert answer.content_type == content_type
                 shapes = (operation.answer, *operation.answers) if answer.status_code < 400 else (ProblemShape,)
                 if answer.is_json or answer.status_code >= 400:
-                    TypeAdapter(Union[shapes]).validate_json(answer.data)  # noqa: UP007 - made at run time
+                    one_of(shapes).validate_json(answer.data)
                 return
 
     def post(self, path: str, body: object = None, **options: Any) -> TestResponse:
@@ -178,3 +184,19 @@ class World:
         found = re.search(r"(?<!\d)(\d{6,10})(?!\d)", self.sent_text(message_id))
         assert found is not None
         return found[1]
+
+
+@cache
+def one_of(shapes: tuple[type[BaseModel], ...]) -> TypeAdapter[BaseModel]:
+    """Reads an answer that has one of these shapes."""
+    return TypeAdapter(Union[shapes])  # noqa: UP007 - made at run time
+
+
+_paths: dict[str, Any] = {}
+
+
+def _promised(world: World) -> dict[str, Any]:
+    """The paths of the document, which is the same whatever is configured."""
+    if not _paths:
+        _paths.update(world.document["paths"])
+    return _paths

@@ -99,10 +99,12 @@ def test_a_key_file_without_its_database_is_not_taken_for_a_new_one(tmp_path: Pa
 
 
 def test_a_start_that_was_cut_short_is_taken_up_again(tmp_path: Path) -> None:
-    (tmp_path / "simwire.db").touch()
-    open_at(tmp_path).close()
-    (tmp_path / "simwire.db").write_bytes(b"")
-    open_at(tmp_path).close()
+    for _ in range(2):  # without a key file, and with one
+        (tmp_path / "simwire.db").write_bytes(b"")
+        database = open_at(tmp_path)
+        with database.mark() as cx:
+            cx.execute("INSERT INTO meta VALUES ('a', 'b')")
+        database.close()
 
 
 def test_a_file_that_is_no_database_is_told(tmp_path: Path) -> None:

@@ -37,9 +37,7 @@ def test_registration(line: str, status: int, area: int | None, cell: int | None
     assert (read.status, read.area, read.cell, read.technology) == (status, area, cell, technology)
 
 
-def test_what_a_registration_allows() -> None:
-    carries = {status for status in range(12) if answers.Registration("+CREG", status).carries_messages}
-    assert carries == {1, 5, 6, 7, 9, 10}
+def test_a_registration_abroad_is_roaming() -> None:
     assert answers.Registration("+CEREG", 7).roaming
 
 
@@ -102,9 +100,8 @@ def test_storage_use() -> None:
 
 def test_indication_settings() -> None:
     choices = answers.parse_indication_choices(["+CNMI: (0-2),(0,1,3),(0,2),(2),(1)"])
-    assert choices.allow(2, 1, 0, 2, 1)
-    assert not choices.allow(2, 2, 0, 2, 1)
-    assert not answers.parse_indication_choices(["+CNMI: (2)"]).allow(2, 0, 0, 0, 0)
+    assert choices == answers.IndicationChoices((0, 1, 2), (0, 1, 3), (0, 2), (2,), (1,))
+    assert answers.parse_indication_choices(["+CNMI: (2)"]) == answers.IndicationChoices((2,), (), (), (), ())
     assert answers.parse_indication_setting(["+CNMI: 2,1,0,2"]) == answers.IndicationSetting(2, 1, 0, 2, 0)
 
 
@@ -135,16 +132,6 @@ def test_stored_messages_keep_their_index_whatever_is_in_them() -> None:
     assert [(message.index, message.pdu) for message in read] == [(0, PDU), (3, ""), (4, "NONSENSE"), (5, PDU)]
     assert answers.parse_messages([]) == []
     assert PDU not in repr(read)
-
-
-def test_text_mode() -> None:
-    line = '+CMGR: "REC UNREAD","+447700900123",,"26/11/23,12:34:00+04",145,4,0,0,"+447700900000",145,5'
-    read = answers.parse_text_message([line, "hello"])
-    assert (read.status, read.originator, read.type_of_address, read.length) == ("REC UNREAD", "+447700900123", 145, 5)
-    assert "900123" not in repr(read)
-    report = '6,20,"+447700900123",145,"26/11/23,12:34:00+04","26/11/23,12:35:00+04",0'
-    for header in ("+CDS: ", "+CMGR: ,", '+CMGR: "REC UNREAD",'):
-        assert answers.parse_text_status_report([header + report]).reference == 20
 
 
 @pytest.mark.parametrize(
@@ -242,12 +229,6 @@ def test_device_settings() -> None:
     assert answers.parse_functionality(["+CFUN: (0-1,4-7),(0-1)"]) is None
     assert answers.parse_character_sets(['+CSCS: ("IRA","UCS2")']) == ("IRA", "UCS2")
     assert answers.parse_character_sets(['+CSCS: "GSM"']) == ("GSM",)
-    assert answers.parse_indicators(['+CIND: ("battchg",(0-5)),(signal,(0-5)),("a (b)",(0,1))']) == (
-        "battchg",
-        "signal",
-        "a (b)",
-    )
-    assert answers.parse_system_information(["^SYSINFO:2,3,0,5,1,,4"]).card == 1
 
 
 Reader = Callable[[Sequence[str]], object]
@@ -257,15 +238,12 @@ _READERS: list[Reader] = [
     answers.parse_networks,
     answers.parse_signal,
     answers.parse_extended_signal,
-    answers.parse_system_information,
     answers.parse_storage_choices,
     answers.parse_storage_use,
     answers.parse_indication_choices,
     answers.parse_indication_setting,
     answers.parse_message,
     answers.parse_messages,
-    answers.parse_text_message,
-    answers.parse_text_status_report,
     answers.parse_service_centre,
     answers.parse_message_service,
     answers.parse_link_modes,
@@ -279,7 +257,6 @@ _READERS: list[Reader] = [
     answers.parse_clock,
     answers.parse_functionality,
     answers.parse_character_sets,
-    answers.parse_indicators,
     answers.parse_capabilities,
 ]
 _NAMES = (
