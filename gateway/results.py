@@ -136,7 +136,7 @@ class Results:
 
     def _store_refusal(self, attempt: ClaimedAttempt, refusal: Refusal) -> None:
         now, name = self._clock.now(), self._view().name
-        others = others_usable(name, attempt.home, attempt.lane, self._others.views(), self._others.prefixes())
+        others = others_usable(name, attempt.home, attempt.lane, self._others.views())
         verdict = decide(refusal, attempt, self.retries, others_usable=others)
         self._store.outbox.refused(attempt.id, refusal, verdict, now)
         self._allowance.refused(attempt)

@@ -107,6 +107,16 @@ def test_what_waits_behind_a_part_on_the_air_wakes_whoever_is_idle(rig: Make, mo
     assert calls
 
 
+def test_a_list_of_messages_wakes_as_many_as_it_has_and_no_more(rig: Make) -> None:
+    gateway = rig(4, sim2={"prefixes": ("+33",)})
+    idle(gateway)
+    gateway.fleet.wake("route:", Lane.NORMAL, 2)
+    assert woken(gateway) == ["sim1", "sim3"]
+    idle(gateway)
+    gateway.fleet.wake("route:", Lane.NORMAL, 1_000)
+    assert woken(gateway) == ["sim1", "sim3", "sim4"]
+
+
 def test_a_wake_that_comes_before_the_wait_ends_it(rig: Make, monkeypatch: pytest.MonkeyPatch) -> None:
     """As that of an operator who resumes a modem while its worker is about to leave it alone for minutes."""
     gateway = rig(1)
