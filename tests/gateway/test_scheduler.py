@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 import time
 from collections.abc import Iterator
@@ -15,7 +16,7 @@ from gateway.fleet import Fleet
 from gateway.messages import Lane, MessageState, NewMessage, Secret
 from gateway.scheduler import Scheduler, Timing
 from gateway.service import Service
-from gateway.store import Keep, Slot, Store, StoreBusy
+from gateway.store import Keep, Slot, Store, StoreBusy, StoreFull
 from hardware.clock import Instant, SystemClock
 from hardware.pdu import segment
 
@@ -104,6 +105,34 @@ def test_a_rule_that_trips_stops_no_other(store: Store, monkeypatch: pytest.Monk
 
     monkeypatch.setattr(store.outbox, "expire_due", trips)
     assert scheduler.round(SystemClock().now().after(1)) == 1
+
+
+def test_what_cannot_be_done_is_not_tried_without_a_pause_and_told_of_once(
+    store: Store, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A disk may be full for days."""
+    later(store, 0.01)
+    tried: list[float] = []
+
+    def trips(now: Instant) -> int:
+        tried.append(now.boot)
+        raise StoreFull("the disk is full")
+
+    monkeypatch.setattr(store.outbox, "wake_due", trips)
+    scheduler = Scheduler(store, SystemClock(), Timing(15.0, 45.0), Fleet(()))
+    with caplog.at_level(logging.WARNING, "simwire.scheduler"):
+        scheduler.start()
+        try:
+            deadline = time.monotonic() + 20
+            while len(tried) < 3:  # the second may come at once: for what fell due after the start
+                assert time.monotonic() < deadline
+                time.sleep(0.01)
+        finally:
+            scheduler.stop()
+    assert tried[2] - tried[1] > 1.9
+    assert [record.message for record in caplog.records] == ["left for the next round: the disk is full"]
+    monkeypatch.undo()
+    assert scheduler.round(SystemClock().now()) == 1, "nothing is lost by it"
 
 
 class SetClock(SystemClock):
