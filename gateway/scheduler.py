@@ -29,7 +29,9 @@ SAFETY_NET = 15.0  # seconds between rounds that happen whatever was armed
 SHORTEST_WAIT = 0.05  # seconds between two rounds, whatever is due
 FAILED_WAIT = 2.0  # seconds until what a round could not do is tried again: a disk that is full stays so for a while
 LOOK_EVERY = 1.0  # seconds between looks at the wall clock, and after which a stored message is considered
-LONGEST_RULE = 900.0  # seconds that one rule may take: a million messages expire in many small transactions
+LONGEST_RULE = (
+    900.0  # seconds that one rule may take: some thousand small transactions, of which a slow disk makes minutes
+)
 CLOCK_STEP = 1.0  # seconds by which wall and boot clock may drift apart before the armed job is set anew
 
 
@@ -139,6 +141,8 @@ class Scheduler:
 
     def _tried(self, rule: Callable[[], int]) -> int:
         self._done += 1
+        if self._stopped.is_set():
+            return 0  # the next start does it
         try:
             return rule()
         except StoreError as error:

@@ -17,7 +17,8 @@ from hardware.clock import Instant
 
 ROUTED = "routed"
 """Name in `meta` of the prefixes by which open messages were routed last."""
-CHUNK = 500  # messages that one transaction expires at most, so that modems never wait long for theirs
+CHUNK = 100  # messages that one transaction expires at most, so that modems never wait long for theirs
+CHUNKS = 20  # such transactions in a round: what is due besides, a code's retry say, does not wait for a million
 CAUGHT_AT_ONCE = 20  # messages that one transaction catches: each is unsealed, and its code picked out of its text
 
 
@@ -55,20 +56,21 @@ class Upkeep(SecondWays):
         return total
 
     def expire_due(self, now: Instant) -> int:
-        """End messages whose lifetime is over, and those sent of which no report came."""
+        """End messages whose lifetime is over, and those sent of which no report came; some of them, where they are many:
+        `next_due` tells that there are more.
+        """
         self._database.settle_clock(now)
+        query = "SELECT seq AS message FROM messages WHERE final = 0 AND check_boot <= ? ORDER BY check_boot LIMIT ?"
         total = 0
-        while True:
-            query = (
-                "SELECT seq AS message FROM messages WHERE final = 0 AND check_boot <= ? ORDER BY check_boot LIMIT ?"
-            )
+        for _ in range(CHUNKS):
             with self._database.read() as cx:
                 rows = cx.execute(query, (boot_ms(now), CHUNK)).fetchall()
             if rows:
                 with self._database.mark() as cx:
                     total += sum(self._expire_alone(cx, row, now) for row in rows)
             if len(rows) < CHUNK:
-                return total + sum(expires(now) for expires in self.also_expires)
+                break
+        return total + sum(expires(now) for expires in self.also_expires)
 
     def next_due(self, hedge_after: float, resend_unconfirmed_after: float) -> float | None:
         """When the next of these is due, in boot-clock seconds; 0 turns a rule off. None where nothing is."""

@@ -132,7 +132,8 @@ def test_what_cannot_be_done_is_not_tried_without_a_pause_and_told_of_once(
     assert tried[2] - tried[1] > 1.9
     assert [record.message for record in caplog.records] == ["left for the next round: the disk is full"]
     monkeypatch.undo()
-    assert scheduler.round(SystemClock().now()) == 1, "nothing is lost by it"
+    after = Scheduler(store, SystemClock(), Timing(15.0, 45.0), Fleet(()))
+    assert after.round(SystemClock().now()) == 1, "nothing is lost by it"
 
 
 class SetClock(SystemClock):
@@ -197,16 +198,20 @@ def test_stopping_waits_for_the_round_under_way_and_does_not_hang(
         over.set()
         return 0
 
+    left: list[Instant] = []
     monkeypatch.setattr(store.outbox, "expire_due", slow)
+    monkeypatch.setattr(store.outbox, "wake_due", left.append)
     scheduler.start()
     assert begun.wait(10)
     stopper = threading.Thread(target=scheduler.stop)
     stopper.start()
+    assert scheduler._stopped.wait(10)
     assert not over.is_set()
     go_on.set()
     stopper.join(10)
     assert not stopper.is_alive()
     assert over.is_set()
+    assert not left, "the next start does the rest"
 
 
 def test_what_is_old_is_erased_in_a_round(store: Store) -> None:
