@@ -56,8 +56,9 @@ class Upkeep(SecondWays):
         return total
 
     def expire_due(self, now: Instant) -> int:
-        """End messages whose lifetime is over, and those sent of which no report came; some of them, where they are many:
-        `next_due` tells that there are more.
+        """End messages whose lifetime is over, and those sent of which no report came.
+
+        Of many only some are ended at once: `next_due` tells that there are more.
         """
         self._database.settle_clock(now)
         query = "SELECT seq AS message FROM messages WHERE final = 0 AND check_boot <= ? ORDER BY check_boot LIMIT ?"
