@@ -29,9 +29,7 @@ SAFETY_NET = 15.0  # seconds between rounds that happen whatever was armed
 SHORTEST_WAIT = 0.05  # seconds between two rounds, whatever is due
 FAILED_WAIT = 2.0  # seconds until what a round could not do is tried again: a disk that is full stays so for a while
 LOOK_EVERY = 1.0  # seconds between looks at the wall clock, and after which a stored message is considered
-LONGEST_RULE = (
-    900.0  # seconds that one rule may take: a thousand small transactions, say, on a slow disk
-)
+LONGEST_RULE = 900.0  # seconds that one rule may take: a thousand small transactions, say, on a slow disk
 CLOCK_STEP = 1.0  # seconds by which wall and boot clock may drift apart before the armed job is set anew
 
 
