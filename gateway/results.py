@@ -99,8 +99,8 @@ class Results:
     def store(self) -> bool:
         """Commit everything; whether there was anything. Raises StoreError, and keeps what is left.
 
-        What the store has no place for, as its rows are damaged or gone, is left to the next start: it must not keep
-        all that comes after it waiting.
+        What the store has no place for, as its rows are damaged or gone, ends as it would at a start: it must not keep
+        all that comes after it waiting, nor stay open for ever.
         """
         anything = self.unstored
         while self._waiting:
@@ -110,6 +110,7 @@ class Results:
             except (StaleAttempt, LookupError, TypeError, ValueError):
                 told = "modem %s: what became of part %d of message %s cannot be stored"
                 log.exception(told, self._view().name, attempt.part, attempt.message_id)
+                self._store.outbox.lose(attempt.id, self._clock.now())
             self._waiting.popleft()
             planned = outcome.handed_back or outcome.refusal is not None
             if planned or attempt.lane is Lane.OTP or attempt.parts > 1:

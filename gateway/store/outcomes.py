@@ -71,16 +71,26 @@ class Outcomes(Matching):
                 [row for row in cx.execute(rows).fetchall() if modem in (None, row["modem"])] for rows in _IN_HAND
             )
             for row in (*begun, *claimed):
-                try:
-                    with self._database.alone():
-                        self._recover(cx, row["id"], now, f"{why} before the modem answered")
-                except DAMAGE as error:
-                    if not cx.in_transaction:
-                        raise  # a full disk, say: there is nothing left to go on with
-                    self._end_damaged(cx, row["message"], now, error)
+                self._recover_alone(cx, row, now, f"{why} before the modem answered")
         return len(claimed), len(begun)
 
+    def lose(self, attempt_id: int, now: Instant) -> None:
+        """What became of a part cannot be stored, as its message makes no sense: deal with it as after a start."""
+        with self._database.mark() as cx:
+            query = "SELECT id, message FROM attempts WHERE id = ? AND state IN ('claimed', 'submitting')"
+            for row in cx.execute(query, (attempt_id,)).fetchall():
+                self._recover_alone(cx, row, now, "what became of it could not be stored")
+
     # -- inside -------------------------------------------------------------------------------------------------------
+
+    def _recover_alone(self, cx: sqlite3.Connection, row: sqlite3.Row, now: Instant, why: str) -> None:
+        try:
+            with self._database.alone():
+                self._recover(cx, row["id"], now, why)
+        except DAMAGE as error:
+            if not cx.in_transaction:
+                raise  # a full disk, say: there is nothing left to go on with
+            self._end_damaged(cx, row["message"], now, error)
 
     def _recover(self, cx: sqlite3.Connection, attempt_id: int, now: Instant, why: str) -> None:
         case = self._case(cx, attempt_id)

@@ -181,8 +181,26 @@ def test_what_the_store_has_no_place_for_does_not_keep_the_rest_waiting(
         worker.turn(0.2)
     worker.resume()
     gateway.step(30)
-    assert [gateway.state(message) for message in messages[2:]] == ["delivered"] * 2
+    assert [gateway.state(message) for message in messages] == ["delivered"] * 4, "the first one by its report"
     assert caplog.text.count("cannot be stored") == 2
+    assert "could not be stored" in gateway.results(messages[0])[-2]
+
+
+def test_a_message_whose_row_is_damaged_while_it_is_on_the_air_ends(rig: Make) -> None:
+    gateway = rig()
+    gateway.network.submit_seconds = 3.0
+    bad, good = gateway.send(report=False), gateway.send(to="+447700900501")
+
+    def damage() -> None:
+        with gateway.store.database.mark() as cx:
+            cx.execute("UPDATE messages SET reason = 'no such reason' WHERE id = ?", (bad.id,))
+
+    gateway.network.after(1.0, damage)
+    gateway.step(30)
+    assert gateway.state(good) == "delivered"
+    with gateway.store.database.read() as cx:
+        row = cx.execute("SELECT state, reason, final FROM messages WHERE id = ?", (bad.id,)).fetchone()
+    assert tuple(row) == ("unknown", "unknown_outcome", 1)
 
 
 @pytest.mark.parametrize("step", [Step.PDU, Step.RESULT])
