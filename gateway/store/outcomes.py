@@ -20,7 +20,8 @@ log = logging.getLogger("simwire.store")
 
 _OPEN = (AttemptState.CLAIMED, AttemptState.SUBMITTING)
 _TAKEN = (AttemptState.ACCEPTED, AttemptState.DELIVERED, AttemptState.UNDELIVERED)
-DAMAGE = (StoreError, sqlite3.Error, LookupError, TypeError, ValueError)  # what rows that make no sense lead to
+SENSELESS = (LookupError, TypeError, ValueError)  # what rows that make no sense lead to
+DAMAGE = (StoreError, sqlite3.Error, *SENSELESS)
 DAMAGED = "its stored row is damaged"
 AVOIDED_FOR = 10.0  # seconds for which the modem that refused leaves a part to another one
 
@@ -99,6 +100,12 @@ class Outcomes(Matching):
             self._lost_sight(case, attempt_id, now, why)
         elif state == AttemptState.CLAIMED:  # else what was begun has withdrawn it
             self._hand_back(case, attempt_id, now)
+
+    def _end_senseless(self, attempt_id: int, now: Instant, error: Exception) -> None:
+        """End the message of a part that cannot be dealt with, so that it keeps none behind it waiting."""
+        with self._database.mark() as cx:
+            (seq,) = cx.execute("SELECT message FROM attempts WHERE id = ?", (attempt_id,)).fetchone()
+            self._end_damaged(cx, seq, now, error)
 
     def _end_damaged(self, cx: sqlite3.Connection, seq: int, now: Instant, error: Exception) -> None:
         """End a message whose row makes no sense, by what its attempts alone say: it may have left, or it has not."""
