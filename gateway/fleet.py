@@ -32,7 +32,7 @@ class Fleet:
         self._workers: dict[str, ModemWorker] = {}
         self._threads: dict[str, threading.Thread] = {}
         self.on_planned: Callable[[], None] = lambda: None
-        """Called when attempts were planned: the scheduler arms itself by it."""
+        """Called when something was planned: the scheduler arms itself by it."""
         self.on_stored: Callable[[], None] = lambda: None
         """Called when a message was stored."""
         self.on_submitted: Callable[[str, float], None] = lambda _modem, _seconds: None
@@ -185,6 +185,10 @@ class Fleet:
     def planned(self) -> None:
         """Attempts were planned or became ready somewhere: every idle worker looks, and the scheduler arms itself."""
         self.wake_idle()
+        self.upcoming()
+
+    def upcoming(self) -> None:
+        """Something falls due by and by: the scheduler arms itself, and nobody is woken."""
         self.on_planned()
 
     def submitted(self, name: str, seconds: float) -> None:

@@ -21,8 +21,9 @@ log = logging.getLogger("simwire.incoming")
 class ModemInbox:
     """The sink of one modem; used on its worker's thread only."""
 
-    def __init__(self, name: str, store: Store, clock: Clock, planned: Callable[[], None]) -> None:
-        self._name, self._store, self._clock, self._planned = name, store, clock, planned
+    def __init__(self, name: str, store: Store, clock: Clock, upcoming: Callable[[], None]) -> None:
+        """`upcoming` is called where something falls due by and by."""
+        self._name, self._store, self._clock, self._upcoming = name, store, clock, upcoming
         self.modem: Modem | None = None
         """The driver in use; the worker keeps it true."""
         self.received = 0
@@ -69,7 +70,6 @@ class ModemInbox:
         except Exception:
             log.exception("modem %s: a report cannot be dealt with, and is kept raw in the inbox", self._name)
             return False
-        self._planned()
         return True
 
     def late_reference(self, reference: int) -> None:
@@ -82,7 +82,7 @@ class ModemInbox:
             log.exception("modem %s: +CMGS: %d came late, and cannot be dealt with", self._name, reference)
             return
         log.info("modem %s: +CMGS: %d came late, %s", self._name, reference, settled or "and nobody knows for what")
-        self._planned()
+        self._upcoming()
 
     def message(self, raw_hex: str, message: DeliverPdu | None) -> None:
         """Store an incoming message, or one of its parts."""

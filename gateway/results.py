@@ -90,7 +90,12 @@ class Results:
     @property
     def aside(self) -> bool:
         """Whether the network refused this SIM so often that it rests."""
-        return self._clock.boot() < self.aside_until
+        return self.rests_for > 0
+
+    @property
+    def rests_for(self) -> float:
+        """Seconds for which it still does; 0 where it does not."""
+        return max(0.0, self.aside_until - self._clock.boot())
 
     def card_changed(self) -> None:
         """What the network refused was another SIM's."""
@@ -112,9 +117,10 @@ class Results:
                 log.exception(told, self._view().name, attempt.part, attempt.message_id)
                 self._store.outbox.lose(attempt.id, self._clock.now())
             self._waiting.popleft()
-            planned = outcome.handed_back or outcome.refusal is not None
-            if planned or attempt.lane is Lane.OTP or attempt.parts > 1:
+            if outcome.handed_back or outcome.refusal is not None:
                 self._others.planned()
+            elif outcome.uncertain is not None or attempt.lane is Lane.OTP:
+                self._others.upcoming()  # a resend, or another copy where nothing is heard of this one
         return anything
 
     def _commit(self, outcome: Outcome) -> None:
