@@ -216,6 +216,8 @@ class Outcomes(Matching):
         )
         case.reload()
         self._hold_back(case, attempt, plan)
+        if verdict.delay <= 0:
+            self._code_ready(attempt["lane"], case.queue_of(attempt["generation"]))
 
     def _hold_back(self, case: Case, attempt: sqlite3.Row, plan: dict[str, object]) -> None:
         """Later parts wait with the one before them. What a worker holds is replaced: its claim must not succeed."""

@@ -190,6 +190,7 @@ class SecondWays(Claims):
             )
         case.reload()
         self._ledger.settle(case, now, Event())
+        self._code_ready(case.message["lane"], queue)
         return True
 
 

@@ -6,7 +6,7 @@ import json
 import sqlite3
 from collections.abc import Callable, Sequence
 
-from gateway.messages import CATCH, AttemptState, MessageState
+from gateway.messages import CATCH, AttemptState, Lane, MessageState
 from gateway.store.case import Case, Settings
 from gateway.store.common import boot_ms, ms
 from gateway.store.database import Database
@@ -37,11 +37,20 @@ class Upkeep(SecondWays):
             if cx.execute(query, (boot_ms(now),)).fetchone() is None:
                 return 0
         with self._database.mark(synced=False) as cx:
-            return cx.execute(
+            codes: set[str] = set()
+            woken = 0
+            for lane, queue in cx.execute(
                 "UPDATE attempts SET due_boot = NULL, avoid = NULL,"
-                " state = CASE state WHEN 'waiting' THEN 'ready' ELSE state END WHERE due_boot <= ?",
+                " state = CASE state WHEN 'waiting' THEN 'ready' ELSE state END WHERE due_boot <= ?"
+                " RETURNING lane, queue",
                 (boot_ms(now),),
-            ).rowcount
+            ):
+                woken += 1
+                if lane == Lane.OTP:
+                    codes.add(queue)
+            for queue in codes:
+                self._code_ready(Lane.OTP, queue)
+        return woken
 
     def catch_due(self, now: Instant) -> int:
         """Catch the messages whose time for that has come; `wake_due` made them ready."""
