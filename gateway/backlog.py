@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterable, Sequence
 
-from gateway.directory import ModemView, routes_for, takes
+from gateway.directory import ModemView, takers, takes
 from gateway.messages import Lane
 from gateway.refusals import Unavailable
 from gateway.store import Store
@@ -62,13 +62,13 @@ class Backlog:
 
     def _look(self, route: str) -> float | None:
         views = self._modems()
-        queues: set[str] = set()
-        a_second = 0.0
-        for view in views:
-            own = {f"modem:{view.name}", *routes_for(view.name, views, self._prefixes, Lane.OTP)}
-            if view.usable and takes(view, Lane.OTP) and route in own:
-                queues |= own | {f"sim:{view.imsi}"}
-                a_second += 1 / view.seconds_per_part
-        if not a_second:
+        left_to = takers(route, views, Lane.OTP)
+        senders = [view for view in views if view.name in left_to and view.usable and takes(view, Lane.OTP)]
+        if not senders:
             return None
+        names = {view.name for view in senders}
+        homes = {f"route:{prefix}" for prefix in ("", *self._prefixes)}
+        queues = {home for home in homes if names & takers(home, views, Lane.OTP)}
+        queues |= {queue for view in senders for queue in (f"modem:{view.name}", f"sim:{view.imsi}")}
+        a_second = sum(1 / view.seconds_per_part for view in senders)
         return self._store.outbox.codes_ready(queues, MOST_COUNTED) / a_second

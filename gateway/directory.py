@@ -124,40 +124,40 @@ def serves(view: ModemView, prefix: str) -> bool:
     return not view.prefixes or any(prefix.startswith(own) for own in view.prefixes)
 
 
-def routes_for(name: str, modems: Sequence[ModemView], prefixes: Iterable[str], lane: Lane) -> tuple[str, ...]:
-    """Home queues that modem `name` takes messages of that lane from now.
+def takers(queue: str, modems: Sequence[ModemView], lane: Lane) -> set[str]:
+    """The modems that messages of that queue and lane are left to now.
 
     A number goes to the modems that name its longest prefix. Others that may serve it (a shorter prefix, or none at
     all) step in only while none of those takes that lane: that is the fail-over.
     """
-    own = next(view for view in modems if view.name == name)
-    queues = []
-    for prefix in {"", *prefixes}:
-        if not serves(own, prefix):
-            continue
-        rank = max((len(p) for p in own.prefixes if prefix.startswith(p)), default=0)
-        better = any(
-            view.usable
-            and view.name != name
-            and takes(view, lane)
-            and max((len(p) for p in view.prefixes if prefix.startswith(p)), default=0) > rank
-            for view in modems
-        )
-        if not better:
-            queues.append(f"route:{prefix}")
-    return tuple(sorted(queues))
+    kind, _, value = queue.partition(":")
+    if kind == "modem":
+        return {value}
+    if kind == "sim":
+        return {view.name for view in modems if view.imsi == value}
+    if kind != "route":
+        return set()
+    ranks = {view.name: _rank(view, value) for view in modems if serves(view, value)}
+    ready = (view for view in modems if view.name in ranks and view.usable and takes(view, lane))
+    best = max((ranks[view.name] for view in ready), default=0)
+    return {name for name, rank in ranks.items() if rank >= best}
 
 
-def others_usable(name: str, home: str, lane: Lane, modems: Sequence[ModemView], prefixes: Iterable[str]) -> bool:
+def _rank(view: ModemView, prefix: str) -> int:
+    """How much of a home prefix a modem names."""
+    return max((len(own) for own in view.prefixes if prefix.startswith(own)), default=0)
+
+
+def routes_for(name: str, modems: Sequence[ModemView], prefixes: Iterable[str], lane: Lane) -> tuple[str, ...]:
+    """Home queues of numbers that modem `name` takes messages of that lane from now."""
+    routes = sorted(f"route:{prefix}" for prefix in {"", *prefixes})
+    return tuple(route for route in routes if name in takers(route, modems, lane))
+
+
+def others_usable(name: str, home: str, lane: Lane, modems: Sequence[ModemView]) -> bool:
     """Whether a modem other than `name` would take a message of that home queue and lane at once."""
-    prefixes = tuple(prefixes)
-    return any(
-        view.usable
-        and view.name != name
-        and takes(view, lane)
-        and (home == f"modem:{view.name}" or home in routes_for(view.name, modems, prefixes, lane))
-        for view in modems
-    )
+    left_to = takers(home, modems, lane) - {name}
+    return any(view.name in left_to and view.usable and takes(view, lane) for view in modems)
 
 
 def takes(view: ModemView, lane: Lane) -> bool:

@@ -71,7 +71,7 @@ class ModemWorker(Turns):
         left: Left | None = None,
     ) -> None:
         self._made_of = (open_port, make_modem, store, others, clock, retries, allowance, wait)
-        sink = ModemInbox(view.name, store, clock, others.planned)
+        sink = ModemInbox(view.name, store, clock, others.upcoming)
         self._left = left = left or Left(
             Announcer(view, store, others, clock),
             Healer(view.name, Recovery(scale), switch or NoSwitch(), clock, others.recovering),

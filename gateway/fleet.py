@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable
 from concurrent.futures import Future
 from typing import TypeVar
 
-from gateway.directory import ModemView, may_take, routes_for
+from gateway.directory import ModemView, may_take, takers
 from gateway.dispatcher import ModemWorker
 from gateway.messages import Lane
 from gateway.recovery import NEW_THREAD
@@ -32,7 +32,7 @@ class Fleet:
         self._workers: dict[str, ModemWorker] = {}
         self._threads: dict[str, threading.Thread] = {}
         self.on_planned: Callable[[], None] = lambda: None
-        """Called when attempts were planned: the scheduler arms itself by it."""
+        """Called when something was planned: the scheduler arms itself by it."""
         self.on_stored: Callable[[], None] = lambda: None
         """Called when a message was stored."""
         self.on_submitted: Callable[[str, float], None] = lambda _modem, _seconds: None
@@ -158,23 +158,25 @@ class Fleet:
         """Every configured prefix."""
         return self._prefixes
 
-    def wake(self, queue: str, lane: Lane) -> None:
-        """A message was stored in `queue`: wake one idle worker that takes it, and tell busy ones of a code.
+    def wake(self, queue: str, lane: Lane, count: int = 1) -> None:
+        """So many messages were stored in `queue`: wake as many idle workers for them, and tell busy ones of codes.
 
         A busy worker looks at the outbox by itself after its submit; only a more urgent lane must reach it sooner.
         """
-        views = self.views()
         self.on_stored()
-        for worker in self._workers.values():
+        asked = [worker for worker in self._workers.values() if worker.idle or lane is Lane.OTP]
+        left_to = takers(queue, self.views(), lane) if asked else set()
+        for worker in asked:
             view = worker.view
-            if not (view.usable and may_take(view, lane) and self._takes(worker, queue, lane, views)):
+            if not (worker.name in left_to and view.usable and may_take(view, lane)):
                 continue
             if worker.idle:
                 if not worker.may_claim(lane):
                     continue  # it waits for its pace, or the end of the quiet hours
                 worker.idle = False  # the next message wakes another one
                 worker.wake(lane)
-                if worker.claims(lane):
+                count -= worker.claims(lane)
+                if count < 1:
                     return
                 continue
             if lane is Lane.OTP:
@@ -183,6 +185,10 @@ class Fleet:
     def planned(self) -> None:
         """Attempts were planned or became ready somewhere: every idle worker looks, and the scheduler arms itself."""
         self.wake_idle()
+        self.upcoming()
+
+    def upcoming(self) -> None:
+        """Something falls due by and by: the scheduler arms itself, and nobody is woken."""
         self.on_planned()
 
     def submitted(self, name: str, seconds: float) -> None:
@@ -223,14 +229,6 @@ class Fleet:
         """See `ModemWorker.forgive`."""
         with self._changing:
             self._workers[name].forgive()
-
-    def _takes(self, worker: ModemWorker, queue: str, lane: Lane, views: list[ModemView]) -> bool:
-        kind, _, value = queue.partition(":")
-        if kind == "modem":
-            return worker.name == value
-        if kind == "sim":
-            return worker.view.imsi == value
-        return queue in routes_for(worker.name, views, self._prefixes, lane)
 
 
 def _run(worker: ModemWorker) -> None:

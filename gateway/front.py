@@ -7,8 +7,7 @@ from collections.abc import Callable, Sequence
 from gateway.admission import Admission
 from gateway.config import Config
 from gateway.directory import ModemView
-from gateway.intake import Intake
-from gateway.messages import Lane
+from gateway.intake import Intake, Wake
 from gateway.optout import OptOut
 from gateway.store import Store
 from gateway.verify import Verify
@@ -24,7 +23,7 @@ class Front:
         config: Config,
         clock: Clock,
         modems: Callable[[], Sequence[ModemView]],
-        wake: Callable[[str, Lane], None],
+        wake: Wake,
         before: Front | None = None,
     ) -> None:
         """`before`: the one that this replaces. Where the limits stay as they are, so does what is counted under them;

@@ -5,7 +5,8 @@ from __future__ import annotations
 import itertools
 import secrets
 import sqlite3
-from collections.abc import Callable, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 
 from gateway.admission import Admission
@@ -29,8 +30,8 @@ LANES = {"otp": Lane.OTP, "high": Lane.HIGH, "normal": Lane.NORMAL, "bulk": Lane
 LATEST_START = 365 * 86_400.0
 """Seconds into the future that `not_before` may lie."""
 
-Wake = Callable[[str, Lane], None]
-"""Tells the modems that a message of that lane waits in that queue."""
+Wake = Callable[[str, Lane, int], None]
+"""Tells the modems that so many messages of that lane wait in that queue."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,7 +107,7 @@ class Intake:
         """Store messages in one transaction, then wake the modems for them; `many`: how errors name the recipients."""
         asked = _Asked(self._store.outbox.prepared(new, now), now, once, many)
         messages = self._store.database.accept_together(self._together, asked)
-        self.wake({message.route: message.lane for message in new})
+        self.wake((message.route, message.lane) for message in new)
         return messages
 
     def _together(self, cx: sqlite3.Connection, asked: Sequence[_Asked]) -> list[list[Message] | Exception]:
@@ -132,10 +133,10 @@ class Intake:
             return error
         return None
 
-    def wake(self, queues: dict[str, Lane]) -> None:
-        """Tell the modems that something waits in each of `queues`, and how urgent it is."""
-        for queue, lane in queues.items():
-            self._wake(queue, lane)
+    def wake(self, waiting: Iterable[tuple[str, Lane]]) -> None:
+        """Tell the modems of messages that wait: in which queue, and how urgent each is."""
+        for (queue, lane), count in Counter(waiting).items():
+            self._wake(queue, lane, count)
 
     def route(self, number: str, modem: str | None) -> str:
         """The queue that a message to `number` waits in."""

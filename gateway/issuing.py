@@ -43,7 +43,7 @@ class Issuing:
         Forbidden for a blocked number, Replay and Conflict where `once` knows the request.
         """
         view, queue = self._store.database.accept_together(self._together, _Asked(step, message, now, once))
-        self._intake.wake({queue: message.lane})
+        self._intake.wake([(queue, message.lane)])
         return view
 
     def _together(self, cx: sqlite3.Connection, asked: Sequence[_Asked]) -> list[Issued | Exception]:

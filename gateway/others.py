@@ -22,6 +22,10 @@ class Others(Protocol):
         """Attempts were planned or became ready: wake whoever can take them, re-arm the scheduler."""
         ...
 
+    def upcoming(self) -> None:
+        """Something falls due by and by: the scheduler looks when."""
+        ...
+
     def wake_idle(self) -> None:
         """There is more than one modem's work: whoever is idle looks for some."""
         ...

@@ -90,7 +90,12 @@ class Results:
     @property
     def aside(self) -> bool:
         """Whether the network refused this SIM so often that it rests."""
-        return self._clock.boot() < self.aside_until
+        return self.rests_for > 0
+
+    @property
+    def rests_for(self) -> float:
+        """Seconds for which it still does; 0 where it does not."""
+        return max(0.0, self.aside_until - self._clock.boot())
 
     def card_changed(self) -> None:
         """What the network refused was another SIM's."""
@@ -99,8 +104,8 @@ class Results:
     def store(self) -> bool:
         """Commit everything; whether there was anything. Raises StoreError, and keeps what is left.
 
-        What the store has no place for, as its rows are damaged or gone, is left to the next start: it must not keep
-        all that comes after it waiting.
+        What the store has no place for, as its rows are damaged or gone, ends as it would at a start: it must not keep
+        all that comes after it waiting, nor stay open for ever.
         """
         anything = self.unstored
         while self._waiting:
@@ -110,10 +115,12 @@ class Results:
             except (StaleAttempt, LookupError, TypeError, ValueError):
                 told = "modem %s: what became of part %d of message %s cannot be stored"
                 log.exception(told, self._view().name, attempt.part, attempt.message_id)
+                self._store.outbox.lose(attempt.id, self._clock.now())
             self._waiting.popleft()
-            planned = outcome.handed_back or outcome.refusal is not None
-            if planned or attempt.lane is Lane.OTP or attempt.parts > 1:
+            if outcome.handed_back or outcome.refusal is not None:
                 self._others.planned()
+            elif outcome.uncertain is not None or attempt.lane is Lane.OTP:
+                self._others.upcoming()  # a resend, or another copy where nothing is heard of this one
         return anything
 
     def _commit(self, outcome: Outcome) -> None:
@@ -136,7 +143,7 @@ class Results:
 
     def _store_refusal(self, attempt: ClaimedAttempt, refusal: Refusal) -> None:
         now, name = self._clock.now(), self._view().name
-        others = others_usable(name, attempt.home, attempt.lane, self._others.views(), self._others.prefixes())
+        others = others_usable(name, attempt.home, attempt.lane, self._others.views())
         verdict = decide(refusal, attempt, self.retries, others_usable=others)
         self._store.outbox.refused(attempt.id, refusal, verdict, now)
         self._allowance.refused(attempt)

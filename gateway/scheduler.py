@@ -27,8 +27,9 @@ log = logging.getLogger("simwire.scheduler")
 
 SAFETY_NET = 15.0  # seconds between rounds that happen whatever was armed
 SHORTEST_WAIT = 0.05  # seconds between two rounds, whatever is due
+FAILED_WAIT = 2.0  # seconds until what a round could not do is tried again: a disk that is full stays so for a while
 LOOK_EVERY = 1.0  # seconds between looks at the wall clock, and after which a stored message is considered
-LONGEST_RULE = 900.0  # seconds that one rule may take: a million messages expire in many small transactions
+LONGEST_RULE = 900.0  # seconds that one rule may take: a thousand small transactions, say, on a slow disk
 CLOCK_STEP = 1.0  # seconds by which wall and boot clock may drift apart before the armed job is set anew
 
 
@@ -69,6 +70,10 @@ class Scheduler:
         """What else is done in each round; set before `start`."""
         self._armed: float | None = None
         self._stored = False
+        self._failed = False
+        """Whether the newest round has left something."""
+        self._said: str | None = None
+        """Why, as the log says it already."""
         self._offset = 0.0
         self._done = self._looks = 0
         self._arming, self._rounds = threading.Lock(), threading.Lock()
@@ -134,11 +139,17 @@ class Scheduler:
 
     def _tried(self, rule: Callable[[], int]) -> int:
         self._done += 1
+        if self._stopped.is_set():
+            return 0  # the next start does it
         try:
             return rule()
         except StoreError as error:
-            log.warning("left for the next round: %s", error)
+            self._failed = True
+            if self._said != str(error):  # once: while a disk is full no rule gets anywhere, round after round
+                self._said = str(error)
+                log.warning("left for the next round: %s", error)
         except Exception:  # one rule that trips must not stop the others
+            self._failed = True
             log.exception("a defect of the program; left for the next round")
         return 0
 
@@ -162,8 +173,11 @@ class Scheduler:
                 return
             with self._arming:
                 self._armed = None
+            self._failed = False
             if self.round(self._clock.now()):
                 self._modems.wake_idle()
+            if not self._failed:
+                self._said = None
             with self._arming:  # what was armed meanwhile may have fallen due meanwhile: it is armed anew
                 self._armed = None
         self._attention.set()
@@ -203,7 +217,9 @@ class Scheduler:
     def _look_again(self) -> None:
         due = self._store.outbox.next_due(self.timing.hedge_after, self.timing.resend_unconfirmed_after)
         if due is not None and (self._armed is None or due < self._armed):
-            self._arm(max(due, self._clock.boot() + SHORTEST_WAIT))
+            now = self._clock.boot()
+            overdue = self._failed and due <= now
+            self._arm(max(due, now + (FAILED_WAIT if overdue else SHORTEST_WAIT)))
 
     def _wind_up(self) -> None:
         """Set every job by the wall clock as it is now; a round runs at once."""

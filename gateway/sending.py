@@ -7,6 +7,7 @@ the result is committed while the modem makes its prompt.
 from __future__ import annotations
 
 import logging
+import math
 from collections import deque
 from collections.abc import Callable
 
@@ -129,6 +130,10 @@ class Sender:
         """Whether a code could go now: what is not urgent is left until later. Raises StoreError."""
         return self.code_came or Lane.OTP in self._store.outbox.waiting()
 
+    def opens_in(self) -> float:
+        """Seconds until more may be sent than now; infinite where nothing is held back, or no time helps."""
+        return min(self.allowance.opens_in(), self.results.rests_for or math.inf)
+
     def _may_send(self) -> bool:
         return not (self.paused or self.results.aside)
 
@@ -244,7 +249,7 @@ class Sender:
             raise WithdrawnError
         self.allowance.begun(attempt)
         if attempt.lane is Lane.OTP:
-            self._others.planned()  # its hedge is due some time
+            self._others.upcoming()  # its hedge; nobody is woken right before the PDU
 
     def claim_ahead(self) -> None:
         """The PDU is with the modem: claim the part that goes next, unless that might go sooner by another one."""

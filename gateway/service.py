@@ -76,6 +76,7 @@ class Service:
         self.fleet = Fleet(prefix for modem in config.modem for prefix in modem.prefixes)
         self.scheduler = Scheduler(self.store, self.clock, timing_of(config), self.fleet)
         self.fleet.on_planned, self.fleet.on_stored = self.scheduler.planned, self.scheduler.stored
+        self.store.outbox.on_code_ready = lambda queue: self.fleet.wake(queue, Lane.OTP)
         self._front = Front(self.store, config, self.clock, self.fleet.views, self.fleet.wake)
         pairs = [
             Pair(sender.name, receiver.name, receiver.number or "", Lane.OTP if sender.reserve_for_otp else Lane.NORMAL)

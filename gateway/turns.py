@@ -150,7 +150,7 @@ class Turns(Doors):
             attempt = self._sender.take()
             if attempt is None:
                 until_refresh = max(0.0, self._next_refresh - self._clock.boot())
-                modem.service(min(idle, until_refresh, self._sender.allowance.opens_in()))
+                modem.service(min(idle, until_refresh, self._sender.opens_in()))
         finally:
             self.idle = False
         if attempt is not None:

@@ -21,7 +21,7 @@ from gateway.store.case import Case, Slot
 from gateway.store.common import boot_ms, wall_ms
 from gateway.store.errors import Conflict, StoreDamaged
 from gateway.store.ledger import Event
-from gateway.store.outcomes import options
+from gateway.store.outcomes import SENSELESS, options
 from gateway.store.ready import Wanted
 from hardware.clock import Instant
 
@@ -42,8 +42,20 @@ class Claims(Accepting):
         if not slot.queues or (found := self._look(wanted, now)) is None:
             return None
         self._database.settle_clock(now)
+        while True:
+            taken: list[int] = []
+            try:
+                return self._claim(slot, wanted, now, found, taken)
+            except SENSELESS as error:  # nothing of it is stored
+                if not taken:
+                    raise
+                self._end_senseless(taken[-1], now, error)
+
+    def _claim(self, slot: Slot, wanted: Wanted, now: Instant, found: int, taken: list[int]) -> ClaimedAttempt | None:
+        """See `claim`; `taken` tells what was tried last."""
         with self._database.mark(synced=False) as cx:
             while (attempt_id := self._take(cx, wanted, now, found)) is not None:
+                taken.append(attempt_id)
                 case = self._case(cx, attempt_id)
                 attempt = case.attempt(attempt_id)
                 try:

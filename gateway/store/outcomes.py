@@ -20,7 +20,8 @@ log = logging.getLogger("simwire.store")
 
 _OPEN = (AttemptState.CLAIMED, AttemptState.SUBMITTING)
 _TAKEN = (AttemptState.ACCEPTED, AttemptState.DELIVERED, AttemptState.UNDELIVERED)
-DAMAGE = (StoreError, sqlite3.Error, LookupError, TypeError, ValueError)  # what rows that make no sense lead to
+SENSELESS = (LookupError, TypeError, ValueError)  # what rows that make no sense lead to
+DAMAGE = (StoreError, sqlite3.Error, *SENSELESS)
 DAMAGED = "its stored row is damaged"
 AVOIDED_FOR = 10.0  # seconds for which the modem that refused leaves a part to another one
 
@@ -71,16 +72,26 @@ class Outcomes(Matching):
                 [row for row in cx.execute(rows).fetchall() if modem in (None, row["modem"])] for rows in _IN_HAND
             )
             for row in (*begun, *claimed):
-                try:
-                    with self._database.alone():
-                        self._recover(cx, row["id"], now, f"{why} before the modem answered")
-                except DAMAGE as error:
-                    if not cx.in_transaction:
-                        raise  # a full disk, say: there is nothing left to go on with
-                    self._end_damaged(cx, row["message"], now, error)
+                self._recover_alone(cx, row, now, f"{why} before the modem answered")
         return len(claimed), len(begun)
 
+    def lose(self, attempt_id: int, now: Instant) -> None:
+        """What became of a part cannot be stored, as its message makes no sense: deal with it as after a start."""
+        with self._database.mark() as cx:
+            query = "SELECT id, message FROM attempts WHERE id = ? AND state IN ('claimed', 'submitting')"
+            for row in cx.execute(query, (attempt_id,)).fetchall():
+                self._recover_alone(cx, row, now, "what became of it could not be stored")
+
     # -- inside -------------------------------------------------------------------------------------------------------
+
+    def _recover_alone(self, cx: sqlite3.Connection, row: sqlite3.Row, now: Instant, why: str) -> None:
+        try:
+            with self._database.alone():
+                self._recover(cx, row["id"], now, why)
+        except DAMAGE as error:
+            if not cx.in_transaction:
+                raise  # a full disk, say: there is nothing left to go on with
+            self._end_damaged(cx, row["message"], now, error)
 
     def _recover(self, cx: sqlite3.Connection, attempt_id: int, now: Instant, why: str) -> None:
         case = self._case(cx, attempt_id)
@@ -89,6 +100,12 @@ class Outcomes(Matching):
             self._lost_sight(case, attempt_id, now, why)
         elif state == AttemptState.CLAIMED:  # else what was begun has withdrawn it
             self._hand_back(case, attempt_id, now)
+
+    def _end_senseless(self, attempt_id: int, now: Instant, error: Exception) -> None:
+        """End the message of a part that cannot be dealt with, so that it keeps none behind it waiting."""
+        with self._database.mark() as cx:
+            (seq,) = cx.execute("SELECT message FROM attempts WHERE id = ?", (attempt_id,)).fetchone()
+            self._end_damaged(cx, seq, now, error)
 
     def _end_damaged(self, cx: sqlite3.Connection, seq: int, now: Instant, error: Exception) -> None:
         """End a message whose row makes no sense, by what its attempts alone say: it may have left, or it has not."""
@@ -199,6 +216,8 @@ class Outcomes(Matching):
         )
         case.reload()
         self._hold_back(case, attempt, plan)
+        if verdict.delay <= 0:
+            self._code_ready(attempt["lane"], case.queue_of(attempt["generation"]))
 
     def _hold_back(self, case: Case, attempt: sqlite3.Row, plan: dict[str, object]) -> None:
         """Later parts wait with the one before them. What a worker holds is replaced: its claim must not succeed."""

@@ -27,6 +27,8 @@ class Room:
         """Called after a commit with how many messages of a lane were taken."""
         self.on_code: Callable[[str], None] = lambda _message: None
         """Called after a commit with the id of each message that carries a code and is to be sent."""
+        self.on_code_ready: Callable[[str], None] = lambda _queue: None
+        """Called after a commit with the queue in which a part of a code became ready again, or once more."""
         self._ledger = Ledger(database, self.waiters.tell, settings, events)
 
     def _case(self, cx: sqlite3.Connection, attempt_id: int) -> Case:
@@ -45,6 +47,11 @@ class Room:
     def _message(self, cx: sqlite3.Connection, message_id: str) -> Message:
         row = cx.execute(f"SELECT {MESSAGE_COLUMNS} FROM messages AS m WHERE m.id = ?", (message_id,)).fetchone()  # noqa: S608 - columns are ours
         return message_of(row)
+
+    def _code_ready(self, lane: int, queue: str) -> None:
+        """Tell, after the commit, of a planned part that is ready, where it is a code's."""
+        if lane == Lane.OTP:
+            self._database.after_commit(lambda: self.on_code_ready(queue))
 
     def _gather(self, case: Case, generation: int, queue: str) -> None:
         """Keep the parts that have not left, and belong to one sending, in one queue."""

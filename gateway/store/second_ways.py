@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import secrets
 import sqlite3
@@ -44,16 +45,27 @@ class SecondWays(Claims):
         return self._for_each(query, values, lambda case, row: self._hedge(case, row["imsi"], now, slots))
 
     def unconfirmed_due(self, now: Instant, after: float, slots: Sequence[Slot]) -> int:
-        """Send codes once more that were sent `after` seconds ago and of which nothing was heard; see `_again`."""
+        """Send codes once more that were sent `after` seconds ago and of which nothing was heard, over a SIM that has
+        given reports lately; see `_again`.
+        """
+        fit = self._giving_reports(slots, now)
+        if not fit:
+            return 0
+        # Only what one of them may take: what nobody takes would stand before it, round after round.
+        homes = [home for slot in fit for home in (*slot.queues, f"modem:{slot.modem}")]
+        anything = any(not slot.queues for slot in fit)
         query = (
             "SELECT m.seq AS message FROM messages AS m JOIN challenges AS c ON c.id = m.challenge_id"
             " WHERE m.final = 0 AND m.lane = 0 AND m.state = 'sent' AND m.sent_boot <= :due"
-            " AND c.state = 'pending' AND c.expires_boot > :now AND NOT EXISTS (SELECT 1 FROM attempts AS a"
+            " AND c.state = 'pending' AND c.expires_boot > :now"
+            " AND (m.home IN (SELECT value FROM json_each(:homes)) OR :anything AND m.home NOT LIKE 'modem:%')"
+            " AND NOT EXISTS (SELECT 1 FROM attempts AS a"
             " WHERE a.message = m.seq AND "
             " (a.kind = 'unconfirmed' AND a.state <> 'withdrawn' OR a.report_status IS NOT NULL))"
         )
-        values = {"due": boot_ms(now) - ms(after), "now": boot_ms(now)}
-        return self._for_each(query, values, lambda case, _: self._unconfirmed(case, now, slots))
+        due = {"due": boot_ms(now) - ms(after), "now": boot_ms(now)}
+        values = {**due, "homes": json.dumps(homes), "anything": anything}
+        return self._for_each(query, values, lambda case, _: self._unconfirmed(case, now, fit))
 
     def strand_due(self, now: Instant, slots: Sequence[Slot]) -> int:
         """Help what waits for a SIM that stays unusable: codes start again on another one, the unbound go anywhere."""
@@ -112,15 +124,13 @@ class SecondWays(Claims):
         return self._again(case, AttemptKind.HEDGE, f"sim:{others[0].imsi}", now)
 
     def _unconfirmed(self, case: Case, now: Instant, slots: Sequence[Slot]) -> bool:
-        """Over another SIM if there is one, and only over one that has given reports lately."""
+        """Over another SIM if there is one."""
         # The look that found it took no lock: another round may have planned one since, or a report have come.
         heard = any(row["report_status"] is not None for row in case.attempts)
         if heard or self._planned(case, AttemptKind.UNCONFIRMED):
             return False
         used = {row["imsi"] for row in case.attempts if row["state"] == AttemptState.ACCEPTED and row["report"]}
-        serving = [slot for slot in slots if slot.reports and slot.serves(case.message["home"])]
-        fit = [slot for slot in serving if self._reports_lately(case.cx, slot, now)]
-        fit.sort(key=lambda slot: slot.imsi in used)
+        fit = sorted((one for one in slots if one.serves(case.message["home"])), key=lambda one: one.imsi in used)
         if not used or not fit or case.state is not MessageState.SENT or not case.sendable(now):
             return False
         return self._again(case, AttemptKind.UNCONFIRMED, f"sim:{fit[0].imsi}", now)
@@ -130,10 +140,12 @@ class SecondWays(Claims):
         """Whether there is one of that kind, apart from those that never left and never will."""
         return any(row["kind"] == kind and row["state"] != AttemptState.WITHDRAWN for row in case.attempts)
 
-    def _reports_lately(self, cx: sqlite3.Connection, slot: Slot, now: Instant) -> bool:
-        row = cx.execute("SELECT last_report_at FROM sims WHERE imsi = ?", (slot.imsi,)).fetchone()
-        last = None if row is None else row["last_report_at"]
-        return last is not None and wall_ms(now) - last <= ms(self._settings.reports_lately)
+    def _giving_reports(self, slots: Sequence[Slot], now: Instant) -> list[Slot]:
+        """Those whose SIM has given reports lately, and still can."""
+        since = wall_ms(now) - ms(self._settings.reports_lately)
+        query = "SELECT 1 FROM sims WHERE imsi = ? AND last_report_at >= ?"
+        with self._database.read() as cx:
+            return [slot for slot in slots if slot.reports and cx.execute(query, (slot.imsi, since)).fetchone()]
 
     def _unstrand(self, case: Case, queue: str, now: Instant, slots: Sequence[Slot]) -> bool:
         changed = False
@@ -178,6 +190,7 @@ class SecondWays(Claims):
             )
         case.reload()
         self._ledger.settle(case, now, Event())
+        self._code_ready(case.message["lane"], queue)
         return True
 
 

@@ -6,7 +6,7 @@ import json
 import sqlite3
 from collections.abc import Callable, Sequence
 
-from gateway.messages import CATCH, AttemptState, MessageState
+from gateway.messages import CATCH, AttemptState, Lane, MessageState
 from gateway.store.case import Case, Settings
 from gateway.store.common import boot_ms, ms
 from gateway.store.database import Database
@@ -17,7 +17,8 @@ from hardware.clock import Instant
 
 ROUTED = "routed"
 """Name in `meta` of the prefixes by which open messages were routed last."""
-CHUNK = 500  # messages that one transaction expires at most, so that modems never wait long for theirs
+CHUNK = 100  # messages that one transaction expires at most, so that modems never wait long for theirs
+CHUNKS = 20  # such transactions in a round: what is due besides, a code's retry say, does not wait for a million
 CAUGHT_AT_ONCE = 20  # messages that one transaction catches: each is unsealed, and its code picked out of its text
 
 
@@ -36,11 +37,20 @@ class Upkeep(SecondWays):
             if cx.execute(query, (boot_ms(now),)).fetchone() is None:
                 return 0
         with self._database.mark(synced=False) as cx:
-            return cx.execute(
+            codes: set[str] = set()
+            woken = 0
+            for lane, queue in cx.execute(
                 "UPDATE attempts SET due_boot = NULL, avoid = NULL,"
-                " state = CASE state WHEN 'waiting' THEN 'ready' ELSE state END WHERE due_boot <= ?",
+                " state = CASE state WHEN 'waiting' THEN 'ready' ELSE state END WHERE due_boot <= ?"
+                " RETURNING lane, queue",
                 (boot_ms(now),),
-            ).rowcount
+            ):
+                woken += 1
+                if lane == Lane.OTP:
+                    codes.add(queue)
+            for queue in codes:
+                self._code_ready(Lane.OTP, queue)
+        return woken
 
     def catch_due(self, now: Instant) -> int:
         """Catch the messages whose time for that has come; `wake_due` made them ready."""
@@ -55,20 +65,22 @@ class Upkeep(SecondWays):
         return total
 
     def expire_due(self, now: Instant) -> int:
-        """End messages whose lifetime is over, and those sent of which no report came."""
+        """End messages whose lifetime is over, and those sent of which no report came.
+
+        Of many only some are ended at once: `next_due` tells that there are more.
+        """
         self._database.settle_clock(now)
+        query = "SELECT seq AS message FROM messages WHERE final = 0 AND check_boot <= ? ORDER BY check_boot LIMIT ?"
         total = 0
-        while True:
-            query = (
-                "SELECT seq AS message FROM messages WHERE final = 0 AND check_boot <= ? ORDER BY check_boot LIMIT ?"
-            )
+        for _ in range(CHUNKS):
             with self._database.read() as cx:
                 rows = cx.execute(query, (boot_ms(now), CHUNK)).fetchall()
             if rows:
                 with self._database.mark() as cx:
                     total += sum(self._expire_alone(cx, row, now) for row in rows)
             if len(rows) < CHUNK:
-                return total + sum(expires(now) for expires in self.also_expires)
+                break
+        return total + sum(expires(now) for expires in self.also_expires)
 
     def next_due(self, hedge_after: float, resend_unconfirmed_after: float) -> float | None:
         """When the next of these is due, in boot-clock seconds; 0 turns a rule off. None where nothing is."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import sqlite3
 import threading
 import time
@@ -13,6 +14,7 @@ from typing import Any, Generic, TypeVar, cast
 from gateway.store.errors import StoreDamaged
 from gateway.store.soundness import Soundness
 
+log = logging.getLogger("simwire.store")
 T = TypeVar("T")
 Item = TypeVar("Item")
 
@@ -131,8 +133,7 @@ class Writer:
             raise self._soundness.told(error) from error
         finally:
             self._lock.release()
-        for callback in callbacks:
-            callback()
+        _tell(callbacks)
 
     @contextmanager
     def between(self) -> Iterator[sqlite3.Connection]:
@@ -202,8 +203,7 @@ class Writer:
                 callbacks = self._run_batch(batch)
             finally:
                 self._lock.release()
-            for callback in callbacks:
-                callback()
+            _tell(callbacks)
             for accept in batch:
                 accept.done = True
                 if accept is not mine:
@@ -297,3 +297,12 @@ class Writer:
         self._after_commit = []
         if self._connection.in_transaction:
             self._connection.execute("ROLLBACK")
+
+
+def _tell(callbacks: Sequence[Callable[[], None]]) -> None:
+    """Call back: what is stored is stored, and who waits for that must hear so, whatever trips here."""
+    for callback in callbacks:
+        try:
+            callback()
+        except Exception:
+            log.exception("a defect of the program: somebody was not told of what is stored")

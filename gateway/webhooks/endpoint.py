@@ -59,6 +59,7 @@ class Endpoint:
         self._paused_boot = 0.0
         self._asked = False  # somebody wants it sent now: the exchange under way pauses nothing
         self._failed: set[int] = set()  # deliveries that failed since one was taken
+        self._ended: list[Ended] = []  # what the store has yet to take
         self._state = EndpointState()
 
     @property
@@ -112,7 +113,11 @@ class Endpoint:
                 self._woken.wait(wait)
 
     def turn(self) -> float:
-        """Send what is due, at most for about a second; returns for how many seconds there is nothing to do."""
+        """Send what is due, at most for about a second; returns for how many seconds there is nothing to do.
+
+        Raises StoreError; nothing more is sent then until the store has taken what the last ones came to.
+        """
+        self._store_ended()
         paused = self._paused_boot - self._clock.boot()
         if paused > 0:
             return min(paused, LONGEST_WAIT)
@@ -121,7 +126,6 @@ class Endpoint:
         due, upcoming = self._deliveries.due(self.name, now, 1 if self._state.failures else BATCH)
         if not due:
             return LONGEST_WAIT if upcoming is None else min(max(upcoming / 1000 - now.boot, 0.0), LONGEST_WAIT)
-        ended: list[Ended] = []
         was_down = len(self._failed) >= rules.EVENTS_BEFORE_PAUSE
         begun = self._clock.boot()
         try:
@@ -131,17 +135,22 @@ class Endpoint:
                 outcome = self._send(delivery)
                 if outcome is None:
                     break
-                ended.append(outcome)
+                self._ended.append(outcome)
                 failed = outcome.state != "done"
                 if failed or self._stopping.is_set() or self._clock.boot() - begun > BATCH_SECONDS:
                     break
         finally:
-            self._deliveries.end(ended, self._clock.now())
+            self._store_ended()
         if self._state.failures:
             self._deliveries.give_up(self.name, self._clock.now())
         elif was_down:
             self._deliveries.hasten(self.name, self._clock.now())
         return 0.0
+
+    def _store_ended(self) -> None:
+        if self._ended:
+            self._deliveries.end(self._ended, self._clock.now())
+            self._ended = []
 
     def _send(self, delivery: Delivery) -> Ended | None:
         """One attempt; None where the gateway stopped it, so that nobody knows what became of it."""

@@ -63,6 +63,7 @@ class Rig:
             for n, name in enumerate(names, 1)
         }
         self.workers = {name: self._worker(name, views.get(name, {})) for name in names}
+        self.store.outbox.on_code_ready = lambda queue: self.fleet.wake(queue, Lane.OTP)
         self.scheduler = Scheduler(self.store, self.clock, Timing(15.0, 45.0), self.fleet)
 
     def _worker(self, name: str, view: dict[str, Any]) -> ModemWorker:

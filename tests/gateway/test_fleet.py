@@ -8,7 +8,7 @@ import pytest
 
 from gateway.messages import Lane
 from gateway.quota import QuotaRules
-from hardware.simulator import Fault, Silence, Step
+from hardware.simulator import Fault, Refuse, Silence, Step
 from tests.gateway.rig import ANYBODY, Make, Rig
 
 OTHER = "+447700900002"
@@ -87,6 +87,47 @@ def test_what_waits_behind_a_part_on_the_air_wakes_whoever_is_idle(rig: Make, mo
     monkeypatch.setattr(gateway.workers["sim2"], "wake", lambda lane=Lane.BULK: calls.append(lane))
     gateway.workers["sim1"].turn(0.0)
     assert calls
+
+
+def test_a_code_on_its_way_wakes_nobody_who_could_do_nothing_about_it(
+    rig: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Least of all between the mark and the PDU; its hedge is the clockwork's business."""
+    gateway = rig()
+    idle(gateway)
+    message = gateway.code()
+    calls: list[Lane] = []
+    looks: list[str] = []
+    monkeypatch.setattr(gateway.workers["sim2"], "wake", lambda lane=Lane.BULK: calls.append(lane))
+    monkeypatch.setattr(gateway.fleet, "on_planned", lambda: looks.append(gateway.state(message)))
+    for _ in range(4):
+        gateway.workers["sim1"].turn(1.0)
+    assert gateway.state(message) == "delivered"
+    assert not calls
+    assert looks[:2] == ["sending", "sent"], "for the hedge, and for the copy where nothing is heard"
+
+
+def test_a_sim_that_rested_sends_as_soon_as_it_may(rig: Make) -> None:
+    gateway = rig(1)
+    gateway.modems["sim1"].inject(Fault(Step.PDU, Refuse(8), times=3))
+    message = gateway.send()
+    while not gateway.workers["sim1"]._sender.results.aside:
+        gateway.step(1.0)
+    until = gateway.workers["sim1"]._sender.results.aside_until
+    while gateway.state(message) in ("queued", "sending"):
+        gateway.workers["sim1"].turn(30.0)
+        gateway.scheduler.round(gateway.clock.now())
+    assert until < gateway.clock.boot() < until + 5, "the submit included"
+
+
+def test_a_list_of_messages_wakes_as_many_as_it_has_and_no_more(rig: Make) -> None:
+    gateway = rig(4, sim2={"prefixes": ("+33",)})
+    idle(gateway)
+    gateway.fleet.wake("route:", Lane.NORMAL, 2)
+    assert woken(gateway) == ["sim1", "sim3"]
+    idle(gateway)
+    gateway.fleet.wake("route:", Lane.NORMAL, 1_000)
+    assert woken(gateway) == ["sim1", "sim3", "sim4"]
 
 
 def test_a_wake_that_comes_before_the_wait_ends_it(rig: Make, monkeypatch: pytest.MonkeyPatch) -> None:

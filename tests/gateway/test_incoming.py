@@ -120,3 +120,25 @@ def test_a_store_that_takes_no_reports_is_named_once_and_without_a_traceback(
     assert "the disk is full" in line.getMessage()
     gateway.step(20)
     assert {gateway.state(message) for message in messages} == {"delivered"}
+
+
+def test_a_report_that_trips_is_set_apart_and_the_modem_goes_on(rig: Make, caplog: pytest.LogCaptureFixture) -> None:
+    """A modem that stores its reports gives it again at every look."""
+    gateway = rig()
+    gateway.modems["sim1"] = SimulatedModem(gateway.network, gateway.modems["sim1"].sim, ZTE, name="zte")
+    gateway.workers["sim1"]._close()
+    gateway.ready()
+    bad = gateway.send()
+    gateway.network.report_seconds = 5.0
+    gateway.workers["sim1"].turn(0.0)
+    gateway.workers["sim1"].turn(0.0)
+    with gateway.store.database.mark() as cx:
+        cx.execute("UPDATE messages SET reason = 'no such reason' WHERE id = ?", (bad.id,))
+    gateway.step(10)
+    good = gateway.send(to="+447700900002")
+    gateway.step(10)
+    assert gateway.state(good) == "delivered"
+    (kept,), _ = gateway.store.inbox.list(10)
+    assert (kept.readable, kept.modem) == (False, "sim1")
+    assert "cannot be dealt with" in caplog.text
+    assert ANYBODY not in caplog.text

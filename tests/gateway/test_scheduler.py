@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 import time
 from collections.abc import Iterator
@@ -15,7 +16,7 @@ from gateway.fleet import Fleet
 from gateway.messages import Lane, MessageState, NewMessage, Secret
 from gateway.scheduler import Scheduler, Timing
 from gateway.service import Service
-from gateway.store import Keep, Slot, Store, StoreBusy
+from gateway.store import Keep, Slot, Store, StoreBusy, StoreFull
 from hardware.clock import Instant, SystemClock
 from hardware.pdu import segment
 
@@ -106,6 +107,35 @@ def test_a_rule_that_trips_stops_no_other(store: Store, monkeypatch: pytest.Monk
     assert scheduler.round(SystemClock().now().after(1)) == 1
 
 
+def test_what_cannot_be_done_is_not_tried_without_a_pause_and_told_of_once(
+    store: Store, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A disk may be full for days."""
+    later(store, 0.01)
+    tried: list[float] = []
+
+    def trips(now: Instant) -> int:
+        tried.append(now.boot)
+        raise StoreFull("the disk is full")
+
+    monkeypatch.setattr(store.outbox, "wake_due", trips)
+    scheduler = Scheduler(store, SystemClock(), Timing(15.0, 45.0), Fleet(()))
+    with caplog.at_level(logging.WARNING, "simwire.scheduler"):
+        scheduler.start()
+        try:
+            deadline = time.monotonic() + 20
+            while len(tried) < 3:  # the second may come at once: for what fell due after the start
+                assert time.monotonic() < deadline
+                time.sleep(0.01)
+        finally:
+            scheduler.stop()
+    assert tried[2] - tried[1] > 1.9
+    assert [record.message for record in caplog.records] == ["left for the next round: the disk is full"]
+    monkeypatch.undo()
+    after = Scheduler(store, SystemClock(), Timing(15.0, 45.0), Fleet(()))
+    assert after.round(SystemClock().now()) == 1, "nothing is lost by it"
+
+
 class SetClock(SystemClock):
     """A wall clock that somebody sets."""
 
@@ -168,16 +198,20 @@ def test_stopping_waits_for_the_round_under_way_and_does_not_hang(
         over.set()
         return 0
 
+    left: list[Instant] = []
     monkeypatch.setattr(store.outbox, "expire_due", slow)
+    monkeypatch.setattr(store.outbox, "wake_due", left.append)
     scheduler.start()
     assert begun.wait(10)
     stopper = threading.Thread(target=scheduler.stop)
     stopper.start()
+    assert scheduler._stopped.wait(10)
     assert not over.is_set()
     go_on.set()
     stopper.join(10)
     assert not stopper.is_alive()
     assert over.is_set()
+    assert not left, "the next start does the rest"
 
 
 def test_what_is_old_is_erased_in_a_round(store: Store) -> None:

@@ -6,9 +6,10 @@ from typing import Any
 
 import pytest
 
+from gateway.messages import Lane
 from gateway.store import StoreBusy
 from hardware.modem import ModemSettings, Secret
-from hardware.simulator import EC25, Fault, LoseAnswer, Silence, SimCard, SimulatedModem, Slow, Step, Vanish
+from hardware.simulator import EC25, Fault, LoseAnswer, Refuse, Silence, SimCard, SimulatedModem, Slow, Step, Vanish
 from tests.gateway.rig import ANYBODY, Make, Rig, written
 
 TIME_OUT = 180.0  # seconds for a result, by the profile
@@ -53,6 +54,21 @@ def test_a_modem_that_sends_codes_without_a_pause_is_looked_at_all_the_same(rig:
         worker.turn(30.0)
         assert asked.done() or number <= 4
     assert told.count("AT+CSQ") >= 2
+
+
+def test_a_code_whose_retry_falls_due_goes_before_what_was_claimed_ahead(rig: Make) -> None:
+    gateway = rig()
+    gateway.network.submit_seconds = gateway.network.linked_submit_seconds = 3.0
+    gateway.modems["sim1"].inject(Fault(Step.PDU, Refuse(42)))
+    gateway.code()
+    for number in range(4):
+        gateway.send(to=f"+44770090010{number}", lane=Lane.BULK)
+    for half_seconds in range(1, 40):  # the clockwork has a thread of its own
+        gateway.network.after(half_seconds / 2, lambda: gateway.scheduler.round(gateway.clock.now()) and None)
+    for _ in range(6):
+        gateway.workers["sim1"].turn(0.2)
+    sent = [record.destination for record in gateway.network.submits]
+    assert sent[:2] == ["+447700900100", ANYBODY], "it fell due while the first one was on the air"
 
 
 def test_a_code_does_not_wait_until_all_that_is_stored_has_been_fetched(rig: Make) -> None:
@@ -150,8 +166,26 @@ def test_what_the_store_has_no_place_for_does_not_keep_the_rest_waiting(
         worker.turn(0.2)
     worker.resume()
     gateway.step(30)
-    assert [gateway.state(message) for message in messages[2:]] == ["delivered"] * 2
+    assert [gateway.state(message) for message in messages] == ["delivered"] * 4, "the first one by its report"
     assert caplog.text.count("cannot be stored") == 2
+    assert "could not be stored" in gateway.results(messages[0])[-2]
+
+
+def test_a_message_whose_row_is_damaged_while_it_is_on_the_air_ends(rig: Make) -> None:
+    gateway = rig()
+    gateway.network.submit_seconds = 3.0
+    bad, good = gateway.send(report=False), gateway.send(to="+447700900501")
+
+    def damage() -> None:
+        with gateway.store.database.mark() as cx:
+            cx.execute("UPDATE messages SET reason = 'no such reason' WHERE id = ?", (bad.id,))
+
+    gateway.network.after(1.0, damage)
+    gateway.step(30)
+    assert gateway.state(good) == "delivered"
+    with gateway.store.database.read() as cx:
+        row = cx.execute("SELECT state, reason, final FROM messages WHERE id = ?", (bad.id,)).fetchone()
+    assert tuple(row) == ("unknown", "unknown_outcome", 1)
 
 
 @pytest.mark.parametrize("step", [Step.PDU, Step.RESULT])

@@ -69,9 +69,7 @@ class World:
         self.views = [ModemView("sim1", "ready", model="E1750"), ModemView("sim2", "absent", prefixes=("+33",))]
         admission = Admission(self.store, self.config, self.clock, lambda: self.views)
         self.store.inbox.listeners.append(OptOut(self.store, self.config).heard)
-        self.intake = Intake(
-            self.store, self.config, self.clock, admission, lambda queue, lane: self.woken.append((queue, lane))
-        )
+        self.intake = Intake(self.store, self.config, self.clock, admission, self._wake)
         self.verify = Verify(self.store, self.intake, self.config, self.clock)
         self.wiretaps = {view.name: Wiretap() for view in self.views}
         self.actions: list[tuple[str, ModemAction, str | None]] = []
@@ -97,6 +95,9 @@ class World:
         """Close the store, and connections of webhooks."""
         self.webhooks.stop(0)
         self.store.close()
+
+    def _wake(self, queue: str, lane: Lane, count: int) -> None:
+        self.woken += [(queue, lane)] * count
 
     # -- what the API sees --------------------------------------------------------------------------------------------
 

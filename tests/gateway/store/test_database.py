@@ -584,6 +584,24 @@ def test_a_mark_that_raises_stores_nothing_and_tells_nobody(tmp_path: Path) -> N
     database.close()
 
 
+def test_who_trips_over_the_news_of_a_commit_keeps_nobody_waiting(
+    bench: Bench, caplog: pytest.LogCaptureFixture
+) -> None:
+    """It is stored, so whoever asked must hear so; and whoever comes later must get a turn."""
+
+    def trips(*_: object) -> None:
+        raise RuntimeError("a defect")
+
+    outbox = bench.store.outbox
+    outbox.on_accepted = trips
+    bench.store.events.listeners.append(trips)
+    first, second = bench.add(), bench.add()
+    attempt = bench.begin()
+    outbox.accepted(attempt.id, 1, bench.now, "+CMGS: 1")
+    assert [bench.message(one).state for one in (first, second)] == ["sent", "queued"]
+    assert "a defect of the program" in caplog.text
+
+
 def test_a_reader_sees_one_state(tmp_path: Path) -> None:
     database = open_at(tmp_path)
     with database.read() as cx:

@@ -50,6 +50,21 @@ def test_a_message_whose_content_is_damaged_fails_and_the_next_one_goes(
     assert bench.nothing_for()
 
 
+@pytest.mark.parametrize(("column", "value"), [("state", "no such state"), ("tags", "["), ("reason", "no such reason")])
+def test_a_message_whose_row_is_damaged_in_the_queue_ends_and_the_next_one_goes(
+    bench: Bench, column: str, value: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    bad, good = bench.add(FIRST, count=2), bench.add()
+    damage(bench, bad, column, value)
+    assert bench.claim().message_id == good.id
+    with bench.store.database.read() as cx:
+        row = cx.execute("SELECT state, reason, final FROM messages WHERE id = ?", (bad.id,)).fetchone()
+    assert tuple(row) == (S.FAILED, "refused", 1)
+    assert bench.nothing_for()
+    assert "its stored row is damaged" in caplog.text
+    assert NUMBER not in caplog.text
+
+
 def test_damage_after_the_first_part_was_sent_fails_the_message_too(bench: Bench) -> None:
     message = bench.add(count=3)
     bench.send(1)

@@ -9,6 +9,7 @@ from dataclasses import replace
 import pytest
 
 from gateway.messages import MessageState
+from gateway.store import upkeep
 
 from .bench import ANY, CODE, ONE, Bench
 
@@ -116,6 +117,20 @@ def test_thousands_expire_in_chunks(bench: Bench) -> None:
     )
     assert bench.wake(60) == 1201
     assert bench.store.outbox.counts_by_state()[S.EXPIRED] == len(messages)
+
+
+def test_a_mass_that_expires_at_once_keeps_a_code_waiting_for_no_more_than_a_round(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(upkeep, "CHUNK", 5)
+    bench.store.database.accept(
+        lambda cx: [bench.store.outbox.enqueue(cx, MINUTE, bench.now) for _ in range(5 * upkeep.CHUNKS + 1)]
+    )
+    assert bench.wake(60) == 5 * upkeep.CHUNKS
+    due = bench.store.outbox.next_due(0, 0)
+    assert due is not None and due <= bench.clock.boot(), "the clockwork goes on at once"
+    assert bench.wake() == 1
+    assert bench.store.outbox.next_due(0, 0) is None
 
 
 # -- clocks -----------------------------------------------------------------------------------------------------------

@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from gateway.messages import AttemptKind, MessageState
-from gateway.store import ChallengeState, Slot
+from gateway.store import ChallengeState, Slot, second_ways
 
 from .bench import ANY, CODE, ONE, PLANNED, TWO, Bench, slot
 
@@ -306,6 +306,22 @@ def test_no_second_copy(bench: Bench, why: str) -> None:
     bench.clock.advance(275 if why == "too late" else 45)
     slots = [] if why == "no reports" else PLANNED
     assert bench.store.outbox.unconfirmed_due(bench.now, UNCONFIRMED, slots) == 0
+
+
+def test_codes_that_no_sim_may_repeat_stand_before_none(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    """More of them than a round looks at, of a prefix whose SIM has stopped to give reports."""
+    monkeypatch.setattr(second_ways.SecondWays._for_each, "__defaults__", (3,))
+    french = Slot("one", ONE.imsi, ("route:+33",))
+    for place in range(4):
+        bench.add_code(replace(CODE, to=f"+3363998123{place}", route="route:+33"))
+        bench.send(place, slot("one", "route:+33"))
+    bench.clock.advance(1)
+    message = sent_code(bench, reporting=TWO)
+    bench.clock.advance(45)
+    slots = [french, Slot("two", TWO.imsi, ("route:",))]
+    assert bench.store.outbox.unconfirmed_due(bench.now, UNCONFIRMED, slots) == 1
+    bench.send(2, TWO)
+    assert marked(bench, message) == ["unconfirmed"]
 
 
 def test_a_report_withdraws_the_copy_that_has_not_begun(bench: Bench) -> None:

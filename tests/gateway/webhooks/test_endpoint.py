@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import logging
 import threading
+from unittest.mock import Mock
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from gateway.store import Waiting
+from gateway.store import StoreFull, Waiting
 from gateway.webhooks.rules import PAUSES
 
 from .conftest import SECRET, MakeHook, Scene
@@ -258,6 +259,25 @@ def test_an_event_that_trips_the_program_is_tried_like_one_that_fails(
     (dead,), _ = scene.store.deliveries.dead()
     assert (dead.subject, dead.error) == ("bad", "a defect of the program: ValueError")
     assert endpoint.state.paused_until is None
+
+
+def test_what_the_store_cannot_note_is_not_sent_again_and_again(
+    scene: Scene, receiver: Receiver, make_hook: MakeHook, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """While a disk is full nothing can be noted; what came of the last events is noted first when it has room again."""
+    endpoint = scene.add(make_hook(receiver.port))
+    for subject in ("m1", "m2"):
+        scene.emit(subject)
+    with monkeypatch.context() as broken:
+        full = StoreFull("the disk is full")
+        broken.setattr(scene.store.database._writer, "_begin", Mock(side_effect=full))
+        for _ in range(5):
+            with pytest.raises(StoreFull):
+                endpoint.turn()
+    assert [sent.subject for sent in receiver.sent] == ["m1", "m2"]
+    scene.run(10)
+    assert len(receiver.sent) == 2
+    assert scene.store.deliveries.counts() == {}
 
 
 def test_what_is_erased_while_another_exchange_lasts_is_not_sent(
