@@ -277,12 +277,18 @@ def test_a_test_message_is_sent_where_it_is_asked_for(made: FakeMachine, tmp_pat
     assert message.text is not None and message.text.startswith("Simwire test ")
 
 
-def test_a_message_that_cannot_be_sent_leaves_the_rest_made(bare: Machine, tmp_path: Path) -> None:
+def test_the_key_is_shown_though_the_test_message_cannot_be_sent(bare: Machine, tmp_path: Path) -> None:
+    words = (*ORGANISATION, "--country", "GB", "--send-to", "+447700900123", "--yes")
     config = tmp_path / "config.toml"
-    words = ("--country", "GB", "--send-to", "+447700900123", "--yes")
-    result = run("init", "--config", str(config), *ORGANISATION, *words, machine=bare)
-    assert (result.exit_code, "everything else is made" in result.stderr) == (1, True)
+    result = run("init", "--config", str(config), *words, machine=bare)
+    assert (result.exit_code, "everything else is made" in result.stdout) == (1, True)
+    assert "shown only now: sw_" in result.stdout
     assert load(config).gateway.country == "GB"
+
+    result = run("init", "--config", str(tmp_path / "b" / "config.toml"), *words, "--json", machine=bare)
+    told = json.loads(result.stdout)
+    assert (result.exit_code, [check["verdict"] for check in told["test"]]) == (1, ["fail"])
+    assert told["key"]["key"].startswith("sw_")
 
 
 # -- the text ---------------------------------------------------------------------------------------------------------
