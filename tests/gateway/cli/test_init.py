@@ -14,10 +14,11 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from gateway.cli.failure import Failure
-from gateway.cli.founding import Plan, found
+from gateway.cli.founding import Plan, found, put
 from gateway.cli.looking import Machine
-from gateway.config import load
-from gateway.config.writing import example, written
+from gateway.config import ConfigError, load
+from gateway.config.writing import Value, example, written
+from gateway.messages import Secret
 from hardware.simulator import SimCard
 from tests.gateway import pems
 from tests.gateway.cli.bench import OWN, Plugged, plugged, run
@@ -238,6 +239,37 @@ def test_of_a_configuration_that_would_not_be_good_nothing_is_left(
     assert (result.exit_code, problem in result.stderr) == (1, True), result.output
     assert str(config) in result.stderr
     assert list(config.parent.iterdir()) == []
+
+
+def test_a_pin_of_another_configuration_is_kept(tmp_path: Path) -> None:
+    pin = tmp_path / "sim1.pin"
+    pin.write_text("1111\n", encoding="ascii")
+
+    def plan(country: str) -> Plan:
+        modems: list[dict[str, Value]] = [{"name": name, "port": f"/dev/{name}"} for name in ("sim1", "sim2")]
+        pins = {name: Secret("4711") for name in ("sim1", "sim2")}
+        return Plan(tmp_path / "b.toml", tmp_path, "Example Bank", country, modems=modems, pins=pins)
+
+    with pytest.raises(Failure, match="sim1.pin exists and holds another PIN; --force"):
+        found(plan("GB"), replace=False)
+    with pytest.raises(ConfigError, match="country"):
+        found(plan("XX"), replace=True)
+    assert {path.name: path.read_text() for path in tmp_path.iterdir()} == {"sim1.pin": "1111\n"}
+    found(plan("GB"), replace=True)
+    assert pin.read_text(encoding="ascii") == "4711\n"
+    (tmp_path / "b.toml").unlink()
+    found(plan("GB"), replace=False)  # the same PIN again
+
+
+def test_of_a_secret_that_cannot_be_written_nothing_is_left(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(_: int) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("gateway.cli.founding.os.fsync", full)
+    for replace in (False, True):
+        with pytest.raises(OSError, match="No space"):
+            put(tmp_path / "sim1.pin", "4711\n", 0o600, tmp_path, replace=replace)
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_with_a_certificate_others_may_reach_it(bare: Machine, tmp_path: Path) -> None:
