@@ -13,13 +13,14 @@ from gateway.cli.doctor import number_of, print_checks
 from gateway.cli.failure import Command
 from gateway.cli.founding import Plan, exists_already, first_key, found
 from gateway.cli.interview import Given, ask
-from gateway.cli.limits import scope_option
+from gateway.cli.limits import read, scope_option
 from gateway.cli.looking import machine_of
 from gateway.cli.options import json_option
 from gateway.cli.sending_test import by_visit
 from gateway.cli.served import test_text
 from gateway.cli.sightings import Sighting, sightings
 from gateway.diagnosis import Check, Verdict, trial_checks, worst
+from gateway.keyring import NewKey
 from gateway.messages import Json, Secret
 from gateway.scopes import APPLICATION
 from gateway.store import KeyInfo
@@ -82,6 +83,7 @@ def init(
     Asks for what no option says. No PIN is tried: it is put into a file that only the gateway's user can read, and
     `simwire serve` enters it.
     """
+    key = read(NewKey, {"name": key_name, "scopes": given or SCOPES})
     options = Given(**answers)  # type: ignore[arg-type]  # click gives each option the type that Given names
     if options.config.exists() and not force:
         raise exists_already(options.config)  # before anything is asked
@@ -92,7 +94,7 @@ def init(
     plan = ask(options, seen)
     to = number_of(_destination(send_to, seen, asking=not options.yes), plan.country)
     settings = found(plan, replace=force)
-    made = first_key(plan.config, key_name, given or SCOPES)
+    made = first_key(plan.config, key.name, key.scopes)
     if not as_json:
         _tell(plan, made)  # before the test message: the key is shown whatever becomes of that
     tested = list[Check]()

@@ -106,6 +106,13 @@ def test_without_questions_what_is_needed_must_be_given(bare: Machine, tmp_path:
     assert not (tmp_path / "c.toml").exists()
 
 
+def test_a_name_that_no_key_may_have_is_refused_before_anything_is_made(bare: Machine, tmp_path: Path) -> None:
+    words = (*ORGANISATION, "--country", "GB", "--key-name", "")
+    result = run("init", "--config", str(tmp_path / "c.toml"), *words, "--yes", machine=bare)
+    assert (result.exit_code, "name: text on one line" in result.stderr) == (2, True), result.output
+    assert list(tmp_path.glob("*.*")) == []
+
+
 def test_several_modems_each_get_a_table(bare: Machine, tmp_path: Path) -> None:
     config = tmp_path / "config.toml"
     with plugged(tmp_path / "ports") as one:
