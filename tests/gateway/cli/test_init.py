@@ -257,7 +257,7 @@ def test_a_pin_of_another_configuration_is_kept(tmp_path: Path) -> None:
         pins = {name: Secret("4711") for name in ("sim1", "sim2")}
         return Plan(tmp_path / "b.toml", tmp_path, "Example Bank", country, modems=modems, pins=pins)
 
-    with pytest.raises(Failure, match="sim1.pin exists and holds another PIN; --force"):
+    with pytest.raises(Failure, match=r"sim1\.pin exists and holds another PIN; --force"):
         found(plan("GB"), replace=False)
     with pytest.raises(ConfigError, match="country"):
         found(plan("XX"), replace=True)
