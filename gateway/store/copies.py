@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import sqlite3
 from collections.abc import Callable, Iterator
@@ -93,16 +94,19 @@ def back_up(path: Path, key_file: Path, target: Path, reserve: int, tell: Tell) 
         raise StoreError(f"there is no database {path}")
     if target.exists() and (target.samefile(path) or not _is_database(target)):
         raise StoreError(f"{target} is no backup, and stays as it is; name another file")
-    _must_fit(path, target.parent, reserve if _same_disk(path.parent, target.parent) else 0)
-    half = target.with_name(f".{target.name}.part")
-    try:
-        _copied(path, half, tell)
-        examined = examine(half, key_file)
-        half.replace(target)
-    except BaseException:
-        _remove(half)
-        raise
-    sync(target.parent)
+    with _alone_in(target.parent) as alone:
+        if alone:
+            _clear(target.parent, path.stem)
+        _must_fit(path, target.parent, reserve if _same_disk(path.parent, target.parent) else 0)
+        half = target.with_name(f".{target.name}.part")
+        try:
+            _copied(path, half, tell)
+            examined = examine(half, key_file)
+            half.replace(target)
+        except BaseException:
+            _remove(half)
+            raise
+        sync(target.parent)
     return examined
 
 
@@ -161,6 +165,27 @@ def stamp(wall: float) -> str:
 
 
 # -- inside -----------------------------------------------------------------------------------------------------------
+
+
+@contextmanager
+def _alone_in(folder: Path) -> Iterator[bool]:
+    """Wait until nobody else copies into a folder; tells whether that is sure: some network disks lock nothing."""
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX)
+        except OSError:
+            yield False
+        else:
+            yield True
+    finally:
+        os.close(descriptor)
+
+
+def _clear(folder: Path, stem: str) -> None:
+    """Remove what backups left that were killed: each had a name of its own time, and no other would take its place."""
+    for half in folder.glob(f".{stem}-{'[0-9]' * 8}T{'[0-9]' * 6}Z.db.part"):
+        _remove(half)
 
 
 @contextmanager
