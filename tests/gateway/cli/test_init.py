@@ -22,7 +22,8 @@ from gateway.messages import Secret
 from hardware.simulator import SimCard
 from tests.gateway import pems
 from tests.gateway.cli.bench import OWN, Plugged, plugged, run
-from tests.hardware.machine import VENDOR, FakeMachine, Interface
+from tests.gateway.cli.test_doctor import silent
+from tests.hardware.machine import STORAGE, VENDOR, FakeMachine, Interface
 
 ORGANISATION = ("--organisation", "Example Bank")
 
@@ -104,6 +105,19 @@ def test_without_questions_what_is_needed_must_be_given(bare: Machine, tmp_path:
     result = run("init", "--config", str(tmp_path / "c.toml"), *ORGANISATION, "--yes", machine=bare)
     assert (result.exit_code, "--country" in result.stderr) == (2, True)
     assert not (tmp_path / "c.toml").exists()
+
+
+def test_what_keeps_a_stick_from_being_found_is_told(made: FakeMachine, bare: Machine, tmp_path: Path) -> None:
+    """One that is a CD-ROM still, and a port that answers nothing."""
+    made.plug("1-1", "12d1:1f01", Interface(STORAGE, "usb-storage"), maker="HUAWEI", name="Mass Storage")
+    words = (*ORGANISATION, "--country", "GB", "--yes")
+    told = run("init", "--config", str(tmp_path / "a.toml"), *words, machine=bare).stderr
+    assert "shows itself as a CD-ROM" in told
+    assert "usb-modeswitch" in told
+    with silent() as port:
+        made.plug("1-2", "2c7c:0125", Interface(VENDOR, "option", (Path(made.link("ttyUSB7", port)).name,)))
+        told = run("init", "--config", str(tmp_path / "b.toml"), *words, machine=bare).stderr
+    assert f"nothing answers AT commands at {made.dev}/ttyUSB7" in told
 
 
 def test_a_name_that_no_key_may_have_is_refused_before_anything_is_made(bare: Machine, tmp_path: Path) -> None:
