@@ -94,6 +94,7 @@ def send_table(gateway: Gateway, asked: Table, body: Json, wait: float | None, *
     """A message to each row; raises Failure, and UsageError."""
     if body.get("priority") == "otp":
         raise click.UsageError("codes are not sent from tables: see simwire otp create")
+    _fitting_report(asked)
     template = Template(_text_of(asked.template))
     lines = [
         Line(row, row.number, "bad" if row.problem else "waiting", row.problem)
@@ -129,6 +130,17 @@ def send_table(gateway: Gateway, asked: Table, body: Json, wait: float | None, *
             if asked.report is not None:
                 _write_report(asked.report, lines)
     _ended(run, asked, wait, as_json=as_json)
+
+
+def _fitting_report(asked: Table) -> None:
+    """Look, before anything is sent, whether the report can be written; raises UsageError and Failure."""
+    report = asked.report
+    if report is None:
+        return
+    if report.exists() and report.samefile(asked.table):
+        raise click.UsageError("--report would replace the table: name another file")
+    if not os.access(report.parent, os.W_OK):
+        raise Failure(f"nothing was sent, as the report cannot be written: the folder {report.parent} is not there, or not yours")
 
 
 def _hand_over(run: Run, asked: Table, wait: float | None) -> None:

@@ -191,6 +191,17 @@ def test_the_report_names_every_row(shell: Shell, tmp_path: Path) -> None:
     assert "Ann" not in told.read_text()
 
 
+def test_a_report_that_cannot_be_written_is_told_before_anything_is_sent(shell: Shell, tmp_path: Path) -> None:
+    path = table(tmp_path, f"{NUMBER},Ann")
+    before = path.read_bytes()
+    result = shell.run(*words(path, "--report", str(tmp_path / "nowhere" / "report.csv")))
+    assert (result.exit_code, "nothing was sent, as the report" in result.stderr) == (1, True)
+    result = shell.run(*words(path, "--report", str(path)))
+    assert (result.exit_code, "would replace the table" in result.stderr) == (2, True)
+    assert path.read_bytes() == before
+    assert not messages(shell)
+
+
 def test_what_became_of_them_is_waited_for_and_kept(shell: Shell, world: World, tmp_path: Path) -> None:
     path = table(tmp_path, f"{NUMBER},Ann", f"{OTHER},Ben")
     shell.json(*words(path))
