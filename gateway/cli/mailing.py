@@ -140,7 +140,9 @@ def _fitting_report(asked: Table) -> None:
     if report.exists() and report.samefile(asked.table):
         raise click.UsageError("--report would replace the table: name another file")
     if not os.access(report.parent, os.W_OK):
-        raise Failure(f"nothing was sent, as the report cannot be written: the folder {report.parent} is not there, or not yours")
+        raise Failure(
+            f"nothing was sent, as the report cannot be written: the folder {report.parent} is not there, or not yours"
+        )
 
 
 def _hand_over(run: Run, asked: Table, wait: float | None) -> None:

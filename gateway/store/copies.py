@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import fcntl
 import os
 import sqlite3
 from collections.abc import Callable, Iterator
@@ -14,7 +13,7 @@ from gateway.messages import Reason
 from gateway.quantities import rfc3339
 from gateway.store.cipher import Cipher, read_key_file
 from gateway.store.errors import KeyFileError, StoreDamaged, StoreError, StoreFull, damaged, newer, translate
-from gateway.store.files import claim, give_to_owner_of_folder, private_file, sync
+from gateway.store.files import alone_in, claim, give_to_owner_of_folder, private_file, sync
 from gateway.store.migrations import names
 from gateway.store.soundness import check_log, check_pages
 from gateway.store.store import Store
@@ -94,7 +93,7 @@ def back_up(path: Path, key_file: Path, target: Path, reserve: int, tell: Tell) 
         raise StoreError(f"there is no database {path}")
     if target.exists() and (target.samefile(path) or not _is_database(target)):
         raise StoreError(f"{target} is no backup, and stays as it is; name another file")
-    with _alone_in(target.parent) as alone:
+    with alone_in(target.parent) as alone:
         if alone:
             _clear(target.parent, path.stem)
         _must_fit(path, target.parent, reserve if _same_disk(path.parent, target.parent) else 0)
@@ -165,21 +164,6 @@ def stamp(wall: float) -> str:
 
 
 # -- inside -----------------------------------------------------------------------------------------------------------
-
-
-@contextmanager
-def _alone_in(folder: Path) -> Iterator[bool]:
-    """Wait until nobody else copies into a folder; tells whether that is sure: some network disks lock nothing."""
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX)
-        except OSError:
-            yield False
-        else:
-            yield True
-    finally:
-        os.close(descriptor)
 
 
 def _clear(folder: Path, stem: str) -> None:
