@@ -18,7 +18,7 @@ from gateway.alarms.rules import Sight, find
 from gateway.alarms.texting import Texter
 from gateway.config import AlarmsConfig
 from gateway.messages import Json
-from gateway.quantities import rfc3339, written
+from gateway.quantities import rfc3339, roughly
 from gateway.store import Store, StoreError
 from hardware.clock import Clock, Instant
 
@@ -154,7 +154,7 @@ class Alarms:
         if kind == "alarm.raised":
             log.error("alarm %s: %s; %s", alarm.key, alarm.what, alarm.remedy)
         else:
-            log.warning("alarm %s is over after %s", alarm.key, written(round(now.boot - known.since.boot)))
+            log.warning("alarm %s is over after %s", alarm.key, roughly(now.boot - known.since.boot))
         body: Json = {
             "alarm": alarm.key,
             "severity": alarm.severity.value,
@@ -276,5 +276,5 @@ def _earlier(now: Instant, wall: float) -> Instant:
 def _line(kind: str, known: _Known, now: Instant) -> str:
     alarm = known.alarm
     if kind == "alarm.cleared":
-        return f"OVER after {written(round(now.boot - known.since.boot))}: {alarm.what}"
+        return f"OVER after {roughly(now.boot - known.since.boot)}: {alarm.what}"
     return f"{alarm.severity.value.upper()}: {alarm.what}. {alarm.remedy[:1].upper()}{alarm.remedy[1:]}"

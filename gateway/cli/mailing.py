@@ -21,7 +21,7 @@ from gateway.cli.sheet import Template, read_rows
 from gateway.cli.signals import StopSignals
 from gateway.config import load
 from gateway.messages import Json
-from gateway.quantities import Rate, rate, written
+from gateway.quantities import Rate, rate, roughly
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -210,7 +210,7 @@ def _reckon(run: Run, price: float, *, skip_bad: bool, as_json: bool) -> None:
                 "parts": f"{told['parts']}, at most {told['longest']} a message",
                 "ucs2": f"forced by {output.shown(told['forcing'])}" if told["forcing"] else None,
                 "cost": f"{told['cost']:.2f} at {price:g} a part" if told["cost"] is not None else None,
-                "time": f"about {written(told['seconds'])} by {_modems(modems)}, beside quotas and quiet hours",
+                "time": f"about {roughly(told['seconds'])} by {_modems(modems)}, beside quotas and quiet hours",
                 "bad": _rows(bad) if bad else None,
                 "duplicates": _rows(twice) if twice else None,
             }

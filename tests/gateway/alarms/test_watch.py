@@ -161,6 +161,19 @@ def test_what_gets_worse_is_told_at_once(watched: Watched, monkeypatch: pytest.M
     assert [view.alarm.severity.value for view in watched.alarms.views()] == ["critical"]
 
 
+def test_a_clock_that_is_set_makes_nothing_wait_longer(watched: Watched) -> None:
+    """A Raspberry Pi learns the time a minute after its start, and somebody is woken for a queue of two days."""
+    world = watched.world
+    world.post("/v1/messages", {"to": PERSON, "text": "Hello"})
+    for step in (2 * 86_400, -3 * 86_400):
+        world.clock.step_wall(step)
+        assert watched.round(15) == 0
+    world.clock.advance(1800 - 30)
+    assert watched.round(1) == 1
+    assert watched.events() == [("alarm.raised", "queue:normal")]
+    assert "been waiting for 30 min, longer" in watched.alarms.views()[0].alarm.what
+
+
 def test_what_people_know_is_not_told_again_after_a_restart_and_its_end_is(watched: Watched) -> None:
     watched.canaries = [missed()]
     watched.round()
