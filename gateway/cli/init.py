@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from contextlib import closing
 from pathlib import Path
 
@@ -10,7 +11,7 @@ from rich.text import Text
 
 from gateway.cli import output
 from gateway.cli.doctor import number_of, print_checks
-from gateway.cli.failure import Command
+from gateway.cli.failure import Command, Failure
 from gateway.cli.founding import Plan, exists_already, first_key, found
 from gateway.cli.interview import Given, ask
 from gateway.cli.limits import read, scope_option
@@ -87,6 +88,7 @@ def init(
     options = Given(**answers)  # type: ignore[arg-type]  # click gives each option the type that Given names
     if options.config.exists() and not force:
         raise exists_already(options.config)  # before anything is asked
+    _must_be_writable(options.config.absolute().parent)
     with output.progress("init") as told:
         ports = [port for port in options.modems if port not in ("auto", "simulator")]
         seen, hindrances = sightings(machine_of(context), ports if options.modems else None, told)
@@ -107,6 +109,13 @@ def init(
         _tell_next(plan, tested)
     if worst(tested) is Verdict.FAIL:
         context.exit(1)
+
+
+def _must_be_writable(folder: Path) -> None:
+    """Look whether a configuration can be made in a folder that may not be there yet; raises Failure."""
+    there = next(one for one in (folder, *folder.parents) if one.exists())
+    if not os.access(there, os.W_OK):
+        raise Failure(f"you may not write to {there}: run it with sudo, or name another file with --config")
 
 
 def _introduce(seen: list[Sighting], hindrances: list[Check]) -> None:

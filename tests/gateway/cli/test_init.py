@@ -120,6 +120,15 @@ def test_what_keeps_a_stick_from_being_found_is_told(made: FakeMachine, bare: Ma
     assert f"nothing answers AT commands at {made.dev}/ttyUSB7" in told
 
 
+def test_a_folder_that_cannot_be_written_to_is_told_before_anything_is_asked(
+    bare: Machine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("gateway.cli.init.os.access", lambda path, _: path != tmp_path)  # root may write anywhere
+    result = run("init", "--config", str(tmp_path / "etc" / "c.toml"), machine=bare, stdin="")
+    assert (result.exit_code, f"you may not write to {tmp_path}: run it with sudo" in result.stderr) == (1, True)
+    assert "Organisation" not in result.output
+
+
 def test_a_name_that_no_key_may_have_is_refused_before_anything_is_made(bare: Machine, tmp_path: Path) -> None:
     words = (*ORGANISATION, "--country", "GB", "--key-name", "")
     result = run("init", "--config", str(tmp_path / "c.toml"), *words, "--yes", machine=bare)
