@@ -92,6 +92,14 @@ def written(duration: float) -> str:
     return f"{duration:g} s"
 
 
+def roughly(duration: float) -> str:
+    """A duration for people who want to know how long, and not to the second: "90 s", "31 min", "2 days"."""
+    for length in (86_400, 3600, 60):
+        if duration >= 2 * length:
+            return written(duration // length * length)
+    return written(round(duration))
+
+
 @lru_cache(maxsize=1024)  # the times of one request are written more than once, those of many messages alike
 def rfc3339(milliseconds: int) -> str:
     """A time in UTC with milliseconds; what no calendar date stands for becomes the first or the last one."""

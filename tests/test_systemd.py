@@ -63,6 +63,11 @@ def test_exit_statuses_that_prevent_a_restart_are_the_programs() -> None:
     }
 
 
+def test_a_start_that_fails_for_a_while_is_never_given_up() -> None:
+    """With systemd's own limit, five starts in half a minute without an address end it until a person comes."""
+    assert (setting("Restart"), setting("StartLimitIntervalSec")) == ("always", "0")
+
+
 def test_times_of_the_unit_fit_those_of_the_program() -> None:
     assert int(setting("WatchdogSec")) / 4 <= LOOK_EVERY
     assert int(setting("WatchdogSec")) > 2 * LOOK_EVERY

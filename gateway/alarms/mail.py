@@ -7,6 +7,8 @@ import smtplib
 import ssl
 import threading
 from collections import deque
+from collections.abc import Mapping
+from contextlib import closing, suppress
 from email.message import EmailMessage
 from email.utils import formatdate, make_msgid
 
@@ -29,6 +31,7 @@ class Mailer:
     def __init__(self, config: AlarmsConfig, again: tuple[float, ...] = AGAIN) -> None:
         self._config, self._again = config, again
         self._waiting: deque[tuple[str, str]] = deque(maxlen=MOST_WAITING)
+        self._busy = False
         self._woken, self._stopped = threading.Event(), threading.Event()
         self._begun = threading.Lock()
         self._thread: threading.Thread | None = None
@@ -38,12 +41,17 @@ class Mailer:
         """Whether there is anybody to write to."""
         return bool(self._config.email_to)
 
+    @property
+    def busy(self) -> bool:
+        """Whether a mail waits that the server has neither taken nor refused for good."""
+        return self._busy
+
     def use(self, config: AlarmsConfig) -> None:
         """Go by another configuration from now on; from any thread."""
         self._config = config
 
     def stop(self) -> None:
-        """End; what waits is dropped, as the next start finds what still is an alarm."""
+        """End; what waits is dropped, as the next start tells it again where it still is an alarm."""
         self._stopped.set()
         self._woken.set()
         with self._begun:
@@ -53,43 +61,63 @@ class Mailer:
 
     def post(self, subject: str, text: str) -> None:
         """Send a mail as soon as the server takes it; returns at once."""
-        self._waiting.append((subject, text))
         with self._begun:
+            self._waiting.append((subject, text))
+            self._busy = True
             if self._thread is None and not self._stopped.is_set():
                 self._thread = threading.Thread(target=self._run, name="alarm-mail", daemon=True)
                 self._thread.start()
         self._woken.set()
 
-    def send(self, subject: str, text: str) -> None:
-        """Send a mail now; raises MailError."""
-        smtp, sender = self._config.smtp, self._config.email_from
-        assert smtp is not None
-        assert sender is not None
+    def send(self, subject: str, text: str) -> str | None:
+        """Send a mail now; where some of its addresses were refused and others not, words about that.
+
+        Raises MailError.
+        """
+        config = self._config  # one throughout: a reload may come
+        smtp, sender = config.smtp, config.email_from
+        if smtp is None or sender is None or not config.email_to:
+            raise MailError("nobody is to be written to any more")
         mail = EmailMessage()
-        mail["Subject"], mail["From"], mail["To"] = subject, sender, ", ".join(self._config.email_to)
+        mail["Subject"], mail["From"], mail["To"] = subject, sender, ", ".join(config.email_to)
         mail["Date"], mail["Message-ID"] = formatdate(localtime=True), make_msgid(domain=sender.rpartition("@")[2])
         mail["Auto-Submitted"] = "auto-generated"
         mail.set_content(text)
         try:
-            with _connected(smtp) as server:
+            with closing(_connected(smtp)) as server:
                 password = smtp.password()
                 if smtp.user is not None and password is not None:
                     server.login(smtp.user, password.reveal())
-                server.send_message(mail)
+                refused = server.send_message(mail)
+                with suppress(OSError):  # it has the mail, whatever becomes of the farewell
+                    server.quit()
         except (OSError, smtplib.SMTPException, ValueError) as error:
             raise MailError(f"{smtp.host} port {smtp.used_port}: {_said(error)}") from None
+        if not refused:
+            return None
+        return (
+            f"{smtp.host} refuses {len(refused)} of {len(config.email_to)} addresses ({_codes(refused)}), and has "
+            "taken it for the others; check email_to"
+        )
 
     def _run(self) -> None:
         while not self._stopped.is_set():
             self._woken.wait()
             self._woken.clear()
-            while self._waiting and not self._stopped.is_set():
-                self._deliver(*self._waiting.popleft())
+            while (mail := self._next()) is not None and not self._stopped.is_set():
+                self._deliver(*mail)
+
+    def _next(self) -> tuple[str, str] | None:
+        with self._begun:
+            self._busy = bool(self._waiting)
+            return self._waiting.popleft() if self._waiting else None
 
     def _deliver(self, subject: str, text: str) -> None:
         for wait in (*self._again, None):
             try:
-                self.send(subject, text)
+                if not self.wanted:  # since a reload
+                    return
+                refused = self.send(subject, text)
             except MailError as error:
                 log.error("an alarm could not be sent by e-mail: %s", error)
                 if wait is None or self._stopped.wait(wait):
@@ -98,7 +126,9 @@ class Mailer:
                 log.exception("a defect of the program: an alarm was not sent by e-mail")
                 return
             else:
-                log.info("an alarm was sent by e-mail to %d addresses", len(self._config.email_to))
+                log.info("an alarm was sent by e-mail")
+                if refused is not None:
+                    log.error("an alarm was not sent to everybody by e-mail: %s", refused)
                 return
 
 
@@ -120,8 +150,7 @@ def _connected(smtp: SmtpConfig) -> smtplib.SMTP:
 def _said(error: Exception) -> str:
     """What went wrong, without addresses: those are personal data."""
     if isinstance(error, smtplib.SMTPRecipientsRefused):
-        codes = sorted({str(code) for code, _ in error.recipients.values()})
-        return f"it refuses the recipients ({', '.join(codes)}); check email_to and email_from"
+        return f"it refuses the recipients ({_codes(error.recipients)}); check email_to and email_from"
     if isinstance(error, smtplib.SMTPAuthenticationError):
         return f"it refuses user and password ({error.smtp_code}); check smtp.user and smtp.password_file"
     if isinstance(error, smtplib.SMTPResponseException):
@@ -130,4 +159,10 @@ def _said(error: Exception) -> str:
         return f"{error}; check smtp.security"
     if isinstance(error, ssl.SSLCertVerificationError):
         return f"its certificate is not trusted ({error.verify_message}); set smtp.ca_file where it is one of your own"
+    if isinstance(error, UnicodeError):  # its words hold a character of the password
+        return "user and password may hold ASCII only; have them changed"
     return str(error) or type(error).__name__
+
+
+def _codes(refused: Mapping[str, tuple[int, bytes]]) -> str:
+    return ", ".join(sorted({str(code) for code, _ in refused.values()}))

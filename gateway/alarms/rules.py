@@ -10,7 +10,7 @@ from gateway.config import AlarmsConfig
 from gateway.directory import CanaryView, ModemView
 from gateway.messages import Lane
 from gateway.objective import Burning
-from gateway.quantities import written
+from gateway.quantities import roughly, written
 
 BY_ITSELF = frozenset({"connection_lost", "no_answer", "stuck", "gateway_error"})
 """Conditions that pass without a person, or that are told as `quarantined` once nothing has helped."""
@@ -66,7 +66,7 @@ def _queues(sight: Sight, config: AlarmsConfig) -> Iterator[Alarm]:
                 f"queue:{name}",
                 _CRITICAL if lane is Lane.OTP else _WARNING,
                 f"the oldest of {sight.depths.get(lane, 0)} waiting messages of priority {name} has been waiting for "
-                f"{written(round(age))}, longer than the {written(limit)} of [alarms.waits]",
+                f"{roughly(age)}, longer than the {written(limit)} of [alarms.waits]",
                 "see `simwire modems list` for what the modems do; add a modem where they are all busy",
             )
 

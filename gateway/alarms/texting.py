@@ -47,7 +47,8 @@ class Texter:
         chosen = next((view for view in usable if view.name != avoid), usable[0] if usable else None)
         if chosen is None:
             return []
-        said = transliterate(text)[:LONGEST]
+        said = transliterate(text)
+        said = said if len(said) <= LONGEST else f"{said[: LONGEST - 3]}..."
         cut = segment(said)
         now = self._clock.now()
         new = [

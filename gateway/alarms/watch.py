@@ -18,7 +18,7 @@ from gateway.alarms.rules import Sight, find
 from gateway.alarms.texting import Texter
 from gateway.config import AlarmsConfig
 from gateway.messages import Json
-from gateway.quantities import rfc3339, written
+from gateway.quantities import rfc3339, roughly
 from gateway.store import Store, StoreError
 from hardware.clock import Clock, Instant
 
@@ -59,6 +59,10 @@ class _Known:
     told: Instant | None = None
     gone: float | None = None
     """Boot-clock seconds since when it has not been so."""
+    under_way: bool = False
+    """Whether what was told of it may not have been handed on yet."""
+    lost: bool = False
+    """Whether the last run ended before that was handed on."""
 
 
 class Alarms:
@@ -78,8 +82,10 @@ class Alarms:
         self._store, self._clock, self._texter, self._mailer = store, clock, texter, mailer
         self._lock = threading.Lock()
         self._messages: deque[float] = deque()
-        self._held: deque[str] = deque(maxlen=MOST_HELD)
-        self._texts: deque[tuple[str, str | None]] = deque(maxlen=MOST_HELD)
+        # By alarm, the newest of each: what waits for a message, and what waits for a modem.
+        self._held: dict[str, str] = {}
+        self._texts: dict[str, str] = {}
+        self._avoid: str | None = None
         self._known = self._loaded()
 
     def use(self, config: AlarmsConfig, organisation: str) -> None:
@@ -108,8 +114,9 @@ class Alarms:
         for kind, known in told:
             self._emit(kind, known, now)
         if told:
-            self._keep()
-        self._tell_people([_line(kind, known, now) for kind, known in told], told, now)
+            self._keep()  # before anybody is told: rather twice than not at all
+        self._tell_people(told, now)
+        self._settle()
         return len(told)
 
     def _raise(self, found: dict[str, Alarm], now: Instant) -> list[tuple[str, _Known]]:
@@ -120,9 +127,9 @@ class Alarms:
             known.alarm, known.gone = alarm, None
             last, repeat = known.told, self._config.repeat
             due = now.boot - known.since.boot >= alarm.holds
-            again = last is not None and (worse or (repeat and now.boot - last.boot >= repeat))
+            again = last is not None and (worse or known.lost or (repeat and now.boot - last.boot >= repeat))
             if (last is None and due) or again:
-                known.told = now
+                known.told, known.under_way, known.lost = now, True, False
                 told.append(("alarm.raised", known))
         return told
 
@@ -147,7 +154,7 @@ class Alarms:
         if kind == "alarm.raised":
             log.error("alarm %s: %s; %s", alarm.key, alarm.what, alarm.remedy)
         else:
-            log.warning("alarm %s is over after %s", alarm.key, written(round(now.boot - known.since.boot)))
+            log.warning("alarm %s is over after %s", alarm.key, roughly(now.boot - known.since.boot))
         body: Json = {
             "alarm": alarm.key,
             "severity": alarm.severity.value,
@@ -161,23 +168,36 @@ class Alarms:
         except StoreError as error:  # a full disk is one of the things that are told: by mail at least
             log.warning("no event tells of alarm %s: %s", alarm.key, error)
 
-    def _tell_people(self, lines: list[str], told: list[tuple[str, _Known]], now: Instant) -> None:
-        if not (self._texter.wanted or self._mailer.wanted):
-            return
-        self._held.extend(lines)
+    def _tell_people(self, told: list[tuple[str, _Known]], now: Instant) -> None:
+        for kind, known in told:
+            _hold(self._held, known.alarm.key, _line(kind, known, now))
         while self._messages and now.boot - self._messages[0] >= HOUR:
             self._messages.popleft()
+        head = f"Simwire ({self._organisation}): "
         if self._held and len(self._messages) < self._config.most_per_hour:
             self._messages.append(now.boot)
-            said, head = list(self._held), f"Simwire ({self._organisation}): "
-            self._held.clear()
             if self._mailer.wanted:
+                said = list(self._held.values())
                 self._mailer.post(f"{head}{said[0][:80]}", "\n\n".join([*said, "`simwire alarms list` shows them."]))
-            if self._texter.wanted:
-                avoid = next((known.alarm.modem for _, known in told if known.alarm.modem), None)
-                self._texts.append((head + "; ".join(said), avoid))
-        while self._texts and self._texter.send(*self._texts[0]):
-            self._texts.popleft()
+            for key, line in self._held.items():
+                _hold(self._texts, key, line)
+            self._held.clear()
+            self._avoid = next((known.alarm.modem for _, known in told if known.alarm.modem), None)
+        if not self._texter.wanted or (
+            self._texts and self._texter.send(head + "; ".join(self._texts.values()), self._avoid)
+        ):
+            self._texts.clear()
+
+    def _settle(self) -> None:
+        """Once everything was handed on, a restart need not tell it again."""
+        if self._held or self._texts or self._mailer.busy:
+            return
+        with self._lock:
+            waited = [known for known in self._known.values() if known.under_way]
+            for known in waited:
+                known.under_way = False
+        if waited:
+            self._keep()
 
     def test(self) -> list[Trial]:
         """Send a test by every way that is configured, and say what came of it; takes up to a minute."""
@@ -193,11 +213,11 @@ class Alarms:
                 trials.append(Trial("sms", bool(ids), sent if ids else "no modem can send now"))
         if self._mailer.wanted:
             try:
-                self._mailer.send(text, text)
+                refused = self._mailer.send(text, text)
             except MailError as error:
                 trials.append(Trial("email", False, str(error)))
             else:
-                trials.append(Trial("email", True, "the mail server has taken it"))
+                trials.append(Trial("email", refused is None, refused or "the mail server has taken it"))
         return trials
 
     def _trial_of_events(self) -> Trial:
@@ -220,6 +240,7 @@ class Alarms:
                     "remedy": known.alarm.remedy,
                     "since": known.since.wall,
                     "told": known.told.wall,
+                    "under_way": known.under_way,
                 }
                 for key, known in self._known.items()
                 if known.told is not None
@@ -234,8 +255,17 @@ class Alarms:
         found = {}
         for key, kept in self._store.raised.load().items():
             alarm = Alarm(key, Severity(kept["severity"]), kept["what"], kept["remedy"])
-            found[key] = _Known(alarm, _earlier(now, kept["since"]), _earlier(now, kept["told"]))
+            since, told = _earlier(now, kept["since"]), _earlier(now, kept["told"])
+            found[key] = _Known(alarm, since, told, lost=kept.get("under_way", False))
         return found
+
+
+def _hold(lines: dict[str, str], key: str, line: str) -> None:
+    """Put the newest line of an alarm last; where there are too many, the oldest goes."""
+    lines.pop(key, None)
+    lines[key] = line
+    if len(lines) > MOST_HELD:
+        del lines[next(iter(lines))]
 
 
 def _earlier(now: Instant, wall: float) -> Instant:
@@ -246,5 +276,5 @@ def _earlier(now: Instant, wall: float) -> Instant:
 def _line(kind: str, known: _Known, now: Instant) -> str:
     alarm = known.alarm
     if kind == "alarm.cleared":
-        return f"OVER after {written(round(now.boot - known.since.boot))}: {alarm.what}"
+        return f"OVER after {roughly(now.boot - known.since.boot)}: {alarm.what}"
     return f"{alarm.severity.value.upper()}: {alarm.what}. {alarm.remedy[:1].upper()}{alarm.remedy[1:]}"

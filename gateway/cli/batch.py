@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import hashlib
 import json
@@ -21,6 +22,7 @@ FORM = 1
 REMEMBERED = 20 * 3600.0
 """Seconds for which the gateway surely knows an Idempotency-Key again: it keeps them for 24 h."""
 PAGE = 100
+_BEGINS = b'{"simwire_batch": '
 _NAME = re.compile(r"[A-Za-z0-9._-]{1,50}")
 
 
@@ -89,9 +91,17 @@ class Batch:
                 ) from None
 
     def append(self, line: Mapping[str, object]) -> None:
-        """Write a line, which is on the disk when this returns."""
-        os.write(self._file, (json.dumps(line) + "\n").encode())
-        os.fsync(self._file)
+        """Write a line, which is on the disk when this returns; raises Failure where it cannot be."""
+        octets = (json.dumps(line) + "\n").encode()
+        try:
+            if os.write(self._file, octets) < len(octets):  # the next run takes the beginning of it off again
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+            os.fsync(self._file)
+        except OSError as error:
+            raise Failure(
+                f"{self.path} cannot be written: {error.strerror}; mend that and run the same command again, which "
+                "sends nothing twice"
+            ) from None
 
 
 def fingerprint(text: str) -> str:
@@ -122,6 +132,8 @@ def opened(path: Path, name: str, made_of: Mapping[str, str | bool]) -> Iterator
 
 def _read(batch: Batch, made_of: Mapping[str, str | bool]) -> None:
     octets = batch.path.read_bytes()
+    if octets[: len(_BEGINS)] != _BEGINS[: len(octets)]:
+        raise _not_ours(batch)
     if octets:
         batch.age = SystemClock().now().wall - batch.path.stat().st_mtime
     whole, _, torn = octets.rpartition(b"\n")
@@ -144,14 +156,16 @@ def _read(batch: Batch, made_of: Mapping[str, str | bool]) -> None:
             elif line["state"] in TERMINAL:
                 batch.states[line["id"]] = line["state"]
     except (ValueError, LookupError, TypeError):
-        raise Failure(
-            f"{batch.path} is not the state of batch {batch.name}; move it away, or name another with --state"
-        ) from None
+        raise _not_ours(batch) from None
     if changed := [one for one, value in made_of.items() if known.get(one) != value]:
         raise Failure(
             f"batch {batch.name} was begun with another {changed[0]}, and {len(batch.ids)} messages of it were taken: "
             "go on as it was begun, or give what you send now a --batch NAME of its own, which sends to every row"
         )
+
+
+def _not_ours(batch: Batch) -> Failure:
+    return Failure(f"{batch.path} is not the state of batch {batch.name}; move it away, or name another with --state")
 
 
 def _sync_folder(folder: Path) -> None:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import TypeVar
 
 from gateway.cli.batch import Batch
-from gateway.cli.client import Gateway, Refused, Unreachable
+from gateway.cli.client import BEHIND_A_PROXY, Gateway, Refused, Unreachable
 from gateway.cli.failure import Failure
 from gateway.cli.messages import SUCCESS, outcome
 from gateway.cli.sheet import Row
@@ -27,6 +27,7 @@ PART_SECONDS = 4.0
 """What one part keeps a modem busy for, by and large; only a dry run reckons with it."""
 LOOK = 5.0
 """Seconds of one look at what became of a message: a signal is heeded after it."""
+_TOO_MANY = 429
 _OF_THE_KEY = {"scope_missing", "source_not_allowed"}
 _OF_THE_ROW = ("to", "text")
 
@@ -170,7 +171,7 @@ class Run:
                 self._rest(next(pauses))
             except Refused as error:
                 self._answered = True
-                if error.status not in {429, 503}:
+                if error.status != _TOO_MANY and error.status not in BEHIND_A_PROXY:
                     raise
                 self.said(_words(error))
                 self._rest(error.retry_after or next(pauses))

@@ -20,6 +20,8 @@ ANSWER_TIME = 30.0
 """Seconds that an answer may take, beyond what a long poll asks for."""
 LONGEST_WAIT = 60.0
 """Seconds of one long poll, as the API allows."""
+BEHIND_A_PROXY = frozenset({502, 503, 504})
+"""What proxies answer while the gateway behind them is away (RFC 9110 15.6)."""
 
 
 class Unreachable(Failure):
@@ -142,6 +144,8 @@ class Gateway:
         except ValueError:
             document = None
         if not isinstance(document, dict):
+            if answer.status in BEHIND_A_PROXY:
+                raise Unreachable(f"{self.url} answered {answer.status}: a proxy is there, and no gateway behind it")
             raise Failure(f"{self.url} answered {answer.status} with no JSON document; is that a gateway's address?")
         if answer.status >= 400:
             again = answer.headers.get("Retry-After") or ""

@@ -160,12 +160,14 @@ def purge(
             )
         total, done = sum(due.values()), 0
         if not dry_run:
-            with output.progress("erasing") as tell:
-                for count in store.retention.sweep(now):
-                    done += count
-                    tell(f"{done} of {total}")
             ages = {name: compact(age) for name, age in _ages(keep)}
-            store.audit.record(actor(), "database.purge", "database", {"erased": done, "older_than": ages}, now)
+            try:
+                with output.progress("erasing") as tell:
+                    for count in store.retention.sweep(now):
+                        done += count
+                        tell(f"{done} of {total}")
+            finally:  # broken off too: what is gone is gone
+                store.audit.record(actor(), "database.purge", "database", {"erased": done, "older_than": ages}, now)
     room = vacuum(settings.gateway.database) if vacuumed and not dry_run else None
     if as_json:
         vacuumed_to = None if room is None else {"before": room[0], "after": room[1]}

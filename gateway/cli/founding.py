@@ -37,25 +37,54 @@ class Plan:
 
 
 def found(plan: Plan, *, replace: bool) -> Config:
-    """Make folder, PIN files and configuration; nothing is left of the configuration where it would not be good.
+    """Make folder, PIN files and configuration; nothing is left of these files where it would not be good.
 
     Raises Failure where there is one already and it may not be replaced, ConfigError, OSError.
     """
     plan.data.mkdir(mode=_PRIVATE_FOLDER, parents=True, exist_ok=True)
     plan.config.parent.mkdir(parents=True, exist_ok=True)
     beside = plan.data.resolve() == plan.config.parent.resolve()
-    for modem in plan.modems:
-        pin = plan.pins.get(str(modem["name"]))
-        if pin is not None:
-            path = plan.data / f"{modem['name']}.pin"
-            put(path, f"{pin.reveal()}\n", _PRIVATE, plan.data, replace=True)
-            modem["pin_file"] = path.name if beside else str(path.resolve())
     gateway: dict[str, Value] = {"organisation": plan.organisation, "country": plan.country}
     if not beside:
         gateway["database"] = str(plan.data.resolve() / "simwire.db")
         gateway["key_file"] = str(plan.data.resolve() / "simwire.key")
     sections: Mapping[str, Table] = {"gateway": gateway, "api": plan.api}
-    return _configuration(plan, written(sections, plan.modems), replace=replace)
+    before: dict[Path, str | None] = {}
+    try:
+        for modem in plan.modems:
+            if (pin := plan.pins.get(str(modem["name"]))) is not None:
+                path = plan.data / f"{modem['name']}.pin"
+                _put_pin(path, f"{pin.reveal()}\n", plan.data, before, replace=replace)
+                modem["pin_file"] = path.name if beside else str(path.resolve())
+        return _configuration(plan, written(sections, plan.modems), replace=replace)
+    except BaseException:
+        _put_back(before, plan.data)
+        raise
+
+
+def _put_pin(path: Path, text: str, data: Path, before: dict[Path, str | None], *, replace: bool) -> None:
+    """Write a PIN, and note in `before` what was there; raises Failure where that may not be replaced.
+
+    It may be another configuration's: a wrong PIN in its place would cost that SIM a try.
+    """
+    try:
+        old = path.read_text(encoding="utf-8", errors="surrogateescape")
+    except FileNotFoundError:
+        old = None
+    if old == text:
+        return
+    if old is not None and not replace:
+        raise Failure(f"{path} exists and holds another PIN; --force replaces it, or keep data elsewhere with --data")
+    put(path, text, _PRIVATE, data, replace=True)
+    before[path] = old
+
+
+def _put_back(before: Mapping[Path, str | None], data: Path) -> None:
+    for path, old in before.items():
+        if old is None:
+            path.unlink()
+        else:
+            put(path, old, _PRIVATE, data, replace=True)
 
 
 def _configuration(plan: Plan, text: str, *, replace: bool) -> Config:
@@ -101,16 +130,19 @@ def put(path: Path, text: str, mode: int, data: Path, *, replace: bool) -> None:
     """
     draft = path.with_name(f".{path.name}.{secrets.token_hex(4)}") if replace else path
     descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
-    with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-        os.fchmod(file.fileno(), mode)  # whatever the umask is
-        if os.geteuid() == 0:
-            owner = data.stat()
-            os.fchown(file.fileno(), owner.st_uid if mode == _PRIVATE else -1, owner.st_gid)
-        file.write(text)
-        file.flush()
-        os.fsync(file.fileno())
-    if draft != path:
-        draft.replace(path)
+    try:
+        with os.fdopen(descriptor, "w", encoding="utf-8", errors="surrogateescape") as file:
+            os.fchmod(file.fileno(), mode)  # whatever the umask is
+            if os.geteuid() == 0:
+                owner = data.stat()
+                os.fchown(file.fileno(), owner.st_uid if mode == _PRIVATE else -1, owner.st_gid)
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
+        draft.replace(path)  # the same name where there is nothing to replace
+    except BaseException:
+        draft.unlink(missing_ok=True)  # a full disk, say: no half of a secret is left
+        raise
     _sync_folder(path.parent)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from contextlib import closing
 from pathlib import Path
 
@@ -13,13 +14,14 @@ from gateway.cli.doctor import number_of, print_checks
 from gateway.cli.failure import Command, Failure
 from gateway.cli.founding import Plan, exists_already, first_key, found
 from gateway.cli.interview import Given, ask
-from gateway.cli.limits import scope_option
+from gateway.cli.limits import read, scope_option
 from gateway.cli.looking import machine_of
 from gateway.cli.options import json_option
 from gateway.cli.sending_test import by_visit
 from gateway.cli.served import test_text
 from gateway.cli.sightings import Sighting, sightings
-from gateway.diagnosis import Check, trial_checks
+from gateway.diagnosis import Check, Verdict, trial_checks, worst
+from gateway.keyring import NewKey
 from gateway.messages import Json, Secret
 from gateway.scopes import APPLICATION
 from gateway.store import KeyInfo
@@ -82,9 +84,11 @@ def init(
     Asks for what no option says. No PIN is tried: it is put into a file that only the gateway's user can read, and
     `simwire serve` enters it.
     """
+    key = read(NewKey, {"name": key_name, "scopes": given or SCOPES})
     options = Given(**answers)  # type: ignore[arg-type]  # click gives each option the type that Given names
     if options.config.exists() and not force:
         raise exists_already(options.config)  # before anything is asked
+    _must_be_writable(options.config.absolute().parent)
     with output.progress("init") as told:
         ports = [port for port in options.modems if port not in ("auto", "simulator")]
         seen, hindrances = sightings(machine_of(context), ports if options.modems else None, told)
@@ -92,12 +96,26 @@ def init(
     plan = ask(options, seen)
     to = number_of(_destination(send_to, seen, asking=not options.yes), plan.country)
     settings = found(plan, replace=force)
-    made = first_key(plan.config, key_name, given or SCOPES)
-    tested = _test(seen, to)
-    if as_json:
-        output.document(_document(plan, settings.gateway.database, seen, made, tested))
-    else:
-        _tell(plan, made, tested)
+    made = first_key(plan.config, key.name, key.scopes)
+    if not as_json:
+        _tell(plan, made)  # before the test message: the key is shown whatever becomes of that
+    tested = list[Check]()
+    try:
+        tested = _test(seen, to)
+    finally:
+        if as_json:
+            output.document(_document(plan, settings.gateway.database, seen, made, tested))
+    if not as_json:
+        _tell_next(plan, tested)
+    if worst(tested) is Verdict.FAIL:
+        context.exit(1)
+
+
+def _must_be_writable(folder: Path) -> None:
+    """Look whether a configuration can be made in a folder that may not be there yet; raises Failure."""
+    there = next(one for one in (folder, *folder.parents) if one.exists())
+    if not os.access(there, os.W_OK):
+        raise Failure(f"you may not write to {there}: run it with sudo, or name another file with --config")
 
 
 def _introduce(seen: list[Sighting], hindrances: list[Check]) -> None:
@@ -127,18 +145,25 @@ def _destination(send_to: str | None, seen: list[Sighting], *, asking: bool) -> 
 
 
 def _test(seen: list[Sighting], to: str | None) -> list[Check]:
+    """A message to `to`, where one is wanted; what keeps it from being sent is a check that failed."""
     if to is None:
         return []
     one = _able(seen)
     if one is None:
-        raise Failure("the test message was not sent: no modem is on a network yet; everything else is made")
-    with output.progress("test message") as told, closing(open_port(one.port)) as transport:
-        try:
+        return [_unsent("machine", "no modem is on a network yet")]
+    try:
+        with output.progress("test message") as told, closing(open_port(one.port)) as transport:
             visit = Visit(transport, SystemClock())
-        except HardwareError as error:
-            raise Failure(f"the test message was not sent: {error}; everything else is made") from None
-        comes_back = to == one.checkup.card.number
-        return trial_checks(one.port, by_visit(visit, to, test_text(), wait=_WAIT, comes_back=comes_back, told=told))
+            comes_back = to == one.checkup.card.number
+            sent = by_visit(visit, to, test_text(), wait=_WAIT, comes_back=comes_back, told=told)
+    except HardwareError as error:
+        return [_unsent(one.port, str(error))]
+    return trial_checks(one.port, sent)
+
+
+def _unsent(subject: str, why: str) -> Check:
+    words = f"the test message was not sent: {why}; everything else is made"
+    return Check("test_sms", subject, Verdict.FAIL, words, "look with `simwire doctor`, which sends one with --send-to")
 
 
 def _document(
@@ -159,17 +184,20 @@ def _document(
     }
 
 
-def _tell(plan: Plan, made: tuple[KeyInfo, Secret] | None, tested: list[Check]) -> None:
+def _tell(plan: Plan, made: tuple[KeyInfo, Secret] | None) -> None:
     out = output.console()
-    if tested:
-        print_checks(tested)
     names = ", ".join(str(modem["name"]) for modem in plan.modems)
     out.print(Text(f"{plan.config}: written, with {names}"), soft_wrap=True)
     if made is None:
         out.print(Text("no key was made: the database has keys; `simwire keys create` makes more"), soft_wrap=True)
     else:
         out.print(Text(f"key {made[0].name}, shown only now: ") + Text(made[1].reveal(), style="bold"), soft_wrap=True)
-    lacking = [str(modem["name"]) for modem in plan.modems if modem["port"] == "auto"]
-    if lacking:
+
+
+def _tell_next(plan: Plan, tested: list[Check]) -> None:
+    out = output.console()
+    if tested:
+        print_checks(tested)
+    if any(modem["port"] == "auto" for modem in plan.modems):
         out.print(Text("no modem yet: plug one in, then look with `simwire doctor`"), soft_wrap=True)
     out.print(Text(f"next: simwire serve --config {plan.config}"), soft_wrap=True)

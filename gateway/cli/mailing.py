@@ -21,7 +21,7 @@ from gateway.cli.sheet import Template, read_rows
 from gateway.cli.signals import StopSignals
 from gateway.config import load
 from gateway.messages import Json
-from gateway.quantities import Rate, rate, written
+from gateway.quantities import Rate, rate, roughly
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -94,6 +94,7 @@ def send_table(gateway: Gateway, asked: Table, body: Json, wait: float | None, *
     """A message to each row; raises Failure, and UsageError."""
     if body.get("priority") == "otp":
         raise click.UsageError("codes are not sent from tables: see simwire otp create")
+    _fitting_report(asked)
     template = Template(_text_of(asked.template))
     lines = [
         Line(row, row.number, "bad" if row.problem else "waiting", row.problem)
@@ -129,6 +130,19 @@ def send_table(gateway: Gateway, asked: Table, body: Json, wait: float | None, *
             if asked.report is not None:
                 _write_report(asked.report, lines)
     _ended(run, asked, wait, as_json=as_json)
+
+
+def _fitting_report(asked: Table) -> None:
+    """Look, before anything is sent, whether the report can be written; raises UsageError and Failure."""
+    report = asked.report
+    if report is None:
+        return
+    if report.exists() and report.samefile(asked.table):
+        raise click.UsageError("--report would replace the table: name another file")
+    if not os.access(report.parent, os.W_OK):
+        raise Failure(
+            f"nothing was sent, as the report cannot be written: the folder {report.parent} is not there, or not yours"
+        )
 
 
 def _hand_over(run: Run, asked: Table, wait: float | None) -> None:
@@ -196,7 +210,7 @@ def _reckon(run: Run, price: float, *, skip_bad: bool, as_json: bool) -> None:
                 "parts": f"{told['parts']}, at most {told['longest']} a message",
                 "ucs2": f"forced by {output.shown(told['forcing'])}" if told["forcing"] else None,
                 "cost": f"{told['cost']:.2f} at {price:g} a part" if told["cost"] is not None else None,
-                "time": f"about {written(told['seconds'])} by {_modems(modems)}, beside quotas and quiet hours",
+                "time": f"about {roughly(told['seconds'])} by {_modems(modems)}, beside quotas and quiet hours",
                 "bad": _rows(bad) if bad else None,
                 "duplicates": _rows(twice) if twice else None,
             }

@@ -128,6 +128,8 @@ def _reload(service: Service, path: Path, log_level: str | None) -> None:
         log.error("reload: nothing has changed, as the configuration cannot be used: %s", error)
     except (StoreError, ValueError, OSError) as error:
         log.error("reload: broken off, and not all of it holds: %s; mend that and reload again", error)
+    except Exception:  # what serves goes on serving
+        log.exception("a defect of the program: reload: broken off, and not all of it may hold")
     else:
         logs.configure(settings.gateway.log_format, log_level or settings.gateway.log_level)
 

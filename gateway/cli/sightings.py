@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from gateway.cli.looking import Machine, probed
 from gateway.config.writing import Value
-from gateway.diagnosis import Check, Verdict, port_check
+from gateway.diagnosis import Check, Verdict, answering_port, port_check, unexpected_devices
 from gateway.numbers import NotANumber, destination
 from hardware.clock import SystemClock
 from hardware.discovery import open_port
@@ -76,18 +76,22 @@ def sightings(
         used = any(sight.holders.processes for sight in sights)
         hindrances += [check for check in checks if check.verdict is Verdict.FAIL or used]
         free = [sight.path for sight in sights if sight.present and sight.allowed] if not used else []
-        answering, _, closed = probed(free)
+        answering, silent, closed = probed(free)
         hindrances += [port_check(machine.sight(port, why), stick.usb) for port, why in closed.items()]
         if answering:
-            sighting = _visit(answering[0], None if ports is not None else machine.stable_name(answering[0]))
-            seen += [sighting] if sighting is not None else []
+            stable = machine.stable_name(answering[0]) if ports is None else None
+            try:
+                seen.append(_visit(answering[0], stable))
+            except HardwareError as error:
+                remedy = "unplug it, wait ten seconds, plug it in again"
+                hindrances.append(Check("modem", stick.subject, Verdict.FAIL, str(error), remedy))
+        elif silent:
+            hindrances.append(answering_port(stick, answering, silent, None))
+    if ports is None:
+        hindrances += unexpected_devices(machine.usb(), machine.suspects())
     return seen, hindrances
 
 
-def _visit(port: str, stable: str | None) -> Sighting | None:
-    try:
-        with closing(open_port(port)) as transport:
-            checkup = Visit(transport, SystemClock(), wait=_FIRST_ANSWER).look()
-    except HardwareError:
-        return None
-    return Sighting(stable or port, checkup)
+def _visit(port: str, stable: str | None) -> Sighting:
+    with closing(open_port(port)) as transport:
+        return Sighting(stable or port, Visit(transport, SystemClock(), wait=_FIRST_ANSWER).look())

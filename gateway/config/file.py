@@ -101,6 +101,8 @@ def load(path: Path) -> Config:
         raise ConfigError(path, [f"cannot be read: {error.strerror}"]) from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise ConfigError(path, [f"is not valid TOML: {error}"]) from error
+    except RecursionError:  # for a thousand brackets
+        raise ConfigError(path, ["is not valid TOML: it is nested too deep"]) from None
     try:
         document = with_credentials(document, os.environ)
         config = Config.model_validate(document, context={"base": path.resolve().parent})

@@ -13,7 +13,7 @@ from gateway.messages import Reason
 from gateway.quantities import rfc3339
 from gateway.store.cipher import Cipher, read_key_file
 from gateway.store.errors import KeyFileError, StoreDamaged, StoreError, StoreFull, damaged, newer, translate
-from gateway.store.files import claim, give_to_owner_of_folder, private_file, sync
+from gateway.store.files import alone_in, claim, give_to_owner_of_folder, private_file, sync
 from gateway.store.migrations import names
 from gateway.store.soundness import check_log, check_pages
 from gateway.store.store import Store
@@ -93,16 +93,19 @@ def back_up(path: Path, key_file: Path, target: Path, reserve: int, tell: Tell) 
         raise StoreError(f"there is no database {path}")
     if target.exists() and (target.samefile(path) or not _is_database(target)):
         raise StoreError(f"{target} is no backup, and stays as it is; name another file")
-    _must_fit(path, target.parent, reserve if _same_disk(path.parent, target.parent) else 0)
-    half = target.with_name(f".{target.name}.part")
-    try:
-        _copied(path, half, tell)
-        examined = examine(half, key_file)
-        half.replace(target)
-    except BaseException:
-        _remove(half)
-        raise
-    sync(target.parent)
+    with alone_in(target.parent) as alone:
+        if alone:
+            _clear(target.parent, path.stem)
+        _must_fit(path, target.parent, reserve if _same_disk(path.parent, target.parent) else 0)
+        half = target.with_name(f".{target.name}.part")
+        try:
+            _copied(path, half, tell)
+            examined = examine(half, key_file)
+            half.replace(target)
+        except BaseException:
+            _remove(half)
+            raise
+        sync(target.parent)
     return examined
 
 
@@ -161,6 +164,12 @@ def stamp(wall: float) -> str:
 
 
 # -- inside -----------------------------------------------------------------------------------------------------------
+
+
+def _clear(folder: Path, stem: str) -> None:
+    """Remove what backups left that were killed: each had a name of its own time, and no other would take its place."""
+    for half in folder.glob(f".{stem}-{'[0-9]' * 8}T{'[0-9]' * 6}Z.db.part"):
+        _remove(half)
 
 
 @contextmanager

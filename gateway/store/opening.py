@@ -12,8 +12,8 @@ from sqlite_utils import Database as SchemaDatabase
 from sqlite_utils.migrations import Migrations
 
 from gateway.store.cipher import Cipher
-from gateway.store.errors import newer
-from gateway.store.files import give_to_owner_of_folder, private_file
+from gateway.store.errors import StoreLocked, newer
+from gateway.store.files import give_to_owner_of_folder, private_file, serving
 
 log = logging.getLogger("simwire.store")
 
@@ -50,8 +50,8 @@ def migrate(
     cipher: Cipher,
     on_progress: Callable[[], None] | None = None,
 ) -> None:
-    """Apply what the database at `path` lacks of `schema`, after a copy of it; raises StoreNewer, StoreFailed, or
-    sqlite3.Error.
+    """Apply what the database at `path` lacks of `schema`, after a copy of it; raises StoreNewer, StoreLocked,
+    StoreFailed, or sqlite3.Error.
     """
     database = SchemaDatabase(connection)
     applied = [migration.name for migration in schema.applied(database)]
@@ -62,6 +62,11 @@ def migrate(
         raise newer(path, unknown)
     if not schema.pending(database):
         return
+    if applied and (process := serving(path)) is not None:
+        raise StoreLocked(
+            f"{path} is served by a gateway of an earlier release (process {process}), which must not find another "
+            "schema under it; restart that one first"
+        )
     if applied:
         _copy(connection, path, path.with_name(f"{path.name}.before-{schema.pending(database)[0].name}"), on_progress)
         log.info("%s: its schema is brought up to date", path)

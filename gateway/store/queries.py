@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from gateway.messages import Lane, Message, MessageState, Secret, TimelineEntry
-from gateway.store.common import FIRST_SINCE, LAST_BEFORE, id_floor, unpack_body
+from gateway.store.common import FIRST_SINCE, LAST_BEFORE, boot_ms, id_floor, unpack_body, wall_ms
 from gateway.store.ledger import message_of
 from gateway.store.modes import PARTS_APART
 from gateway.store.parts import MESSAGE_COLUMNS
@@ -131,19 +131,25 @@ class Queries(Upkeep):
     def waiting(self) -> dict[Lane, tuple[int, int]]:
         """By lane: messages of which a part could go now, and since when the oldest could (Unix milliseconds).
 
-        Lanes where nothing waits are left out; one look holds for a second.
+        Lanes where nothing waits are left out; one look holds for a second. How long it could is told by the boot
+        clock, and put into the wall clock as it is now: to set that makes nothing wait longer.
         """
         looked, waiting = self._waiting
-        now = self._database.clock.boot()
+        instant = self._database.clock.now()
+        now = instant.boot
         if now - looked >= DEPTH_HOLDS:
             depths = (
                 "SELECT lane, count(DISTINCT position / :apart), min(position) / :apart FROM attempts"
                 " WHERE state = 'ready' GROUP BY lane"
             )
-            start = "SELECT max(created_at, coalesce(not_before_at, 0)) FROM messages WHERE seq = ?"
+            start = (
+                "SELECT :clocks + expires_boot - (expires_at - max(created_at, coalesce(not_before_at, 0)))"
+                " FROM messages WHERE seq = :seq"
+            )
+            clocks = wall_ms(instant) - boot_ms(instant)
             with self._database.read() as cx:
                 waiting = {
-                    Lane(lane): (depth, cx.execute(start, (oldest,)).fetchone()[0])
+                    Lane(lane): (depth, cx.execute(start, {"seq": oldest, "clocks": clocks}).fetchone()[0])
                     for lane, depth, oldest in cx.execute(depths, {"apart": PARTS_APART}).fetchall()
                 }
             self._waiting = (now, waiting)

@@ -34,7 +34,7 @@ class ReplayedModem:
         self.unknown: Counter[str] = Counter()
         """Commands that the trace does not have, masked, and how often each came."""
         self.played: Counter[str] = Counter()
-        """How often each command that it has was answered."""
+        """How often each command that it has was answered; masked likewise."""
         self._masked, self._scale = trace.header.masked, scale
         self._turns = turns_of(trace.entries)
         self._places: dict[str, list[int]] = {}
@@ -85,8 +85,8 @@ class ReplayedModem:
 
     def _found(self, command: str) -> Turn | None:
         """The turn that answers a command."""
-        shown = masked_command(command) if self._masked else command
-        turn = self._pick(_key(shown))
+        shown = masked_command(command)
+        turn = self._pick(_key(shown if self._masked else command))
         (self.unknown if turn is None else self.played)[shown] += 1
         return turn
 

@@ -73,7 +73,7 @@ def read_trace(lines: Iterable[str]) -> Trace:
             continue
         try:
             fields = json.loads(line)
-        except ValueError:
+        except (ValueError, RecursionError):  # the latter for thousands of brackets
             raise TraceError(number, "not JSON") from None
         if not isinstance(fields, dict):
             raise TraceError(number, "not a JSON object")

@@ -253,3 +253,10 @@ def test_conversion_is_judged_over_twice_the_lifetime_of_a_code(
     assert problem == f"limits.conversion.window: at least {least}, which is twice the [otp] lifetime"
     config = read(tmp_path, text.format(least.replace(" min", "m")))
     assert config.limits.conversion.window == 2 * config.otp.lifetime
+
+
+def test_a_file_of_brackets_is_a_problem_as_any_other(tmp_path: Path) -> None:
+    path = tmp_path / "config.toml"
+    path.write_text("a = " + "[" * 100_000, encoding="utf-8")
+    with pytest.raises(ConfigError, match="nested too deep"):
+        load(path)

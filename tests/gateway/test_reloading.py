@@ -11,12 +11,13 @@ import urllib.request
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from pydantic import BaseModel
 
 from gateway import reloading
+from gateway.cli import serve
 from gateway.config import Config, ModemConfig, WebhookConfig, load
 from gateway.retry import RetryPolicy
 from gateway.service import Service
@@ -241,3 +242,14 @@ def test_a_renewed_certificate_is_served_at_once(tmp_path: Path) -> None:
         served.service.reload(written(tmp_path, api=api))
         assert ssl.get_server_certificate((host, int(port))) != before
         assert served.code_text()
+
+
+def test_a_defect_in_a_reload_ends_no_gateway(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    written(tmp_path)
+
+    class Tripping:
+        def reload(self, _: Config) -> None:
+            raise KeyError("sim1")
+
+    serve._reload(cast("Service", Tripping()), tmp_path / "config.toml", None)
+    assert "a defect of the program: reload: broken off" in caplog.text

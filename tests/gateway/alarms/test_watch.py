@@ -20,7 +20,7 @@ from aiosmtpd.smtp import SMTP, AuthResult, Envelope, Session
 
 from gateway.alarms import Alarms, Mailer, MailError, Texter
 from gateway.alarms.lookout import Lookout
-from gateway.config import SmtpConfig
+from gateway.config import AlarmsConfig, SmtpConfig
 from gateway.directory import CanaryView, ModemView
 from gateway.messages import ALARMS, Lane
 from gateway.objective import Objectives
@@ -161,6 +161,19 @@ def test_what_gets_worse_is_told_at_once(watched: Watched, monkeypatch: pytest.M
     assert [view.alarm.severity.value for view in watched.alarms.views()] == ["critical"]
 
 
+def test_a_clock_that_is_set_makes_nothing_wait_longer(watched: Watched) -> None:
+    """A Raspberry Pi learns the time a minute after its start, and somebody is woken for a queue of two days."""
+    world = watched.world
+    world.post("/v1/messages", {"to": PERSON, "text": "Hello"})
+    for step in (2 * 86_400, -3 * 86_400):
+        world.clock.step_wall(step)
+        assert watched.round(15) == 0
+    world.clock.advance(1800 - 30)
+    assert watched.round(1) == 1
+    assert watched.events() == [("alarm.raised", "queue:normal")]
+    assert "been waiting for 30 min, longer" in watched.alarms.views()[0].alarm.what
+
+
 def test_what_people_know_is_not_told_again_after_a_restart_and_its_end_is(watched: Watched) -> None:
     watched.canaries = [missed()]
     watched.round()
@@ -201,12 +214,21 @@ class Mailbox(Message):
         super().__init__()
         self.mails: list[EmailMessage] = []
         self.refuse: str | None = None
+        self.unknown: str | None = None
+        self.farewell = "221 Bye"
 
     async def handle_RCPT(  # noqa: N802 - aiosmtpd's
         self, _server: SMTP, _session: Session, envelope: Envelope, address: str, _options: list[str]
     ) -> str:
+        if address == self.unknown:
+            return "550 no such user"
         envelope.rcpt_tos.append(address)
         return self.refuse or "250 OK"
+
+    async def handle_QUIT(  # noqa: N802 - aiosmtpd's
+        self, _server: SMTP, _session: Session, _envelope: Envelope
+    ) -> str:
+        return self.farewell
 
     def handle_message(self, message: email.message.Message) -> None:
         self.mails.append(cast(EmailMessage, email.message_from_bytes(message.as_bytes(), policy=email.policy.default)))
@@ -313,3 +335,110 @@ def test_a_password_goes_over_tls_to_a_server_with_a_trusted_certificate(tmp_pat
         trusting.world.close()
     finally:
         server.stop()
+
+
+def test_a_mail_that_some_may_not_get_goes_to_the_others_and_is_told(
+    tmp_path: Path, server: Controller, mailbox: Mailbox
+) -> None:
+    mailbox.unknown = "gone@example.com"
+    watched = Watched(tmp_path, mail(tmp_path, server, 'security = "none"').replace(
+        '["ops@example.com"]', '["gone@example.com", "ops@example.com"]'
+    ))  # fmt: skip
+    (_, trial) = watched.alarms.test()
+    assert (trial.works, "refuses 1 of 2 addresses (550)" in trial.detail) == (False, True), trial
+    assert len(mailbox.mails) == 1
+    watched.world.close()
+
+
+def test_no_character_of_a_password_is_told(tmp_path: Path, mailbox: Mailbox) -> None:
+    pem = pems.make("mail", hosts=("127.0.0.1",))
+    pem.write(tmp_path)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(tmp_path / "cert.pem", tmp_path / "key.pem")
+    server = Controller(mailbox, hostname="127.0.0.1", port=_free_port(), tls_context=context, auth_required=True)
+    server.start()
+    try:
+        (tmp_path / "smtp.password").write_text("open s\u00e9same", encoding="utf-8")
+        settings = 'user = "simwire", password_file = "smtp.password", ca_file = "cert.pem"'
+        watched = Watched(tmp_path, mail(tmp_path, server, settings))
+        (_, trial) = watched.alarms.test()
+        assert (trial.works, "ASCII only" in trial.detail) == (False, True)
+        assert "xe9" not in trial.detail
+        assert "\u00e9" not in trial.detail
+        watched.world.close()
+    finally:
+        server.stop()
+
+
+def test_a_server_that_has_taken_a_mail_gets_it_once(tmp_path: Path, server: Controller, mailbox: Mailbox) -> None:
+    mailbox.farewell = "451 not now"
+    watched = Watched(tmp_path, mail(tmp_path, server, 'security = "none"'))
+    (_, trial) = watched.alarms.test()
+    assert trial.works, trial.detail
+    watched.world.close()
+
+
+def test_who_is_written_to_no_more_gets_nothing_that_waited(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    away = (
+        '[alarms]\nemail_to = ["ops@example.com"]\nemail_from = "simwire@example.com"\n'
+        f'smtp = {{host = "127.0.0.1", port = {_free_port()}, security = "none"}}\n'
+    )
+    watched = Watched(tmp_path, away)
+    mailer = Mailer(watched.world.config.alarms, again=(0.01,) * 1000)
+    mailer.post("a", "b")
+    assert mailer.busy
+    mailer.use(AlarmsConfig())
+    for _ in range(500):
+        if not mailer.busy:
+            break
+        assert mailer._thread is not None
+        mailer._thread.join(0.01)
+    assert not mailer.busy
+    assert "defect" not in caplog.text
+    mailer.stop()
+    watched.world.close()
+
+
+# -- what has not reached anybody -------------------------------------------------------------------------------------
+
+
+def test_what_a_restart_kept_from_people_is_told_again(watched: Watched) -> None:
+    watched.world.views = [ModemView("sim1", "paused")]
+    watched.canaries = [missed()]
+    assert watched.round() == 1
+    assert watched.texts() == []
+    watched.alarms = watched.made()
+    watched.world.views = [ModemView("sim1", "ready")]
+    assert watched.round(15) == 1
+    (text,) = watched.texts()
+    assert "WARNING: the message that sim1 sent" in text
+    watched.alarms = watched.made()
+    assert watched.round(15) == 0
+
+
+def test_a_mail_that_was_not_taken_before_a_restart_is_sent_by_the_next_run(tmp_path: Path) -> None:
+    port = _free_port()
+    settings = (
+        '[alarms]\nemail_to = ["ops@example.com"]\nemail_from = "simwire@example.com"\nrepeat = 0\n'
+        f'smtp = {{host = "127.0.0.1", port = {port}, security = "none"}}\n'
+    )
+    watched = Watched(tmp_path, settings)
+    watched.canaries = [missed()]
+    assert watched.round() == 1
+    watched.world.mailer.stop()
+    watched.alarms = watched.made()
+    assert watched.round(15) == 1
+    watched.world.close()
+
+
+def test_what_waited_for_a_modem_over_a_weekend_is_one_message(watched: Watched) -> None:
+    watched.world.views = [ModemView("sim1", "absent", "unplugged")]
+    watched.round()
+    for _ in range(12):
+        watched.round(14_400)
+    assert watched.texts() == []
+    watched.world.views = [ModemView("sim1", "ready")]
+    watched.round(15)
+    watched.round(15)
+    (text,) = watched.texts()
+    assert text.count("no modem can send") == 1

@@ -6,13 +6,15 @@ import csv
 import json
 import os
 import stat
+from collections.abc import Iterable
 from pathlib import Path
+from wsgiref.types import StartResponse, WSGIEnvironment
 
 import pytest
 
 from gateway.cli import batch, bulk
 from gateway.messages import MessageState
-from tests.gateway.cli.conftest import Shell
+from tests.gateway.cli.conftest import Port, Shell
 from tests.gateway.world import NUMBER, OTHER, World
 
 THIRD = "+447700900125"
@@ -189,6 +191,17 @@ def test_the_report_names_every_row(shell: Shell, tmp_path: Path) -> None:
     assert "Ann" not in told.read_text()
 
 
+def test_a_report_that_cannot_be_written_is_told_before_anything_is_sent(shell: Shell, tmp_path: Path) -> None:
+    path = table(tmp_path, f"{NUMBER},Ann")
+    before = path.read_bytes()
+    result = shell.run(*words(path, "--report", str(tmp_path / "nowhere" / "report.csv")))
+    assert (result.exit_code, "nothing was sent, as the report" in result.stderr) == (1, True)
+    result = shell.run(*words(path, "--report", str(path)))
+    assert (result.exit_code, "would replace the table" in result.stderr) == (2, True)
+    assert path.read_bytes() == before
+    assert not messages(shell)
+
+
 def test_what_became_of_them_is_waited_for_and_kept(shell: Shell, world: World, tmp_path: Path) -> None:
     path = table(tmp_path, f"{NUMBER},Ann", f"{OTHER},Ben")
     shell.json(*words(path))
@@ -288,3 +301,49 @@ def test_a_file_that_is_no_state_is_left_alone(shell: Shell, tmp_path: Path) -> 
     assert result.exit_code == 1
     assert "is not the state of batch people" in result.stderr
     assert other.read_text() == "Dear aunt,\nhow are you?\n"
+
+
+@pytest.mark.parametrize("text", ["Dear aunt,\nhow are you?", "Dear aunt,\n", "{}", "Dear"])
+def test_no_octet_of_such_a_file_is_lost(shell: Shell, tmp_path: Path, text: str) -> None:
+    path, other = table(tmp_path, f"{NUMBER},Ann"), tmp_path / "letters.txt"
+    other.write_text(text, encoding="utf-8")
+    assert shell.run(*words(path, "--state", str(other))).exit_code == 1
+    assert other.read_text() == text
+
+
+def test_a_disk_that_is_full_when_a_message_is_noted_has_nobody_get_two(
+    shell: Shell, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path, write = table(tmp_path, f"{NUMBER},Ann", f"{OTHER},Ben"), os.write
+
+    def full(file: int, octets: bytes) -> int:
+        return write(file, octets[:20]) if b'"ref"' in octets else write(file, octets)
+
+    monkeypatch.setattr("gateway.cli.batch.os.write", full)
+    result = shell.run(*words(path))
+    assert (result.exit_code, "people.state cannot be written: No space" in result.stderr) == (1, True)
+    monkeypatch.undo()
+    told = shell.json(*words(path))
+    assert (told["accepted"], told["earlier"]) == (2, 1)
+    assert {number: len(ids) for number, ids in messages(shell).items()} == {NUMBER: 1, OTHER: 1}
+
+
+@pytest.mark.parametrize("content", ["text/html", "application/json"])
+def test_a_gateway_behind_a_proxy_is_waited_for_too(
+    shell: Shell, port: Port, world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, content: str
+) -> None:
+    asked: list[str] = []
+
+    def proxy(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        asked.append(environ["PATH_INFO"])
+        if asked.count("/v1/messages") == 2:  # the first one looks for what is there already
+            asked.append("away")
+            start_response("502 Bad Gateway", [("Content-Type", content)])
+            return [b"{}" if content == "application/json" else b"<html>Bad Gateway</html>"]
+        return world.app(environ, start_response)
+
+    monkeypatch.setattr(bulk.Run, "_rest", lambda *_: None)
+    monkeypatch.setattr(port, "app", proxy)
+    assert shell.json(*words(table(tmp_path, f"{NUMBER},Ann", f"{OTHER},Ben")))["accepted"] == 2
+    assert "away" in asked
+    assert {number: len(ids) for number, ids in messages(shell).items()} == {NUMBER: 1, OTHER: 1}

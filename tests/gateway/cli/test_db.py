@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import json
 import sqlite3
+from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 
 import pytest
 
 from gateway.store import Store
-from hardware.clock import FakeClock, SystemClock
+from gateway.store.retention import Retention
+from hardware.clock import FakeClock, Instant, SystemClock
 from tests.gateway.cli.conftest import Shell
 from tests.gateway.store.bench import ANY
 
@@ -126,6 +128,20 @@ def test_what_is_old_is_erased_when_asked_for(config: Path) -> None:
     assert told["vacuum"]["after"] <= told["vacuum"]["before"]
     (row,) = BARE.json("audit", "list", "--config", str(config), "--limit", "1")["items"]
     assert (row["action"], row["details"]) == ("database.purge", {"erased": 1, "older_than": {"messages": "30d"}})
+
+
+def test_what_was_erased_is_in_the_audit_log_though_it_was_broken_off(
+    config: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken_off(_: Retention, __: Instant) -> Iterator[int]:
+        yield 7
+        raise KeyboardInterrupt
+
+    filled(config).close()
+    monkeypatch.setattr(Retention, "sweep", broken_off)
+    assert db("purge", "--older-than", "30d", "--clock-is-right", config=config)[0] == 1
+    (row,) = BARE.json("audit", "list", "--config", str(config), "--limit", "1")["items"]
+    assert (row["action"], row["details"]["erased"]) == ("database.purge", 7)
 
 
 def test_ages_below_what_the_gateway_needs_are_wrong_usage(config: Path, store: Store) -> None:

@@ -14,14 +14,16 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from gateway.cli.failure import Failure
-from gateway.cli.founding import Plan, found
+from gateway.cli.founding import Plan, found, put
 from gateway.cli.looking import Machine
-from gateway.config import load
-from gateway.config.writing import example, written
+from gateway.config import ConfigError, load
+from gateway.config.writing import Value, example, written
+from gateway.messages import Secret
 from hardware.simulator import SimCard
 from tests.gateway import pems
 from tests.gateway.cli.bench import OWN, Plugged, plugged, run
-from tests.hardware.machine import VENDOR, FakeMachine, Interface
+from tests.gateway.cli.test_doctor import silent
+from tests.hardware.machine import STORAGE, VENDOR, FakeMachine, Interface
 
 ORGANISATION = ("--organisation", "Example Bank")
 
@@ -103,6 +105,35 @@ def test_without_questions_what_is_needed_must_be_given(bare: Machine, tmp_path:
     result = run("init", "--config", str(tmp_path / "c.toml"), *ORGANISATION, "--yes", machine=bare)
     assert (result.exit_code, "--country" in result.stderr) == (2, True)
     assert not (tmp_path / "c.toml").exists()
+
+
+def test_what_keeps_a_stick_from_being_found_is_told(made: FakeMachine, bare: Machine, tmp_path: Path) -> None:
+    """One that is a CD-ROM still, and a port that answers nothing."""
+    made.plug("1-1", "12d1:1f01", Interface(STORAGE, "usb-storage"), maker="HUAWEI", name="Mass Storage")
+    words = (*ORGANISATION, "--country", "GB", "--yes")
+    told = run("init", "--config", str(tmp_path / "a.toml"), *words, machine=bare).stderr
+    assert "shows itself as a CD-ROM" in told
+    assert "usb-modeswitch" in told
+    with silent() as port:
+        made.plug("1-2", "2c7c:0125", Interface(VENDOR, "option", (Path(made.link("ttyUSB7", port)).name,)))
+        told = run("init", "--config", str(tmp_path / "b.toml"), *words, machine=bare).stderr
+    assert f"nothing answers AT commands at {made.dev}/ttyUSB7" in told
+
+
+def test_a_folder_that_cannot_be_written_to_is_told_before_anything_is_asked(
+    bare: Machine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("gateway.cli.init.os.access", lambda path, _: path != tmp_path)  # root may write anywhere
+    result = run("init", "--config", str(tmp_path / "etc" / "c.toml"), machine=bare, stdin="")
+    assert (result.exit_code, f"you may not write to {tmp_path}: run it with sudo" in result.stderr) == (1, True)
+    assert "Organisation" not in result.output
+
+
+def test_a_name_that_no_key_may_have_is_refused_before_anything_is_made(bare: Machine, tmp_path: Path) -> None:
+    words = (*ORGANISATION, "--country", "GB", "--key-name", "")
+    result = run("init", "--config", str(tmp_path / "c.toml"), *words, "--yes", machine=bare)
+    assert (result.exit_code, "name: text on one line" in result.stderr) == (2, True), result.output
+    assert list(tmp_path.glob("*.*")) == []
 
 
 def test_several_modems_each_get_a_table(bare: Machine, tmp_path: Path) -> None:
@@ -240,6 +271,37 @@ def test_of_a_configuration_that_would_not_be_good_nothing_is_left(
     assert list(config.parent.iterdir()) == []
 
 
+def test_a_pin_of_another_configuration_is_kept(tmp_path: Path) -> None:
+    pin = tmp_path / "sim1.pin"
+    pin.write_text("1111\n", encoding="ascii")
+
+    def plan(country: str) -> Plan:
+        modems: list[dict[str, Value]] = [{"name": name, "port": f"/dev/{name}"} for name in ("sim1", "sim2")]
+        pins = {name: Secret("4711") for name in ("sim1", "sim2")}
+        return Plan(tmp_path / "b.toml", tmp_path, "Example Bank", country, modems=modems, pins=pins)
+
+    with pytest.raises(Failure, match=r"sim1\.pin exists and holds another PIN; --force"):
+        found(plan("GB"), replace=False)
+    with pytest.raises(ConfigError, match="country"):
+        found(plan("XX"), replace=True)
+    assert {path.name: path.read_text() for path in tmp_path.iterdir()} == {"sim1.pin": "1111\n"}
+    found(plan("GB"), replace=True)
+    assert pin.read_text(encoding="ascii") == "4711\n"
+    (tmp_path / "b.toml").unlink()
+    found(plan("GB"), replace=False)  # the same PIN again
+
+
+def test_of_a_secret_that_cannot_be_written_nothing_is_left(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(_: int) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("gateway.cli.founding.os.fsync", full)
+    for replace in (False, True):
+        with pytest.raises(OSError, match="No space"):
+            put(tmp_path / "sim1.pin", "4711\n", 0o600, tmp_path, replace=replace)
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_with_a_certificate_others_may_reach_it(bare: Machine, tmp_path: Path) -> None:
     config = tmp_path / "config.toml"
     cert, key = pems.make("gateway").write(tmp_path)
@@ -277,12 +339,18 @@ def test_a_test_message_is_sent_where_it_is_asked_for(made: FakeMachine, tmp_pat
     assert message.text is not None and message.text.startswith("Simwire test ")
 
 
-def test_a_message_that_cannot_be_sent_leaves_the_rest_made(bare: Machine, tmp_path: Path) -> None:
+def test_the_key_is_shown_though_the_test_message_cannot_be_sent(bare: Machine, tmp_path: Path) -> None:
+    words = (*ORGANISATION, "--country", "GB", "--send-to", "+447700900123", "--yes")
     config = tmp_path / "config.toml"
-    words = ("--country", "GB", "--send-to", "+447700900123", "--yes")
-    result = run("init", "--config", str(config), *ORGANISATION, *words, machine=bare)
-    assert (result.exit_code, "everything else is made" in result.stderr) == (1, True)
+    result = run("init", "--config", str(config), *words, machine=bare)
+    assert (result.exit_code, "everything else is made" in result.stdout) == (1, True)
+    assert "shown only now: sw_" in result.stdout
     assert load(config).gateway.country == "GB"
+
+    result = run("init", "--config", str(tmp_path / "b" / "config.toml"), *words, "--json", machine=bare)
+    told = json.loads(result.stdout)
+    assert (result.exit_code, [check["verdict"] for check in told["test"]]) == (1, ["fail"])
+    assert told["key"]["key"].startswith("sw_")
 
 
 # -- the text ---------------------------------------------------------------------------------------------------------

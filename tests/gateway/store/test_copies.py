@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import random
 import sqlite3
@@ -98,6 +99,34 @@ def test_a_copy_is_on_the_disk_before_it_has_its_name(bench: Bench, monkeypatch:
     copied(bench)
 
     assert done == [".copy.db.part", ".copy.db.part → copy.db", "backups"]
+
+
+def test_what_a_killed_backup_left_is_gone_after_the_next_one(bench: Bench) -> None:
+    folder = bench.folder / "backups"
+    folder.mkdir()
+    left = ".simwire-20260101T000000Z.db.part"
+    others = {".other-20260101T000000Z.db.part", ".simwire-mine.db.part"}
+    for name in (left, f"{left}-journal", *others):
+        (folder / name).write_bytes(b"x")
+    copied(bench)
+    assert {path.name for path in folder.iterdir()} == {*others, "copy.db"}
+
+
+def test_copies_into_one_folder_are_made_one_after_the_other(full: Bench) -> None:
+    """Two with one name at once would take each other's half for their own."""
+    tried: list[bool] = []
+
+    def another(left: int, pages: int) -> None:
+        folder = os.open(full.folder / "backups", os.O_RDONLY)
+        try:
+            fcntl.flock(folder, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            tried.append(True)
+        finally:
+            os.close(folder)
+
+    copied(full, tell=another)
+    assert tried
 
 
 def test_a_copy_that_cannot_be_made_leaves_what_was_there(full: Bench) -> None:

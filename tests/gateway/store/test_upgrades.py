@@ -4,6 +4,7 @@ taken by an older program.
 
 from __future__ import annotations
 
+import os
 import random
 import sqlite3
 from contextlib import closing
@@ -13,7 +14,8 @@ import pytest
 from sqlite_utils import Database as SchemaDatabase
 from sqlite_utils.migrations import Migrations
 
-from gateway.store import Database, Store, StoreNewer, back_up, examine, restore
+from gateway.store import Database, Store, StoreLocked, StoreNewer, back_up, examine, restore
+from gateway.store.files import claim, sign
 from gateway.store.migrations import migrations, names
 from hardware.clock import FakeClock
 
@@ -194,3 +196,18 @@ def test_a_database_of_a_newer_program_is_refused_with_what_to_do_and_left_as_it
         back_up(tmp_path / "simwire.db", tmp_path / "simwire.key", tmp_path / "x.db", 0, lambda left, pages: None)
     assert (tmp_path / "simwire.db").read_bytes() == octets
     assert not (tmp_path / "x.db").exists()
+
+
+def test_no_schema_changes_under_a_gateway_of_an_earlier_release(tmp_path: Path) -> None:
+    """A newer program was installed, and somebody makes a key before the service is restarted."""
+    old(tmp_path, 3)
+    serving = claim(tmp_path / "simwire.db")
+    sign(serving)
+    before = columns_of(tmp_path)
+    with pytest.raises(StoreLocked, match="restart that one first"):
+        opened(tmp_path)
+    with closing(sqlite3.connect(tmp_path / "simwire.db")) as cx:
+        assert cx.execute("SELECT count(*) FROM _sqlite_migrations").fetchone() == (3,)
+    assert columns_of(tmp_path) == before
+    os.close(serving)
+    opened(tmp_path).close()

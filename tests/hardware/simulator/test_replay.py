@@ -192,3 +192,10 @@ def test_nothing_that_is_in_a_trace_or_is_typed_stops_it(lines: list[Line], type
     for octets in typed:
         desk.ask(octets.decode("latin-1"), 1)
     assert desk.modem.network.next_event() is None or desk.clock.boot() < 1e9
+
+
+def test_what_is_counted_holds_no_secret_of_the_program_that_asks() -> None:
+    desk = Desk(trace((0.0, ">", 'AT+CPIN="1111"\r'), (0.1, "<", OK)))
+    assert desk.ask('AT+CPIN="1111"\r', 1) == OK
+    assert desk.ask('AT+CPIN="4711"\r', 1) == "\r\nERROR\r\n"
+    assert desk.modem.played == desk.modem.unknown == {'AT+CPIN="0000"': 1}

@@ -65,6 +65,7 @@ HEAD = '{"simwire_trace":1,"program":"x","masked":true,"source":"device"}'
         ([HEAD, '{"at":0,"mark":"exploded"}'], 2, "mark"),
         ([HEAD, '{"at":0,"mark":"dropped","chunks":"many"}'], 2, "counts"),
         ([HEAD, '{"at":0,"way":'], 2, "not JSON"),
+        ([HEAD, "[" * 200_000], 2, "not JSON"),
     ],
 )
 def test_what_is_no_trace_is_refused_by_line(lines: list[str], number: int, why: str) -> None:
