@@ -182,8 +182,7 @@ def test_a_modem_whose_set_up_ended_with_a_full_disk_is_known_before_it_sends(
         with monkeypatch.context() as patched:
             patched.setattr(gateway.store.inbox, "receive", full)
             with pytest.raises(StoreBusy):
-                for _ in range(20):
-                    worker.turn(1.0)
+                gateway.ready()
             worker.wait_for_store("the disk is full")
         gateway.step(5)
         assert gateway.state(message) == "delivered"
