@@ -8,7 +8,7 @@ from dataclasses import replace
 
 import pytest
 
-from gateway.messages import MessageState
+from gateway.messages import Lane, MessageState
 
 from .bench import ANY, CODE, ONE, PLANNED, Bench
 
@@ -248,3 +248,12 @@ def test_a_code_on_the_air_while_the_clock_is_put_right_was_not_begun_earlier_fo
     assert bench.store.outbox.hedge_due(bench.now, 15.0, PLANNED) == 0
     bench.clock.advance(15)
     assert bench.store.outbox.hedge_due(bench.now, 15.0, PLANNED) == 1
+
+
+def test_what_an_earlier_boot_has_left_in_a_queue_is_as_old_as_the_wall_clock_says(bench: Bench) -> None:
+    bench.add()
+    bench.clock.advance(30)
+    bench.clock.reboot("boot-2", wall=bench.now.wall + 20)
+    bench.crash()
+    depth, since = bench.store.outbox.waiting()[Lane.NORMAL]
+    assert (depth, bench.now.wall - since / 1000) == (1, 50.0)
