@@ -25,8 +25,9 @@ class Record:
     pdus: list[tuple[float, str, Submit]] = field(default_factory=list)
     """(when its last octet was read, IMSI, the SMS-SUBMIT) of every PDU, whatever came of it."""
     reports: list[tuple[float, str, int, str, str, int]] = field(default_factory=list)
-    """(when, IMSI, TP-MR, recipient, fate, TP-ST): fate is `lost`, `left` (the centre), `came` (to the modem), or
-    `unrouted`: the modem took it and told nobody, as it had restarted and was not set up again (27.005 3.4.1, <ds> 0).
+    """(when, IMSI, TP-MR, recipient, fate, TP-ST): fate is `lost`, `left` (the centre), `came` (to the modem);
+    `unrouted`: the modem took it and told nobody, as it had restarted and was not set up again (27.005 3.4.1, <ds> 0);
+    or `held`, after `came`: the modem restarted or went while it held it back behind a command, or at a prompt.
     """
     faults: list[tuple[float, str, str, str, float | None]] = field(default_factory=list)
     """(when, modem, step, action, seconds that it lasts: None where it does not say) of everything that struck."""
@@ -41,8 +42,23 @@ class WatchedModem(SimulatedModem):
         super().__init__(network, sim, personality, **more)
         self.record = record
         self.submission = _Submission(self)
-        self.routing = _Routing(self)
+        self.routing: _Routing = _Routing(self)
         network.attach(sim, self.routing)
+        self.held_reports: list[Incoming] = []
+        """What has come in and nobody was told of yet."""
+
+    def flush_news(self) -> None:
+        """As the modem's."""
+        super().flush_news()
+        if not self.news_waiting:
+            self.held_reports.clear()
+
+    def forget(self) -> None:
+        """As the modem's, and noted."""
+        for incoming in self.held_reports:
+            self.routing.note(incoming, "held")
+        self.held_reports.clear()
+        super().forget()
 
     def faults_at(self, step: Step, command: str | None = None) -> list[Action]:
         """As the modem's, and noted."""
@@ -78,17 +94,21 @@ class _Routing(Routing):
 
     def reports(self, incoming: Incoming) -> list[tuple[float, Incoming]]:
         fates = super().reports(incoming)
-        self._note(incoming, "left" if fates else "lost")
+        self.note(incoming, "left" if fates else "lost")
         return fates
 
     def receive(self, incoming: Incoming, settle: Settle) -> None:
         modem = self._watched
         if incoming.report and modem.power.sim_ready:  # else the network keeps it
             routed = modem.session.cnmi[3] or modem.personality.reports_unrouted_stored
-            self._note(incoming, "came" if routed else "unrouted")
+            self.note(incoming, "came" if routed else "unrouted")
+        waiting = modem.news_waiting
         super().receive(incoming, settle)
+        if incoming.report and modem.news_waiting > waiting and modem.session.cnmi[3] == 1:  # else it is stored too
+            modem.held_reports.append(incoming)
 
-    def _note(self, incoming: Incoming, fate: str) -> None:
+    def note(self, incoming: Incoming, fate: str) -> None:
+        """What became of a report."""
         modem = self._watched
         assert modem.sim is not None
         try:

@@ -40,6 +40,8 @@ class Candidate:
     """Whether a final report is still missing."""
     pending: bool = False
     """On the air: its reference is not known yet."""
+    placed: bool = True
+    """Whether `submitted` can be compared with times by another clock; not while its own is not relied on."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,6 +118,10 @@ def _by_window(
     if len(unreferenced) == 1 and unreferenced[0].pending:
         return None  # its answer will tell
     owned = any(candidate.reference == report.reference and candidate.open for candidate in candidates)
+    named = (None, report.reference)
+    rivals = [one for one in candidates if one.reference in named and same_recipient(tail, one.tail)]
+    # What is on the air was begun just now, whatever the clocks say; and windows by two clocks tell nothing apart.
+    owned = owned or any(one.pending or one.placed != unreferenced[0].placed for one in rivals)
     if owned or stamp is None or not tail or len(unreferenced) > 1:
         return Ambiguous()
     return Match(unreferenced[0].id, unambiguous=False, offset=None)

@@ -51,6 +51,7 @@ class Turns(Doors):
         self._sink, self._care, self._store, self._others, self._clock = sink, care, store, others, clock
         self._make_modem = make_modem
         self._orphaned = self._store_failed = False
+        self._taken_in = False  # whether what the last set-up has found out is gone by
         self._next_sweep = self._next_refresh = 0.0
         self._backlog = self._code_went_first = False
 
@@ -75,9 +76,12 @@ class Turns(Doors):
                 return
             if self._healer.planned:  # a restart would let nobody hear what became of it
                 self._sender.hand_back()
+                self._taken_in = False  # some steps set the modem up anew
             modem = self._port.take_step() or self._port.connect()
             if modem.status.state is ModemState.READY:
                 setting_up = False
+                if not self._taken_in:
+                    self._take_in(modem)
                 self._work(modem, idle)
             else:
                 self._bring_up(modem, idle)
@@ -110,13 +114,9 @@ class Turns(Doors):
         # What is claimed goes back first: this may take minutes, and the SIM may be another one afterwards.
         self._sender.hand_back()
         self._publish_status(modem)
+        self._taken_in = False
         modem.bring_up()
-        self._sender.allowance.load(self._sink.imsi)
-        if self._care.opened(modem.status.identity):
-            self._sender.results.card_changed()
-        self._publish_status(modem)
-        self._next_refresh = self._clock.boot() + IDLE_WAIT
-        self._next_sweep = self._clock.boot() + SWEEP_EVERY
+        self._take_in(modem)
         if modem.status.state is ModemState.READY:
             self._healer.ready()
             return
@@ -126,6 +126,19 @@ class Turns(Doors):
         self._run_requests(modem)
         modem.service(min(idle, NOT_READY_WAIT))
         self._publish_status(modem)
+
+    def _take_in(self, modem: Modem) -> None:
+        """Go by what the set-up has found out: which card is in, what that has sent, whether there will be reports.
+
+        Not only behind the set-up itself: what comes in at its end may find the database full, and the modem is ready.
+        """
+        self._sender.allowance.load(self._sink.imsi)
+        if self._care.opened(modem.status.identity):
+            self._sender.results.card_changed()
+        self._publish_status(modem)
+        self._next_refresh = self._clock.boot() + IDLE_WAIT
+        self._next_sweep = self._clock.boot() + SWEEP_EVERY
+        self._taken_in = True
 
     def _work(self, modem: Modem, idle: float) -> None:
         self._healer.ready()

@@ -150,6 +150,7 @@ class Truth:
         if not final:
             return "the telephone has not answered"
         modem = evidence.modem_of(imsi)
+        held = sum(fate == "held" for _, fate in final)
         came = [at for at, fate in final if fate == "came"]
         unrouted = [at for at, fate in final if fate == "unrouted"]
         if not came and not unrouted:
@@ -161,6 +162,8 @@ class Truth:
             told, attempt, {status for _, fate, status in later if fate == "came" and not _temporary(status)}
         ):
             return None  # it is in the database, and belongs to nothing or to another message
+        if held >= len(came):
+            return "lost: its modem held it back behind a command, and restarted or went"
         reasons = [self.disturbed.why(modem, at) for at in came]
         if None in reasons and modem in evidence.storing and max(came) > self._ended - ANNOUNCED:
             return "stored in its modem, and not read yet"

@@ -34,8 +34,9 @@ UPDATE attempts SET due_boot = max(:boot, :boot + coalesce(
     (SELECT not_before_at FROM messages WHERE seq = message AND kind = 'first'), 0) - :wall)
 WHERE due_boot IS NOT NULL AND (SELECT accepted_boot FROM messages WHERE seq = message) <> :number
 """
+# At the start of a boot only, when nothing was submitted in it. Before it: that is also how it is told from the others.
 _ON_AIR = """
-UPDATE attempts SET submitted_boot = :boot + submitted_at - :wall
+UPDATE attempts SET submitted_boot = min(-1, :boot + submitted_at - :wall)
 WHERE state IN ('claimed', 'submitting') AND submitted_at IS NOT NULL
 """
 # As with guesses, what was to be tried again has waited for long enough; never is more left than there was.
@@ -60,8 +61,14 @@ def skip_ids(cx: sqlite3.Connection) -> None:
             cx.execute("INSERT INTO sqlite_sequence (name, seq) VALUES (?, ?)", (table, IDS_SKIPPED))
 
 
+def begin(cx: sqlite3.Connection, number: int, now: Instant) -> None:
+    """Boot `number` begins, and what was submitted in another one is still to be recovered: `rebase`, and that too."""
+    rebase(cx, number, now)
+    cx.execute(_ON_AIR, {"boot": boot_ms(now), "wall": wall_ms(now)})
+
+
 def rebase(cx: sqlite3.Connection, number: int, now: Instant) -> None:
     """Move open rows of earlier boots onto the clock of boot `number`, inside the caller's transaction."""
     values = {"number": number, "boot": boot_ms(now), "wall": wall_ms(now), "delivered_for": ms(DELIVERED_FOR)}
-    for statement in (_MESSAGES, _CHALLENGES, _GUESSES, _WAITING, _ON_AIR, _DELIVERIES):
+    for statement in (_MESSAGES, _CHALLENGES, _GUESSES, _WAITING, _DELIVERIES):
         cx.execute(statement, values)

@@ -133,12 +133,16 @@ class Case:
 
     def over(self, now: Instant) -> bool:
         """Whether nothing more is waited for."""
-        return boot_ms(now) >= int(self.message["check_boot"])
+        # A look that was put off, as a part was on the air, gives no lifetime back.
+        ended = self.message["sent_at"] is None and self._lifetime_over(now)
+        return ended or boot_ms(now) >= int(self.message["check_boot"])
 
     def sendable(self, now: Instant) -> bool:
         """Whether a part may still be begun."""
-        message = self.message
-        return message["withdrawn"] is None and boot_ms(now) < message["expires_boot"] - message["spare"]
+        return self.message["withdrawn"] is None and not self._lifetime_over(now)
+
+    def _lifetime_over(self, now: Instant) -> bool:
+        return boot_ms(now) >= int(self.message["expires_boot"] - self.message["spare"])
 
     def change(self, attempt_ids: Iterable[int], **columns: object) -> None:
         """Set columns of some attempts."""

@@ -15,7 +15,7 @@ from typing import TypeVar
 from sqlite_utils.migrations import Migrations
 
 from gateway.store.ages import Ages
-from gateway.store.boot import rebase, skip_ids
+from gateway.store.boot import begin, rebase, skip_ids
 from gateway.store.cipher import Cipher, create_key_file, read_key_file
 from gateway.store.errors import KeyFileError, StoreFailed, translate
 from gateway.store.files import claim, give_to_owner_of_folder, private_file, sign
@@ -246,7 +246,7 @@ class Database:
         if meta.get("boot_id") != self.clock.boot_id:
             self.boot_number += 1
             self.trusted = self.boot_number == 1 or self.clock_trusted(now)
-            rebase(cx, self.boot_number, now)
+            begin(cx, self.boot_number, now)
             if self.boot_number > 1:
                 skip_ids(cx)
             cx.executemany(

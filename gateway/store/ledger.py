@@ -181,7 +181,7 @@ class Ledger:
 
 def reports_until(case: Case, now: Instant) -> int:
     """Until when (boot milliseconds) reports are waited for: the network's last try, and some time for the report."""
-    begun = max(row["submitted_boot"] or 0 for row in case.attempts)
+    begun = max(min(row["submitted_boot"] or 0, boot_ms(now)) for row in case.attempts)  # some in another boot
     last_try = max(case.message["expires_boot"], begun + ms(NETWORK_FLOOR))
     return int(max(last_try, boot_ms(now))) + ms(REPORT_GRACE)
 

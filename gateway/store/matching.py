@@ -17,6 +17,7 @@ from hardware.clock import Instant
 
 RETRIED_FOR = 600.0  # seconds for which a report without its attempt is tried again in every round
 KEPT_FOR = 259_200.0  # seconds for which it is tried again when an attempt of its SIM gets its outcome
+OFFSETS_KEPT = 16  # of a boot: its clock is set a few times, if at all
 AT_ONCE = 200  # reports tried again in one round at most
 
 _CANDIDATES = """
@@ -59,6 +60,8 @@ class Matching(Room):
     """Seconds by which the wall clock was set last."""
     _offset: int | None = None
     """Wall minus boot clock, in milliseconds, by which the service centres' clocks are known; None: as it is now."""
+    _offsets: tuple[int, ...] = ()
+    """Every one that this boot has had, apart by more than `STEPPED`."""
 
     def report(self, report: Report, now: Instant) -> ReportOutcome:
         """Keep a report and apply it to its attempt; the same one again changes nothing. Durable when this returns."""
@@ -107,17 +110,23 @@ class Matching(Room):
     def follow_clock(self) -> None:
         """At a start: whether the wall clock was set while nothing was served, in this boot of the machine."""
         with self._database.mark(synced=False) as cx:
-            known = cx.execute("SELECT value FROM meta WHERE name = 'wall_offset'").fetchone()
+            boot, _, before = _meta(cx, "wall_offset").partition(" ")
+            at_boot, _, offsets = _meta(cx, "wall_offsets").partition(" ")
+            if at_boot == str(self._database.boot_number):
+                self._offsets = tuple(int(one) for one in offsets.split())
             offset = self._offset = self._note_offset(cx)
-        boot, _, before = (known[0] if known is not None else "").partition(" ")
         if boot == str(self._database.boot_number) and abs(offset - int(before)) > ms(STEPPED):
             self.clock_stepped((offset - int(before)) / 1000)
 
     def _note_offset(self, cx: sqlite3.Connection) -> int:
         """Keep what lies between wall and boot clock, in milliseconds."""
         now = self._database.clock.now()
-        offset = ms(now.wall - now.boot)
-        cx.execute("INSERT OR REPLACE INTO meta VALUES ('wall_offset', ?)", (f"{self._database.boot_number} {offset}",))
+        offset, boot = ms(now.wall - now.boot), self._database.boot_number
+        if not _near(offset, self._offsets):
+            self._offsets = (*self._offsets, offset)[-OFFSETS_KEPT:]
+        offsets = " ".join(map(str, self._offsets))
+        values = [("wall_offset", f"{boot} {offset}"), ("wall_offsets", f"{boot} {offsets}")]
+        cx.executemany("INSERT OR REPLACE INTO meta VALUES (?, ?)", values)
         return offset
 
     # -- inside -------------------------------------------------------------------------------------------------------
@@ -203,9 +212,15 @@ class Matching(Room):
 
     def _candidate(self, row: sqlite3.Row, now: Instant) -> Candidate:
         """An attempt, with its times by the wall clock as it is set now where it was submitted in this boot."""
-        submitted, answered = row["submitted_at"], row["result_at"]
-        if row["accepted_boot"] == self._database.boot_number and row["submitted_boot"] is not None:
-            submitted = row["submitted_boot"] + self._ahead(now)
+        submitted, answered, ahead = row["submitted_at"], row["result_at"], self._ahead(now)
+        here = row["submitted_boot"] is not None and (
+            row["accepted_boot"] == self._database.boot_number
+            # Of a message that a boot came over: by which clock it is dated tells when it was submitted.
+            or (row["submitted_boot"] > 0 and _near(submitted - row["submitted_boot"], (ahead, *self._offsets)))
+        )
+        if here:
+            submitted = row["submitted_boot"] + ahead
+        relied_on = self._database.trusted and abs(ms(now.wall - now.boot) - ahead) <= ms(STEPPED)
         if answered is not None:
             took = answered - row["submitted_at"]
             answered = submitted + took if 0 <= took <= ms(WINDOW_LIMIT) else None  # else the clock was set meanwhile
@@ -217,6 +232,7 @@ class Matching(Room):
             answered=None if answered is None else answered / 1000,
             open=bool(row["report"]) and not row["final"] and _awaits(row),
             pending=row["state"] == AttemptState.SUBMITTING,
+            placed=relied_on or not here,
         )
 
     def _apply(self, case: Case, attempt_id: int, report: Report, now: Instant) -> None:
@@ -245,6 +261,16 @@ class Matching(Room):
     def _outcome(self, cx: sqlite3.Connection, attempt_id: int) -> ReportOutcome:
         query = "SELECT m.id FROM attempts AS a JOIN messages AS m ON m.seq = a.message WHERE a.id = ?"
         return ReportOutcome(cx.execute(query, (attempt_id,)).fetchone()["id"], attempt_id)
+
+
+def _meta(cx: sqlite3.Connection, name: str) -> str:
+    row = cx.execute("SELECT value FROM meta WHERE name = ?", (name,)).fetchone()
+    return "" if row is None else str(row[0])
+
+
+def _near(offset: int, others: Iterable[int]) -> bool:
+    """Whether two clocks lie about as far apart as they did once."""
+    return any(abs(offset - other) <= ms(STEPPED) for other in others)
 
 
 def _spans(middles: Iterable[float]) -> list[tuple[int, int]]:

@@ -35,7 +35,7 @@ class Queries(Upkeep):
     """The reading side."""
 
     _depth: tuple[float, int] = (float("-inf"), 0)
-    _waiting: tuple[float, dict[Lane, tuple[int, int]]] = (float("-inf"), {})
+    _waiting: tuple[float, dict[Lane, tuple[int, int | None, int]]] = (float("-inf"), {})
 
     def get(self, message_id: str, client: str | None = None) -> Message | None:
         """A message by id; None where there is none, or not for this client (None: any)."""
@@ -131,29 +131,29 @@ class Queries(Upkeep):
     def waiting(self) -> dict[Lane, tuple[int, int]]:
         """By lane: messages of which a part could go now, and since when the oldest could (Unix milliseconds).
 
-        Lanes where nothing waits are left out; one look holds for a second. How long it could is told by the boot
-        clock, and put into the wall clock as it is now: to set that makes nothing wait longer.
+        By the wall clock as it is set now: one that was accepted in this boot has not waited for longer because the
+        clock was set. Lanes where nothing waits are left out; one look holds for a second.
         """
+        now = self._database.clock.now()
         looked, waiting = self._waiting
-        instant = self._database.clock.now()
-        now = instant.boot
-        if now - looked >= DEPTH_HOLDS:
+        if now.boot - looked >= DEPTH_HOLDS:
             depths = (
                 "SELECT lane, count(DISTINCT position / :apart), min(position) / :apart FROM attempts"
                 " WHERE state = 'ready' GROUP BY lane"
             )
+            # A lifetime begins on both clocks at once: its end tells when that was on this boot's.
             start = (
-                "SELECT :clocks + expires_boot - (expires_at - max(created_at, coalesce(not_before_at, 0)))"
-                " FROM messages WHERE seq = :seq"
+                "SELECT CASE accepted_boot WHEN ? THEN expires_boot - (expires_at - start) END, start FROM"
+                " (SELECT *, max(created_at, coalesce(not_before_at, 0)) AS start FROM messages WHERE seq = ?)"
             )
-            clocks = wall_ms(instant) - boot_ms(instant)
             with self._database.read() as cx:
                 waiting = {
-                    Lane(lane): (depth, cx.execute(start, {"seq": oldest, "clocks": clocks}).fetchone()[0])
+                    Lane(lane): (depth, *cx.execute(start, (self._database.boot_number, oldest)).fetchone())
                     for lane, depth, oldest in cx.execute(depths, {"apart": PARTS_APART}).fetchall()
                 }
-            self._waiting = (now, waiting)
-        return waiting
+            self._waiting = (now.boot, waiting)
+        ahead = wall_ms(now) - boot_ms(now)
+        return {lane: (depth, wall if boot is None else boot + ahead) for lane, (depth, boot, wall) in waiting.items()}
 
     def wait_final(self, message_id: str, seconds: float, client: str | None = None) -> Message | None:
         """The message once its state is final, or as it is after that many seconds; None where there is none."""

@@ -131,6 +131,11 @@ class SimulatedModem:
         else:
             self.say(f"\r\n{line}\r\n".encode("latin-1", "replace"))
 
+    @property
+    def news_waiting(self) -> int:
+        """How many indications are held back while a command runs."""
+        return len(self._held_news)
+
     def flush_news(self) -> None:
         """Send what was held back while a command ran."""
         held, self._held_news = self._held_news, []

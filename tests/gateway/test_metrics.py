@@ -10,6 +10,7 @@ from typing import get_args
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
+from gateway.alarms.lookout import Lookout
 from gateway.api.shapes.modems import CanaryShape, ModemShape, RecoveryShape
 from gateway.conditions import CONDITIONS
 from gateway.directory import CANARY_STATES, MODEM_STATES, CanaryView
@@ -107,6 +108,24 @@ def test_a_scheduled_message_waits_from_when_it_could_go(world: World) -> None:
     world.clock.advance(3610)
     world.store.outbox.wake_due(world.clock.now())
     assert value(world, "simwire_queue_oldest_seconds", lane="normal") == 10
+
+
+@pytest.mark.parametrize("step", [3600.0, -3600.0])
+def test_a_wall_clock_that_is_set_makes_no_queue_older_or_younger(world: World, step: float) -> None:
+    world.post("/v1/messages", HELLO)
+    world.post("/v1/otp", {"to": NUMBER, "purpose": "login"})
+    world.post("/v1/messages", {**HELLO, "priority": "high", "not_before": "2026-01-01T00:00:10Z"})
+    world.clock.advance(40)
+    world.store.outbox.wake_due(world.clock.now())
+    ages = {"normal": 40, "otp": 40, "high": 30}
+    assert {lane: value(world, "simwire_queue_oldest_seconds", lane=lane) for lane in ages} == ages
+    world.clock.step_wall(step)  # also within the second for which one look holds
+    assert {lane: value(world, "simwire_queue_oldest_seconds", lane=lane) for lane in ages} == ages
+    world.clock.advance(5)
+    ages = {lane: age + 5 for lane, age in ages.items()}
+    assert {lane: value(world, "simwire_queue_oldest_seconds", lane=lane) for lane in ages} == ages
+    look = Lookout(world.store, world.metrics.objectives, world.modems, list)
+    assert {lane.name.lower(): age for lane, age in look(world.clock.now()).waiting.items()} == ages
 
 
 def test_modems(world: World) -> None:

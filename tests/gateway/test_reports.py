@@ -65,6 +65,15 @@ def test_one_on_the_air_is_waited_for() -> None:
     assert match(report(1001.0), TAIL, [pending], None) is None
     old = attempt(1, 100.0)
     assert match(report(1001.0), TAIL, [old, pending], None) == Ambiguous()
+    lost, begun = attempt(1, 1000.0, None), attempt(2, -2600.0, None, answered=None, pending=True)
+    assert match(report(1001.0), TAIL, [lost, begun], None) == Ambiguous(), "submitted after the clock was set"
+
+
+def test_a_window_by_another_clock_excludes_nothing() -> None:
+    before, since = attempt(1, 1000.0, None), attempt(2, -2600.0, None, placed=False)
+    assert match(report(1001.0), TAIL, [before, since], None) == Ambiguous()
+    assert match(report(-2599.0), TAIL, [before, since], None) == Ambiguous()
+    assert match(report(-2599.0), TAIL, [attempt(1, 1000.0, None, placed=False), since], None) == Match(2, False, None)
 
 
 def test_a_reference_names_its_attempt_better_than_a_window() -> None:

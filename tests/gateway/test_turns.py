@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from contextlib import closing
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from gateway.messages import Lane
+from gateway.quota import QuotaRules
 from gateway.store import StoreBusy
 from hardware.modem import ModemSettings, Secret
 from hardware.simulator import EC25, Fault, LoseAnswer, Refuse, Silence, SimCard, SimulatedModem, Slow, Step, Vanish
@@ -145,6 +148,31 @@ def test_a_store_that_fails_for_a_while_costs_no_report_and_no_new_start(
     assert [gateway.state(message) for message in messages] == ["delivered", "delivered"]
     assert (worker.view.state, worker.view.condition) == ("ready", None)
     assert not [command for command in told if command.startswith("AT+CNMI=")], "it was not set up again"
+
+
+def test_a_modem_whose_set_up_ended_with_a_full_disk_is_known_before_it_sends(
+    rig: Make, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What is stored in it cannot be taken in: it is ready, and what it has told is gone by all the same."""
+    before = rig(quotas=QuotaRules(per_day=10))
+    before.send()
+    before.step(5)
+    gateway = Rig(tmp_path, clock=before.clock, quotas=QuotaRules(per_day=10))
+    worker, message = gateway.workers["sim1"], gateway.send()
+
+    def full(*_: object) -> Any:
+        raise StoreBusy("the disk is full")
+
+    with closing(gateway.store):
+        gateway.network.send_from("+447700900199", "hello", "+447700900151")
+        with monkeypatch.context() as patched:
+            patched.setattr(gateway.store.inbox, "receive", full)
+            with pytest.raises(StoreBusy):
+                gateway.ready()
+            worker.wait_for_store("the disk is full")
+        gateway.step(5)
+        assert gateway.state(message) == "delivered"
+        assert [use.used for use in worker.view.quota] == [2]
 
 
 def test_what_the_store_has_no_place_for_does_not_keep_the_rest_waiting(

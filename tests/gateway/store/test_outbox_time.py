@@ -8,10 +8,10 @@ from dataclasses import replace
 
 import pytest
 
-from gateway.messages import MessageState
+from gateway.messages import Lane, MessageState
 from gateway.store import upkeep
 
-from .bench import ANY, CODE, ONE, Bench
+from .bench import ANY, CODE, ONE, PLANNED, Bench
 
 S = MessageState
 MINUTE = replace(ANY, lifetime=60.0)
@@ -235,3 +235,40 @@ def test_next_due_names_the_earliest(bench: Bench) -> None:
     assert bench.store.outbox.next_due(0, 45) == bench.clock.boot() + 30
     bench.clock.advance(20)
     assert bench.store.outbox.next_due(15, 45) == bench.clock.boot() + 10, "what is past must not be armed again"
+
+
+def test_reports_are_not_waited_for_by_the_clock_of_an_earlier_boot(bench: Bench) -> None:
+    bench.clock.advance(60 * 86_400)
+    message = bench.add(count=2)
+    bench.send(1)
+    bench.clock.reboot("boot-2")
+    bench.crash()
+    bench.send(2)
+    assert bench.state(message) == (S.SENT, None)
+    bench.wake(2 * 3600)
+    assert bench.state(message) == (S.EXPIRED, "expired_unconfirmed")
+
+
+def test_a_code_on_the_air_while_the_clock_is_put_right_was_not_begun_earlier_for_that(bench: Bench) -> None:
+    bench.add(replace(ANY, lifetime=86_400.0))
+    bench.clock.advance(3600)
+    bench.clock.reboot("boot-2", wall=bench.now.wall - 3600, synchronised=False)
+    bench.crash()
+    bench.add_code()
+    bench.begin()
+    bench.clock.advance(1)
+    bench.clock.step_wall(3600)
+    bench.clock.set_synchronised(True)
+    bench.wake()  # what other boots have left is moved onto this one's clock
+    assert bench.store.outbox.hedge_due(bench.now, 15.0, PLANNED) == 0
+    bench.clock.advance(15)
+    assert bench.store.outbox.hedge_due(bench.now, 15.0, PLANNED) == 1
+
+
+def test_what_an_earlier_boot_has_left_in_a_queue_is_as_old_as_the_wall_clock_says(bench: Bench) -> None:
+    bench.add()
+    bench.clock.advance(30)
+    bench.clock.reboot("boot-2", wall=bench.now.wall + 20)
+    bench.crash()
+    depth, since = bench.store.outbox.waiting()[Lane.NORMAL]
+    assert (depth, bench.now.wall - since / 1000) == (1, 50.0)

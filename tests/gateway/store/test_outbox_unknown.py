@@ -499,3 +499,15 @@ def test_a_lifetime_that_ends_while_the_first_part_is_on_the_air_was_partly_sent
     bench.wake(90_000)
     bench.store.outbox.accepted(attempt.id, 5, bench.now, "+CMGS: 5")
     assert bench.state(message) == (S.EXPIRED, "expired_partly_sent")
+
+
+def test_what_becomes_of_the_part_on_the_air_after_the_lifetime_ends_the_message_at_once(bench: Bench) -> None:
+    """Nobody refused it, and nothing is tried again that cannot go any more."""
+    lost, refused = (bench.add(replace(ANY, lifetime=60), count=3) for _ in range(2))
+    bench.lose(bench.begin())
+    of_lost, of_refused = bench.begin(), bench.begin(TWO)
+    bench.wake(61)
+    bench.lose(of_lost)
+    assert bench.state(lost) == (S.EXPIRED, "expired_partly_sent")
+    bench.refuse(of_refused, delay=2.0)
+    assert bench.state(refused) == (S.EXPIRED, "expired_in_queue")

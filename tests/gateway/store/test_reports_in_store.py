@@ -370,3 +370,34 @@ def test_a_report_in_the_second_in_which_nobody_has_noticed_the_step_finds_its_m
     bench.store.outbox.clock_stepped(-wrong)
     bench.store.outbox.retry_unmatched(bench.now)
     assert bench.state(message) == (MessageState.DELIVERED, None)
+
+
+@pytest.mark.parametrize("answered", [True, False])
+@pytest.mark.parametrize("wrong", WRONG)
+def test_a_part_that_a_boot_came_over_takes_no_report_of_the_part_behind_it(
+    bench: Bench, wrong: float, answered: bool
+) -> None:
+    """The first was on the air when the power went; the second goes while the wall clock is wrong."""
+    message = bench.add(replace(ANY, lifetime=60 * 86_400.0), count=2)
+    first = bench.begin()
+    bench.clock.advance(1)
+    bench.clock.reboot("boot-2", wall=bench.now.wall + wrong, synchronised=False)
+    bench.crash()
+    bench.store.outbox.follow_clock()
+    bench.clock.advance(10)
+    second = bench.begin()
+    if not answered:
+        bench.lose(second)
+    bench.report(9, stamp=-wrong)
+    if answered:
+        bench.store.outbox.accepted(second.id, 9, bench.now, "+CMGS: 9")
+    bench.clock.advance(12)
+    bench.clock.set_synchronised(True)
+    bench.clock.step_wall(-wrong)
+    bench.store.outbox.retry_unmatched(bench.now)  # nobody has noticed the step
+    bench.store.outbox.clock_stepped(-wrong)
+    bench.wake()
+    bench.store.outbox.retry_unmatched(bench.now)
+    told = [entry.attempt for entry in bench.timeline(message) if (entry.result or "").startswith("delivered")]
+    assert first.id not in told
+    assert told == ([second.id] if answered else [])
