@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from gateway.cli.serve import GRACE, Damaged, Unusable
+from gateway.diagnosis.machine import OWN_RULES
 from gateway.service import WEBHOOK_GRACE
 from gateway.watchdog import LOOK_EVERY
 from hardware.profiles import PROFILES, UsbPort
@@ -63,8 +64,7 @@ def test_exit_statuses_that_prevent_a_restart_are_the_programs() -> None:
     }
 
 
-def test_a_start_that_fails_for_a_while_is_never_given_up() -> None:
-    """With systemd's own limit, five starts in half a minute without an address end it until a person comes."""
+def test_a_start_that_may_succeed_later_is_never_given_up() -> None:
     assert (setting("Restart"), setting("StartLimitIntervalSec")) == ("always", "0")
 
 
@@ -123,6 +123,15 @@ def at_ports() -> list[str]:
                 interface = port.interfaces[0]
                 rules.append(f'{rule}, ENV{{ID_USB_INTERFACE_NUM}}=="{interface:02x}", ENV{{.SIMWIRE_AT}}="1"')
     return rules
+
+
+def test_lines_of_ones_own_go_where_they_neither_hide_the_rules_nor_come_after_them() -> None:
+    """A file of the same name in /etc would take the place of the package's, and pip's is written anew."""
+    own = Path(OWN_RULES)
+    assert own.parent == Path("/etc/udev/rules.d")
+    assert own.name < RULES.name
+    assert own.name in RULES.read_text(encoding="utf-8")
+    assert own.name in (ROOT / "docs" / "install.md").read_text(encoding="utf-8")
 
 
 def test_the_rules_know_the_sticks_that_the_program_knows() -> None:

@@ -13,7 +13,8 @@ MODEM_MANAGER, BRLTTY = "ModemManager", "brltty"
 _DIAL_UP = frozenset({"wvdial", "pppd", "chat"})
 _ADAPTERS = frozenset({(0x10C4, 0xEA60), (0x1A86, 0x7523), (0x0403, 0x6001)})
 """CP2102, CH340 and FT232: modules sit behind them, and brltty takes them for Braille displays."""
-_RULES = "/etc/udev/rules.d/70-simwire-modems.rules"
+OWN_RULES = "/etc/udev/rules.d/69-local.rules"
+"""Where lines of one's own go, as docs/install.md says: before 70-simwire.rules, which an upgrade writes anew."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -186,7 +187,7 @@ def _permit(sight: PortSight) -> str:
     if sight.group is None:
         name = sight.path.rpartition("/")[2]
         return (
-            f'only root may: put KERNEL=="{name}", GROUP="dialout", MODE="0660" into {_RULES} and run, as root: '
+            f'only root may: put KERNEL=="{name}", GROUP="dialout", MODE="0660" into {OWN_RULES} and run, as root: '
             "udevadm control --reload && udevadm trigger"
         )
     return f"as root: usermod -aG {sight.group} {sight.user}; then log out and in again (a service: restart it)"
@@ -205,7 +206,7 @@ def _release(process: Process, usb: UsbDevice | None) -> str:
             'ENV{ID_MM_DEVICE_IGNORE}="1"'
         )
         return (
-            f"keep ModemManager off this stick: as root, put the line {rule} into {_RULES}, then: udevadm control "
+            f"keep ModemManager off this stick: as root, put the line {rule} into {OWN_RULES}, then: udevadm control "
             f"--reload && udevadm trigger && systemctl restart ModemManager (or, where nothing needs it, {whole})"
         )
     if process.name == BRLTTY:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import hmac
 import logging
@@ -15,7 +16,8 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
-from gateway.store.errors import KeyFileError, StoreDamaged
+from gateway.store.errors import KeyFileError, StoreBusy, StoreDamaged, StoreFull
+from gateway.store.files import sync
 
 log = logging.getLogger("simwire.store")
 
@@ -68,20 +70,28 @@ def _subkey(master: bytes, purpose: str) -> bytes:
 
 
 def create_key_file(path: Path) -> bytes:
-    """Make a key file, mode 0600, synced to disk; raises KeyFileError where there is one or it cannot be written."""
+    """Make a key file, mode 0600, synced to disk.
+
+    Raises StoreFull on a full disk, StoreBusy where another program just made it, KeyFileError where it cannot be
+    made. What cannot be made whole is not left there: the next try would take it for the wrong key.
+    """
     master = secrets.token_bytes(KEY_OCTETS)
     try:
         descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        with os.fdopen(descriptor, "w", encoding="ascii") as file:
-            file.write(master.hex() + "\n")
-            file.flush()
-            os.fsync(file.fileno())
-        folder = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
         try:
-            os.fsync(folder)  # without its name the file is lost with the power, and all that it seals
-        finally:
-            os.close(folder)
+            with os.fdopen(descriptor, "w", encoding="ascii") as file:
+                file.write(master.hex() + "\n")
+                file.flush()
+                os.fsync(file.fileno())
+            sync(path.parent)  # without its name the file is lost with the power, and all that it seals
+        except BaseException:
+            path.unlink()
+            raise
+    except FileExistsError:
+        raise StoreBusy(f"key file {path} was just made by another program; try again") from None
     except OSError as error:
+        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+            raise StoreFull(f"the disk that is to hold key file {path} is full; make room") from error
         raise KeyFileError(f"key file {path} cannot be made: {error.strerror}") from error
     return master
 

@@ -69,7 +69,7 @@ class Database:
 
         `checked`: look first whether its pages are sound, for a little while at most. `on_progress` is called now and
         then while this, or any later statement that writes, takes its time.
-        Raises KeyFileError, StoreNewer, StoreDamaged, StoreLocked, StoreFailed, StoreBusy.
+        Raises KeyFileError, StoreNewer, StoreDamaged, StoreLocked, StoreFull, StoreFailed, StoreBusy.
         """
         new = not path.exists() or path.stat().st_size == 0
         if not path.exists() and key_file.exists():

@@ -38,8 +38,9 @@ def give_to_owner_of_folder(*paths: Path) -> None:
     if os.geteuid() != 0:
         return
     for path in paths:
-        folder = path.parent.stat()
-        os.chown(path, folder.st_uid, folder.st_gid)
+        folder, file = path.parent.stat(), path.stat()
+        if (file.st_uid, file.st_gid) != (folder.st_uid, folder.st_gid):  # a service that is root's may not even ask
+            os.chown(path, folder.st_uid, folder.st_gid)
 
 
 def claim(path: Path) -> int:
