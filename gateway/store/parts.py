@@ -27,6 +27,9 @@ class Room:
         """Called after a commit with how many messages of a lane were taken."""
         self.on_code: Callable[[str], None] = lambda _message: None
         """Called after a commit with the id of each message that carries a code and is to be sent."""
+        self.on_delivered: Callable[[str, str | None, float], None] = lambda _modem, _country, _seconds: None
+        """Called after a commit for each part that its handset has: by which modem, in which country, and how many
+        seconds after its submit the report came."""
         self._ledger = Ledger(database, self.waiters.tell, settings, events)
 
     def _case(self, cx: sqlite3.Connection, attempt_id: int) -> Case:
