@@ -129,9 +129,10 @@ _MODEMS = (
         ("modem", "registration"),
     ),
     Family("simwire_modem_changes_total", "counter", "Changes of its state or condition", _MODEM),
-    Family("simwire_modem_signal_dbm", "gauge", "Strength of the signal", _MODEM),
+    Family("simwire_modem_signal_dbm", "gauge", "Strength of the signal (RSSI)", _MODEM),
     Family("simwire_modem_balance", "gauge", "Credit of its SIM, in its currency", _MODEM),
     Family("simwire_modem_quota_limit", "gauge", "What each quota of its SIM allows", ("modem", "quota")),
+    Family("simwire_modem_quota_kept", "gauge", "What of it is kept for codes", ("modem", "quota")),
     Family("simwire_modem_quota_left", "gauge", "What is left of it, the share for codes included", ("modem", "quota")),
 )
 _CANARIES = (

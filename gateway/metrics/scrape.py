@@ -147,7 +147,8 @@ def _conditions(views: Iterable[ModemView]) -> Iterator[Metric]:
 def _sims(views: Iterable[ModemView]) -> Iterator[Metric]:
     registrations, signals = gauges("simwire_modem_registration"), gauges("simwire_modem_signal_dbm")
     balances = gauges("simwire_modem_balance")
-    limits, left = gauges("simwire_modem_quota_limit"), gauges("simwire_modem_quota_left")
+    limits, kept = gauges("simwire_modem_quota_limit"), gauges("simwire_modem_quota_kept")
+    left = gauges("simwire_modem_quota_left")
     for view in views:
         for way in REGISTRATIONS:
             registrations.add_metric((view.name, _word(way)), float(view.registration == way))
@@ -157,8 +158,9 @@ def _sims(views: Iterable[ModemView]) -> Iterator[Metric]:
             balances.add_metric((view.name,), float(view.balance.amount))
         for use in view.quota:
             limits.add_metric((view.name, use.rule), use.limit)
+            kept.add_metric((view.name, use.rule), use.otp_kept)
             left.add_metric((view.name, use.rule), max(0, use.limit - use.used))
-    yield from (registrations, signals, balances, limits, left)
+    yield from (registrations, signals, balances, limits, kept, left)
 
 
 def _canaries(canaries: Iterable[CanaryView]) -> Iterator[Metric]:

@@ -393,6 +393,7 @@ def test_what_a_modem_and_its_sim_are_like(tmp_path: Path) -> None:
     rig.until(message, "delivered")
     quota = {"modem": "sim1", "quota": "per_hour"}
     assert rig.shown("simwire_modem_quota_limit", **quota) == 10
+    assert rig.shown("simwire_modem_quota_kept", **quota) == 2
     assert rig.shown("simwire_modem_quota_left", **quota) == 9
     assert rig.shown("simwire_modem_usable", modem="sim1") == 1
     ways = {
