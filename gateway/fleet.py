@@ -11,6 +11,7 @@ from typing import TypeVar
 from gateway.directory import ModemView, may_take, takers
 from gateway.dispatcher import ModemWorker
 from gateway.messages import Lane
+from gateway.others import Witness
 from gateway.recovery import NEW_THREAD
 from gateway.store import StoreError
 from gateway.watchdog import Party
@@ -35,8 +36,8 @@ class Fleet:
         """Called when something was planned: the scheduler arms itself by it."""
         self.on_stored: Callable[[], None] = lambda: None
         """Called when a message was stored."""
-        self.on_submitted: Callable[[str, float], None] = lambda _modem, _seconds: None
-        """Called with the modem and the seconds that a submit took which the network accepted."""
+        self.witness = Witness()
+        """Hears what becomes of each part at a modem."""
         self.on_recovery: Callable[[str, str], None] = lambda _modem, _step: None
         """Called with the modem and the step that is taken to bring it back."""
         self._stopping = threading.Event()
@@ -190,10 +191,6 @@ class Fleet:
     def upcoming(self) -> None:
         """Something falls due by and by: the scheduler arms itself, and nobody is woken."""
         self.on_planned()
-
-    def submitted(self, name: str, seconds: float) -> None:
-        """A modem's submit was accepted by the network after so many seconds."""
-        self.on_submitted(name, seconds)
 
     def recovering(self, name: str, step: str) -> None:
         """A step was taken to bring a modem back."""

@@ -261,6 +261,10 @@ class ClaimedAttempt:
     """Whether the present step has already used another modem."""
     home: str = "route:"
     """Home queue of its message: `route:<prefix>` or `modem:<name>`."""
+    country: str | None = None
+    """Region code of the destination; None for short codes."""
+    waited: float | None = None
+    """Seconds for which it could have gone before it was claimed; None where that is not known."""
 
     @property
     def possible_duplicate(self) -> bool:

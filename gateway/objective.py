@@ -51,17 +51,27 @@ class Burning:
     total: int
 
 
+ENOUGH = 0.7
+"""Share of late codes that is always enough: with a wide allowance a factor asks for nearly all, or more."""
+
+
 @dataclass(frozen=True, slots=True)
-class _Rule:
+class Rule:
+    """So much faster than allowed, over two windows."""
+
     long: int
     """Minutes."""
     short: int
     """Minutes; still burning there, else it is over already."""
     factor: float
 
+    def share(self, objective: Objective) -> float:
+        """The share of late codes from which on it holds; the rules in docs/prometheus ask for the same."""
+        return min(self.factor * (1 - objective.share), ENOUGH)
 
-# The Site Reliability Workbook's windows: two per cent of a month's budget in an hour, five per cent in six hours.
-_RULES = (_Rule(60, 5, 14.4), _Rule(360, 30, 6.0))
+
+RULES = (Rule(60, 5, 14.4), Rule(360, 30, 6.0))
+"""The Site Reliability Workbook's windows: two per cent of a month's budget in an hour, five per cent in six hours."""
 
 
 @dataclass(slots=True)
@@ -141,17 +151,14 @@ class Objectives:
 
     def _burn(self, place: int, now: float) -> Burning | None:
         objective = OBJECTIVES[place]
-        allowed = 1 - objective.share
-        for rule in _RULES:
-            # With a wide allowance the factor asks for more than all: then all is enough.
-            factor = min(rule.factor, 1 / allowed * 0.7)
+        for rule in RULES:
             total, bad = self._sum(place, now, rule.long)
             short_total, short_bad = self._sum(place, now, rule.short)
             if bad < FEWEST_BAD or not short_total:
                 continue
-            rate = bad / total / allowed
-            if rate >= factor and short_bad / short_total / allowed >= factor:
-                return Burning(objective, rate, rule.long * MINUTE, bad, total)
+            enough = rule.share(objective)
+            if bad / total >= enough and short_bad / short_total >= enough:
+                return Burning(objective, bad / total / (1 - objective.share), rule.long * MINUTE, bad, total)
         return None
 
     def _sum(self, place: int, now: float, minutes: int) -> tuple[int, int]:

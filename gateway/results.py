@@ -11,7 +11,7 @@ from gateway.allowance import Allowance
 from gateway.care import Care
 from gateway.directory import SECONDS_PER_PART, ModemView, others_usable
 from gateway.messages import ClaimedAttempt, Lane, Refusal
-from gateway.others import Others
+from gateway.others import ACCEPTED, REFUSED, UNKNOWN, Others
 from gateway.retry import RetryPolicy, decide
 from gateway.store import LATE, StaleAttempt, Store
 from hardware.clock import Clock
@@ -128,11 +128,14 @@ class Results:
         refusal = outcome.refusal
         if outcome.handed_back:
             outbox.release(attempt.id, now)
-        elif outcome.uncertain is not None:
+            return
+        if outcome.uncertain is not None:
             outbox.unknown(attempt.id, now, outcome.uncertain)
             self.counts.last_error = f"outcome unknown: {outcome.uncertain}"
+            came_to = UNKNOWN
         elif refusal is not None and refusal.error_class != "accepted":
             self._store_refusal(attempt, refusal)
+            came_to = REFUSED
         else:
             result = refusal.result if refusal is not None else f"+CMGS: {outcome.reference}"
             result = f"{result} ({LATE})" if outcome.late else result
@@ -140,6 +143,8 @@ class Results:
             self._refusals = self._asides = 0
             self._care.accepted()
             self.counts.sent += 1
+            came_to = ACCEPTED
+        self._others.witness.ended(self._view().name, came_to, refusal)
 
     def _store_refusal(self, attempt: ClaimedAttempt, refusal: Refusal) -> None:
         now, name = self._clock.now(), self._view().name

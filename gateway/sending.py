@@ -152,7 +152,10 @@ class Sender:
             return None
         queues, but_codes = (f"sim:{imsi}", f"modem:{view.name}", *routes), tuple(set(others) - set(routes))
         slot = Slot(view.name, imsi, queues, view.reports, but_codes)
-        return self._store.outbox.claim(slot, self._clock.now(), bounds)
+        attempt = self._store.outbox.claim(slot, self._clock.now(), bounds)
+        if attempt is not None:
+            self._others.witness.claimed(view.name, attempt)
+        return attempt
 
     def _sooner_elsewhere(self, queues: set[str], modems: int) -> bool:
         """Whether another modem, free before this one, would find nothing if this one took a part ahead.
@@ -186,10 +189,11 @@ class Sender:
         begun = self._clock.boot()
         try:
             reference = modem.submit(submit_pdu(attempt, begun), hooks)
-            self.results.counts.took(self._clock.boot() - begun)
+            took = self._clock.boot() - begun
+            self.results.counts.took(took)
             outcome = Outcome(attempt, reference)
             self.took, self.without_result = True, 0
-            self._others.submitted(self._view().name, self._clock.boot() - begun)
+            self._others.witness.submitted(self._view().name, attempt, took)
         except WithdrawnError:
             pass
         except PduError as error:
@@ -248,6 +252,7 @@ class Sender:
             self._others.planned()  # it may have been planned anew, for another modem
             raise WithdrawnError
         self.allowance.begun(attempt)
+        self._others.witness.begun(self._view().name, attempt)
         if attempt.lane is Lane.OTP:
             self._others.upcoming()  # its hedge; nobody is woken right before the PDU
 

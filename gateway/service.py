@@ -89,7 +89,10 @@ class Service:
         self._workshop = Workshop(config, self.store, self.fleet, self.clock)
         for modem in config.modem:
             self.fleet.add(self._workshop.worker(modem))
-        self.metrics = Metrics(self.store, self.clock, self.fleet.views, self.canary.views)
+        self.metrics = Metrics(
+            *(self.store, self.clock, self.fleet.views, self.canary.views, self.webhooks.status),
+            lambda: self.config.alarms,
+        )
         self.mailer = Mailer(config.alarms)
         self.alarms = Alarms(
             config.alarms,
@@ -100,9 +103,9 @@ class Service:
             Texter(config.alarms.sms_to, self.store, self.clock, self.fleet.views, self.fleet.wake),
             self.mailer,
         )
-        self.metrics.alarms = self.alarms.keys
+        self.metrics.tell_alarms(self.alarms.keys)
         self.scheduler.also.append(self.alarms.round)
-        self.fleet.on_submitted, self.fleet.on_recovery = self.metrics.submitted, self.metrics.recovering
+        self.fleet.witness, self.fleet.on_recovery = self.metrics, self.metrics.recovering
         app = create_app(self)
         self._waiting = app.extensions["simwire.waiting"]
         self._web = WebServer(config.api, app, self.clock)

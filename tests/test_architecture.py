@@ -154,12 +154,17 @@ ALLOWED: dict[str, frozenset[str]] = {
     "gateway.metrics": VALUES
     | {
         "gateway.conditions",
+        "gateway.config",
         "gateway.directory",
         "gateway.objective",
+        "gateway.others",
         "gateway.recovery",
         "gateway.release",
         "gateway.store",
+        "gateway.webhooks",
+        "hardware.at.results",
         "hardware.clock",
+        "hardware.modem",
     },
     "gateway.balance": frozenset(),
     "gateway.conditions": frozenset({"hardware.errors", "hardware.modem"}),
@@ -403,6 +408,7 @@ ALLOWED: dict[str, frozenset[str]] = {
     | {
         "gateway.directory",
         "gateway.dispatcher",
+        "gateway.others",
         "gateway.recovery",
         "gateway.store",
         "gateway.watchdog",

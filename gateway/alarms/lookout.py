@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Sequence
 
 from gateway.alarms.rules import Sight
@@ -27,12 +26,12 @@ class Lookout:
     def __call__(self, now: Instant) -> Sight:
         """One look. Raises StoreError where the queue cannot be read."""
         folder = self._store.database.path.resolve().parent
+        free: int | None
         try:
-            disk = os.statvfs(folder)
+            free = self._store.database.free()
         except OSError:
             free, accepting = None, False
         else:
-            free = disk.f_bavail * disk.f_frsize
             accepting = free >= self._store.database.reserve
         waiting = self._store.outbox.waiting()
         return Sight(

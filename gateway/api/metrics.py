@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from flask import Flask, Response, request
+from flask import Flask, Response, g, request
 
 from gateway.api.auth import Authenticator
 from gateway.api.health import NO_STORE
@@ -23,7 +23,13 @@ def install(app: Flask, service: ServiceView, authenticator: Authenticator) -> N
             raise Problem(403, "scope_missing", f"this key lacks the scope {SCOPE}")
         return Response(service.metrics.exposition(), 200, NO_STORE, content_type=CONTENT_TYPE)
 
+    clock = service.clock
+
+    @app.before_request
+    def came() -> None:
+        g.came = clock.boot()
+
     @app.after_request
     def answered(response: Response) -> Response:
-        service.metrics.answered(request.method, request.endpoint, response.status_code)
+        service.metrics.answered(request.method, request.endpoint, response.status_code, clock.boot() - g.came)
         return response

@@ -68,7 +68,7 @@ class Claims(Accepting):
                 case.set(modem=slot.modem)
                 event = Event(modem=slot.modem, attempt=attempt_id, part=attempt["part"])
                 self._ledger.settle(case, now, event)
-                return self._claimed(case, case.attempt(attempt_id), slot, segment)
+                return self._claimed(case, case.attempt(attempt_id), slot, segment, now)
         return None
 
     def release(self, attempt_id: int, now: Instant) -> None:
@@ -222,7 +222,7 @@ class Claims(Accepting):
             event = Event(NOT_BEGUN, attempt["modem"], attempt_id, attempt["part"], always=True)
             self._ledger.settle(case, now, event)
 
-    def _claimed(self, case: Case, attempt: sqlite3.Row, slot: Slot, segment: bytes) -> ClaimedAttempt:
+    def _claimed(self, case: Case, attempt: sqlite3.Row, slot: Slot, segment: bytes, now: Instant) -> ClaimedAttempt:
         message = case.message
         return ClaimedAttempt(
             id=attempt["id"],
@@ -245,4 +245,23 @@ class Claims(Accepting):
             step=attempt["step"],
             hopped=bool(attempt["hopped"]),
             home=message["home"],
+            country=message["country"],
+            waited=_waited(case, attempt, now),
         )
+
+
+def _waited(case: Case, attempt: sqlite3.Row, now: Instant) -> float | None:
+    """For how many seconds a part could have gone; None for a copy that was planned while another was under way."""
+    message = case.message
+    if attempt["number"] == 1:  # by the boot clock, on which the lifetime runs
+        start = max(message["created_at"], message["not_before_at"] or 0)
+        waited = boot_ms(now) - (message["expires_boot"] - (message["expires_at"] - start))
+    else:
+        since = attempt["due_at"] or max(
+            (row["result_at"] for row in case.attempts if row["part"] == attempt["part"] and row["result_at"]),
+            default=None,
+        )
+        if since is None:
+            return None
+        waited = wall_ms(now) - since
+    return max(0.0, float(waited) / 1000)

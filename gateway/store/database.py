@@ -208,6 +208,11 @@ class Database:
             self._space = (now, enough)
         return enough
 
+    def free(self) -> int:
+        """Octets that are free where the file is; raises OSError where the disk cannot be asked."""
+        disk = os.statvfs(self.path.resolve().parent)
+        return disk.f_bavail * disk.f_frsize
+
     def clock_trusted(self, now: Instant) -> bool:
         """Whether wall time can be relied on: the clock is synchronised and not behind what was stored before."""
         return self.clock.synchronised() and now.wall * 1000 >= self.newest_at

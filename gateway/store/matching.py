@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from gateway.messages import AttemptState, Report
 from gateway.reports import EARLIEST, LATEST, STEPPED, WINDOW_LIMIT, Ambiguous, Candidate, Match, learned, match
 from gateway.store.case import Case
-from gateway.store.common import ms, recipient_tail, wall_ms
+from gateway.store.common import boot_ms, ms, recipient_tail, wall_ms
 from gateway.store.ledger import Event
 from gateway.store.parts import Room
 from gateway.store.states import CANNOT_CONFIRM, Effect, effect
@@ -252,11 +252,21 @@ class Matching(Room):
                 report_status=report.status,
                 reported_at=wall_ms(now),
             )
+        if says is Effect.DELIVERED and state is not AttemptState.DELIVERED:
+            self._measure(case, attempt, now)
         self._regroup(case, attempt["generation"])
         told = f"{_TOLD[says]} (TP-ST 0x{report.status:02X})"
         self._ledger.settle(case, now, Event(told, attempt["modem"], attempt_id, attempt["part"], always=True))
         if state is AttemptState.UNKNOWN:  # it owns the reference now, so others that waited can be told apart
             self._match_again(case.cx, now, imsi=report.imsi, mr=report.reference)
+
+    def _measure(self, case: Case, attempt: sqlite3.Row, now: Instant) -> None:
+        """Tell how long the report took: by the boot clock, where it is still the same boot."""
+        took = wall_ms(now) - attempt["submitted_at"]
+        if case.message["accepted_boot"] == self._database.boot_number and attempt["submitted_boot"] is not None:
+            took = boot_ms(now) - attempt["submitted_boot"]
+        modem, country, seconds = attempt["modem"], case.message["country"], max(0.0, took / 1000)
+        self._database.after_commit(lambda: self.on_delivered(modem, country, seconds))
 
     def _outcome(self, cx: sqlite3.Connection, attempt_id: int) -> ReportOutcome:
         query = "SELECT m.id FROM attempts AS a JOIN messages AS m ON m.seq = a.message WHERE a.id = ?"

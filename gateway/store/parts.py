@@ -29,6 +29,9 @@ class Room:
         """Called after a commit with the id of each message that carries a code and is to be sent."""
         self.on_code_ready: Callable[[str], None] = lambda _queue: None
         """Called after a commit with the queue in which a part of a code became ready again, or once more."""
+        self.on_delivered: Callable[[str, str | None, float], None] = lambda _modem, _country, _seconds: None
+        """Called after a commit for each part that its handset has: by which modem, in which country, and how many
+        seconds after its submit the report came."""
         self._ledger = Ledger(database, self.waiters.tell, settings, events)
 
     def _case(self, cx: sqlite3.Connection, attempt_id: int) -> Case:

@@ -34,6 +34,10 @@ class EndpointState:
     last_error: str | None = None
     last_error_at: float | None = None
     last_delivery_at: float | None = None
+    taken: int = 0
+    failed: int = 0
+    """Attempts after which there is another one."""
+    given_up: int = 0
 
 
 class Endpoint:
@@ -142,7 +146,8 @@ class Endpoint:
         finally:
             self._store_ended()
         if self._state.failures:
-            self._deliveries.give_up(self.name, self._clock.now())
+            gone = self._deliveries.give_up(self.name, self._clock.now())
+            self._state = replace(self._state, given_up=self._state.given_up + gone)
         elif was_down:
             self._deliveries.hasten(self.name, self._clock.now())
         return 0.0
@@ -183,16 +188,23 @@ class Endpoint:
             self._failed.clear()
             if self._state.failures:
                 log.info("webhook %s takes events again", self.name)
-            self._state = replace(self._state, failures=0, last_delivery_at=now.wall)
+            self._state = replace(self._state, failures=0, last_delivery_at=now.wall, taken=self._state.taken + 1)
             return
-        failures = self._state.failures + 1
-        self._state = replace(self._state, failures=failures, last_error=verdict.error, last_error_at=now.wall)
+        dead = verdict.state == "dead"
+        self._state = replace(
+            self._state,
+            failures=self._state.failures + 1,
+            last_error=verdict.error,
+            last_error_at=now.wall,
+            failed=self._state.failed + (not dead),
+            given_up=self._state.given_up + dead,
+        )
         self._failed.add(delivery.id)
         pause = rules.pause(len(self._failed), verdict, self._chance())
         if not self._asked:
             self._paused_boot = now.boot + pause
         after = f"nothing is sent there for {pause:.0f} s" if pause else f"tried again in {verdict.wait:.0f} s"
-        if verdict.state == "dead":
+        if dead:
             after = "given up; it can be replayed"
         event, number = delivery.event, delivery.attempts + 1
         log.warning(

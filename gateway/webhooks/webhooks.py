@@ -104,11 +104,12 @@ class Webhooks:
                 endpoint.wake()
 
     def status(self) -> list[WebhookStatus]:
-        """Every webhook, in the order of the configuration."""
-        counts = self._store.deliveries.counts()
+        """Every webhook, in the order of the configuration; one that a reload puts in its place just now is left out."""
+        counts, endpoints = self._store.deliveries.counts(), self.endpoints
         return [
-            WebhookStatus(hook, self.endpoints[name].origin, counts.get(name, Waiting()), self.endpoints[name].state)
+            WebhookStatus(hook, endpoint.origin, counts.get(name, Waiting()), endpoint.state)
             for name, hook in self._hooks.items()
+            if (endpoint := endpoints.get(name)) is not None
         ]
 
     def replay(self, ids: Sequence[str]) -> list[str]:

@@ -5,6 +5,7 @@ from hardware.modem.driver import Modem
 from hardware.modem.inspection import identify, inspect
 from hardware.modem.status import (
     CONFIGURED,
+    REGISTRATIONS,
     Hidden,
     Identity,
     Inbox,
@@ -24,6 +25,7 @@ from hardware.profiles import ReportRoute
 
 __all__ = [
     "CONFIGURED",
+    "REGISTRATIONS",
     "CardSight",
     "Checkup",
     "Hidden",

@@ -187,6 +187,8 @@ _REGISTRATION = {
     9: "registered, home network, CSFB not preferred",
     10: "registered, roaming, CSFB not preferred",
 }
+REGISTRATIONS = tuple(_REGISTRATION.values())
+"""Every `Registration.meaning` that there is."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
-from typing import get_args
+from typing import Any, get_args
 
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
@@ -14,9 +15,20 @@ from gateway.alarms.lookout import Lookout
 from gateway.api.shapes.modems import CanaryShape, ModemShape, RecoveryShape
 from gateway.conditions import CONDITIONS
 from gateway.directory import CANARY_STATES, MODEM_STATES, CanaryView
+from gateway.messages import Lane, Message, Refusal
 from gateway.metrics import Metrics
+from gateway.metrics.catalogue import CATALOGUE
+from gateway.metrics.counted import error_of
+from gateway.metrics.countries import MOST, Countries
+from gateway.metrics.held import Held
+from gateway.quota import QuotaRules
 from gateway.recovery import Step
+from hardware.clock import FakeClock
+from hardware.modem import REGISTRATIONS
+from hardware.simulator import Fault, LoseAnswer, Refuse
+from hardware.simulator import Step as FaultStep
 from tests.gateway.rig import Rig
+from tests.gateway.test_api_inbox import receive
 from tests.gateway.test_api_stats import send_one
 from tests.gateway.world import NUMBER, World
 
@@ -144,9 +156,13 @@ def test_modems(world: World) -> None:
 
 def test_what_is_the_matter_is_a_set_of_which_one_is_true(world: World) -> None:
     world.views[0] = replace(world.views[0], condition="sim_refused", changes=7)
-    shown = {word: value(world, "simwire_modem_condition", modem="sim1", condition=word) for word in CONDITIONS}
-    assert shown == {word: float(word == "sim_refused") for word in CONDITIONS}
-    assert {value(world, "simwire_modem_condition", modem="sim2", condition=word) for word in CONDITIONS} == {0.0}
+    found = parsed(scrape(world))
+    for modem, condition in (("sim1", "sim_refused"), ("sim2", None)):
+        shown = {
+            word: found["simwire_modem_condition", frozenset({("modem", modem), ("condition", word)})]
+            for word in CONDITIONS
+        }
+        assert shown == {word: float(word == condition) for word in CONDITIONS}
     assert value(world, "simwire_modem_changes_total", modem="sim1") == 7
     world.views[0] = replace(world.views[0], condition=None)
     assert value(world, "simwire_modem_condition", modem="sim1", condition="sim_refused") == 0
@@ -175,9 +191,6 @@ def test_names_and_labels_are_as_prometheus_wants_them(world: World) -> None:
         assert not re.search(r"_(milliseconds|ms|minutes|hours|count|sum|bucket|total|gauge|counter)$", family.name)
         for sample in family.samples:
             assert sample.name.endswith("_total") == (family.type == "counter"), sample.name
-            known = {"state", "lane", "modem", "step", "condition", "result", "rule", "method", "operation", "status"}
-            if family.name.startswith("simwire_"):
-                assert set(sample.labels) <= known | {"le", "from", "to", "version", "objective", "alarm", "severity"}
 
 
 def test_steps_to_bring_a_modem_back(world: World) -> None:
@@ -187,24 +200,6 @@ def test_steps_to_bring_a_modem_back(world: World) -> None:
     assert value(world, "simwire_modem_recoveries_total", modem="sim2", step="quarantine") == 0
     steps = get_args(get_args(RecoveryShape.model_fields["step"].annotation)[0])
     assert list(steps) == [step.value for step in Step]
-
-
-def test_how_long_submits_take(tmp_path: Path) -> None:
-    rig = Rig(tmp_path)
-    metrics = Metrics(rig.store, rig.clock, rig.fleet.views)
-    rig.fleet.on_submitted = metrics.submitted
-    rig.ready()
-    message = rig.send()
-    begun = rig.clock.boot()
-    while rig.state(message) not in ("sent", "delivered"):
-        rig.step(0.5)
-    took = rig.clock.boot() - begun
-    found = parsed(metrics.exposition().decode())
-    modem = frozenset({("modem", "sim1")})
-    assert found["simwire_submit_seconds_count", modem] == 1
-    assert 0 < found["simwire_submit_seconds_sum", modem] <= took
-    assert found["simwire_messages_total", frozenset({("state", "sent"), ("lane", "normal")})] == 1
-    rig.store.close()
 
 
 def test_two_gateways_in_one_process_count_apart(world: World) -> None:
@@ -251,3 +246,251 @@ def test_a_store_that_fails_leaves_the_rest(world: World, tmp_path: Path, caplog
     assert "simwire_queue_messages" not in text
     assert "simwire_modem_state" in text
     assert "the queue cannot be measured" in caplog.text
+
+
+# -- the catalogue ----------------------------------------------------------------------------------------------------
+
+
+def test_what_is_exposed_is_what_the_catalogue_names(world: World) -> None:
+    world.post("/v1/messages", HELLO)
+    send_one(world, 1)
+    by_name = {family.name.removesuffix("_total").removesuffix("_info"): family for family in CATALOGUE}
+    assert len(by_name) == len(CATALOGUE)
+    exposed = {
+        family.name.removesuffix("_info"): family
+        for family in text_string_to_metric_families(scrape(world))
+        if family.name.startswith("simwire_")
+    }
+    assert exposed.keys() == by_name.keys()
+    for name, family in exposed.items():
+        described = by_name[name]
+        assert family.documentation == described.help
+        assert family.type == ("gauge" if described.kind == "info" else described.kind)
+        assert (family.name + "_total" == described.name) == (described.kind == "counter")
+        for sample in family.samples:
+            assert set(sample.labels) - {"le"} == set(described.labels), name
+
+
+def test_the_api_page_tells_of_every_metric_with_its_labels() -> None:
+    page = (Path(__file__).resolve().parents[2] / "docs" / "api.md").read_text(encoding="utf-8")
+    found = re.findall(r"`(simwire_\w+)(?:\{([\w,]+)\})?`", page)
+    told = {name: set(labels.split(",")) - {""} for name, labels in found}
+    assert told == {family.name: set(family.labels) for family in CATALOGUE}
+
+
+@pytest.mark.parametrize(
+    ("refusal", "error"),
+    [
+        (Refusal("retry", "+CMS ERROR: 38 (network out of order)", 38), ("cms", "38")),
+        (Refusal("retry", "+CMS ERROR: 60777 (vendor code)", 60777), ("cms", "vendor")),
+        (Refusal("recover", "+CME ERROR: 100 (unknown)", 100), ("cme", "100")),
+        (Refusal("uncertain", "+CMS ERROR: SOMETHING (no code)"), ("cms", "none")),
+        (Refusal("recover", "ERROR"), ("none", "none")),
+    ],
+)
+def test_errors_have_the_codes_of_the_standard(refusal: Refusal, error: tuple[str, str]) -> None:
+    assert error_of(refusal) == error
+
+
+def test_countries_without_end_are_one() -> None:
+    countries = Countries()
+    many = [f"{one}{two}" for one in "ABCDE" for two in "ABCDEFGHIJ"]
+    labels = [countries.label(region) for region in many]
+    assert labels == many[:MOST] + ["other"] * (len(many) - MOST)
+    assert (countries.label("AA"), countries.label("EJ"), countries.label(None)) == ("AA", "other", "none")
+
+
+def test_what_takes_long_to_ask_is_asked_seldom() -> None:
+    clock, asked = FakeClock(), []
+
+    def ask() -> int:
+        clock.advance(0.5)
+        asked.append(clock.boot())
+        return len(asked)
+
+    held = Held(ask, clock, 5.0)
+    assert [held(), held()] == [1, 1]
+    clock.advance(49.0)
+    assert held() == 1
+    clock.advance(1.5)
+    assert held() == 2
+
+
+# -- through modems ---------------------------------------------------------------------------------------------------
+
+
+class Watched(Rig):
+    """A sending gateway whose metrics are read."""
+
+    def __init__(self, folder: Path, modems: int = 1, **options: Any) -> None:
+        super().__init__(folder, modems, **options)
+        self.metrics = Metrics(self.store, self.clock, self.fleet.views)
+        self.fleet.witness, self.fleet.on_recovery = self.metrics, self.metrics.recovering
+        self.ready()
+
+    def until(self, message: Message, *states: str) -> None:
+        for _ in range(400):
+            if self.state(message) in states:
+                return
+            self.step(0.5)
+        raise AssertionError(f"it is {self.state(message)}, not {states}")
+
+    def shown(self, name: str, **labels: str) -> float | None:
+        return parsed(self.metrics.exposition().decode()).get((name, frozenset(labels.items())))
+
+
+@pytest.fixture
+def watched(tmp_path: Path) -> Iterator[Watched]:
+    rig = Watched(tmp_path)
+    yield rig
+    rig.store.close()
+
+
+WAY = {"modem": "sim1", "country": "GB"}
+
+
+def test_a_part_on_its_way_is_measured_three_times(watched: Watched) -> None:
+    watched.fleet.pause("sim1")
+    message = watched.send()
+    watched.step(20)
+    watched.clock.step_wall(3600)  # it is the boot clock that tells how long
+    watched.fleet.resume("sim1")
+    watched.until(message, "delivered")
+    assert watched.shown("simwire_claim_seconds_count", **WAY) == 1
+    waited = watched.shown("simwire_claim_seconds_sum", **WAY)
+    assert waited is not None
+    assert 20 <= waited < 30
+    for family in ("simwire_submit_seconds", "simwire_delivery_seconds"):
+        assert watched.shown(f"{family}_count", **WAY) == 1
+        assert 0 < (watched.shown(f"{family}_sum", **WAY) or 0) < 60
+    assert watched.shown("simwire_attempts_total", modem="sim1", kind="first") == 1
+    assert watched.shown("simwire_attempt_results_total", modem="sim1", result="accepted") == 1
+    ended = "simwire_messages_ended_total"
+    assert watched.shown(ended, state="delivered", reason="none", lane="normal") == 1
+
+
+def test_refusals_and_retries(watched: Watched) -> None:
+    watched.modems["sim1"].inject(Fault(FaultStep.PDU, Refuse(38)))
+    message = watched.send()
+    watched.until(message, "delivered")
+    error = {"class": "retry", "kind": "cms", "code": "38"}
+    assert watched.shown("simwire_submit_errors_total", modem="sim1", **error) == 1
+    assert watched.shown("simwire_attempt_results_total", modem="sim1", result="refused") == 1
+    assert watched.shown("simwire_attempts_total", modem="sim1", kind="retry") == 1
+    assert watched.shown("simwire_possible_duplicates_total", modem="sim1") == 0
+    assert watched.shown("simwire_claim_seconds_count", **WAY) == 2
+    assert (watched.shown("simwire_claim_seconds_sum", **WAY) or 0) < 2  # not the wait before it was due
+
+
+def test_unknown_outcomes_and_copies(watched: Watched) -> None:
+    watched.modems["sim1"].inject(Fault(FaultStep.PDU, LoseAnswer()))
+    code = watched.code()
+    watched.until(code, "delivered")
+    watched.step(5)
+    unknown = sum(result.startswith("outcome unknown") for result in watched.results(code))
+    copies = sum(entry.possible_duplicate for entry in watched.store.outbox.timeline(code.id))
+    assert unknown > 0
+    assert copies > 0
+    assert watched.shown("simwire_attempt_results_total", modem="sim1", result="unknown") == unknown
+    assert watched.shown("simwire_attempts_total", modem="sim1", kind="resend") == copies
+    assert watched.shown("simwire_possible_duplicates_total", modem="sim1") == copies
+
+
+def test_what_ends_in_the_queue(watched: Watched) -> None:
+    expired = {"state": "expired", "reason": "expired_in_queue", "lane": "bulk"}
+    assert watched.shown("simwire_messages_ended_total", **expired) == 0
+    watched.fleet.pause("sim1")
+    message = watched.send(lane=Lane.BULK, lifetime=60.0)
+    watched.until(message, "expired")
+    assert watched.shown("simwire_messages_ended_total", **expired) == 1
+    assert watched.shown("simwire_modem_usable", modem="sim1") == 0
+
+
+def test_what_a_modem_and_its_sim_are_like(tmp_path: Path) -> None:
+    rig = Watched(tmp_path, quotas=QuotaRules(per_hour=10))
+    message = rig.send()
+    rig.until(message, "delivered")
+    quota = {"modem": "sim1", "quota": "per_hour"}
+    assert rig.shown("simwire_modem_quota_limit", **quota) == 10
+    assert rig.shown("simwire_modem_quota_kept", **quota) == 2
+    assert rig.shown("simwire_modem_quota_left", **quota) == 9
+    assert rig.shown("simwire_modem_usable", modem="sim1") == 1
+    ways = {
+        dict(labels)["registration"]: number
+        for (name, labels), number in parsed(rig.metrics.exposition().decode()).items()
+        if name == "simwire_modem_registration"
+    }
+    assert [way for way, number in ways.items() if number] == ["registered_home_network"]
+    assert len(ways) == len(REGISTRATIONS)
+    rig.store.close()
+
+
+def test_received_messages_are_counted(world: World) -> None:
+    assert value(world, "simwire_inbox_received_total", modem="sim1") == 0
+    receive(world, NUMBER, "hello")
+    assert value(world, "simwire_inbox_received_total", modem="sim1") == 1
+
+
+def test_how_long_accepting_takes(world: World) -> None:
+    world.post("/v1/messages", HELLO)
+    world.post("/v1/messages", {"to": "12", "text": "hello"})
+    world.post("/v1/otp", {"to": NUMBER, "purpose": "login"})
+    world.get("/v1/messages")
+    found = {
+        (kind, result): value(world, "simwire_accept_seconds_count", kind=kind, result=result)
+        for kind in ("message", "code")
+        for result in ("accepted", "refused", "failed")
+    }
+    assert {pair: count for pair, count in found.items() if count} == {
+        ("message", "accepted"): 1,
+        ("message", "refused"): 1,
+        ("code", "accepted"): 1,
+    }
+
+
+HOOK = """
+[[webhook]]
+name = "shop"
+url = "http://127.0.0.1:9/"
+allow_private = ["127.0.0.1"]
+secret_file = "shop.secret"
+"""
+
+
+def test_what_waits_for_a_webhook(tmp_path: Path) -> None:
+    (tmp_path / "shop.secret").write_text("s" * 32)
+    world = World(tmp_path, HOOK)
+    world.metrics = Metrics(world.store, world.clock, world.modems, webhooks=world.webhooks.status)
+    world.post("/v1/messages", HELLO)
+    send_one(world, 1)
+    world.clock.advance(10)
+    world.webhooks.endpoints["shop"].turn()
+
+    def shown(name: str, **labels: str) -> float | None:
+        return parsed(world.metrics.exposition().decode()).get(
+            (name, frozenset({("webhook", "shop"), *labels.items()}))
+        )
+
+    waiting = shown("simwire_webhook_waiting_events")
+    assert waiting is not None
+    assert waiting >= 1
+    assert shown("simwire_webhook_oldest_seconds") == 10
+    assert shown("simwire_webhook_failures") == 1
+    assert shown("simwire_webhook_deliveries_total", result="failed") == 1
+    world.clock.advance(25 * 3600)
+    world.webhooks.endpoints["shop"].turn()
+    assert (shown("simwire_webhook_deliveries_total", result="given_up") or 0) >= 1
+    assert shown("simwire_webhook_waiting_events") == 0
+    world.close()
+
+
+def test_the_machine(world: World) -> None:
+    assert (value(world, "simwire_disk_free_bytes") or 0) > 0
+    assert value(world, "simwire_disk_low_bytes") == world.config.alarms.disk_free
+    assert value(world, "simwire_disk_reserve_bytes") == world.store.database.reserve
+    assert value(world, "simwire_database_bytes") == world.store.database.path.stat().st_size
+    world.post("/v1/messages", HELLO)
+    assert (value(world, "simwire_database_wal_bytes") or 0) > 0
+    assert (value(world, "simwire_threads") or 0) >= 1
+    limits = {lane: value(world, "simwire_queue_limit_seconds", lane=lane) for lane in ("otp", "normal", "bulk")}
+    assert limits == {"otp": 30, "normal": 1800, "bulk": None}
