@@ -7,15 +7,17 @@ import logging
 import socket
 import threading
 from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING
 
 from waitress.server import create_server
 
-from gateway import tls
-from gateway.certificates import Certificate
 from gateway.config import ApiConfig
 from gateway.watchdog import Party
 from gateway.web_watch import WebWatch
 from hardware.clock import Clock
+
+if TYPE_CHECKING:
+    from gateway.certificates import Certificate
 
 CONNECTION_LIMIT = 2_000
 
@@ -45,6 +47,9 @@ class WebServer:
         self._watch.server = self._server
         self._certificate: Certificate | None = None
         if config.tls_cert and config.tls_key:
+            from gateway import tls  # what reads certificates is 2 MB, which most gateways spare themselves
+            from gateway.certificates import Certificate
+
             self._certificate = Certificate(config.tls_cert, config.tls_key, clock)
             tls.install(self._server, self._certificate, clock)
 
