@@ -93,7 +93,7 @@ def test_a_code_on_its_way_wakes_nobody_who_could_do_nothing_about_it(
     rig: Make, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Least of all between the mark and the PDU; its hedge is the clockwork's business."""
-    gateway = rig()
+    gateway = rig(2)
     idle(gateway)
     message = gateway.code()
     calls: list[Lane] = []
