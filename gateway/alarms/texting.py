@@ -12,7 +12,7 @@ from hardware.clock import Clock
 from hardware.pdu import Alphabet, segment, transliterate
 
 LIFETIME = 3600.0  # seconds: an alarm that is an hour old is told again, or over
-LONGEST = 306  # characters: two parts
+LONGEST, LONGEST_UCS2 = 306, 134  # characters: two parts
 
 
 class Texter:
@@ -47,8 +47,9 @@ class Texter:
         chosen = next((view for view in usable if view.name != avoid), usable[0] if usable else None)
         if chosen is None:
             return []
-        said = transliterate(text)
-        said = said if len(said) <= LONGEST else f"{said[: LONGEST - 3]}..."
+        said = _at_most(LONGEST, transliterate(text))
+        if segment(said).alphabet is not Alphabet.GSM7:  # an organisation that is written in another script, say
+            said = _at_most(LONGEST_UCS2, said)
         cut = segment(said)
         now = self._clock.now()
         new = [
@@ -71,3 +72,7 @@ class Texter:
         stored = self._store.database.accept(lambda cx: [self._store.outbox.enqueue(cx, one, now).id for one in new])
         self._wake(f"modem:{chosen.name}", Lane.OTP)
         return stored
+
+
+def _at_most(most: int, text: str) -> str:
+    return text if len(text) <= most else f"{text[: most - 3]}..."

@@ -174,6 +174,18 @@ def test_a_clock_that_is_set_makes_nothing_wait_longer(watched: Watched) -> None
     assert "been waiting for 30 min, longer" in watched.alarms.views()[0].alarm.what
 
 
+@pytest.mark.parametrize("organisation", ["Example Bank", "Пример Банк"])
+def test_an_alarm_is_never_more_than_two_parts(watched: Watched, organisation: str) -> None:
+    watched.alarms.use(watched.world.config.alarms, organisation)
+    watched.canaries = [replace(missed(), receiver=f"sim{place}") for place in range(2, 9)]
+    watched.round()
+    (message,) = watched.world.store.outbox.list(MessageFilter(client=ALARMS))[0]
+    assert message.parts == 2
+    (text,) = watched.texts()
+    assert text.startswith(f"Simwire ({organisation}): WARNING")
+    assert text.endswith("...")
+
+
 def test_what_people_know_is_not_told_again_after_a_restart_and_its_end_is(watched: Watched) -> None:
     watched.canaries = [missed()]
     watched.round()

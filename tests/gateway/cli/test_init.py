@@ -389,7 +389,7 @@ def test_a_key_that_the_example_lacks_is_a_defect(unknown: dict[str, dict[str, s
         written({}, [{"prot": "auto"}])
 
 
-@settings(max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.text(st.characters(exclude_categories=("Cs",)), min_size=1, max_size=64))
 def test_any_text_is_written_so_that_it_is_read_again(value: str) -> None:
     text = written({"gateway": {"organisation": value, "country": "GB"}}, [{"name": "sim1", "port": value}])
