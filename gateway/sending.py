@@ -127,8 +127,15 @@ class Sender:
         return Lane.OTP in tuple(self._hints) or (self._ahead is not None and self._ahead.lane is Lane.OTP)
 
     def codes_wait(self) -> bool:
-        """Whether a code could go now: what is not urgent is left until later. Raises StoreError."""
-        return self.code_came or Lane.OTP in self._store.outbox.waiting()
+        """Whether a code could go now by this modem: what is not urgent is left until later. Raises StoreError."""
+        if not self._may_send():
+            return False
+        return self.code_came or self._store.outbox.codes_ready(self._own_queues(Lane.OTP), 1) > 0
+
+    def _own_queues(self, lane: Lane) -> tuple[str, ...]:
+        """The queues that it takes parts of that lane from now."""
+        name, others = self._view().name, self._others
+        return (f"sim:{self._sink.imsi}", f"modem:{name}", *routes_for(name, others.views(), others.prefixes(), lane))
 
     def opens_in(self) -> float:
         """Seconds until more may be sent than now; infinite where nothing is held back, or no time helps."""

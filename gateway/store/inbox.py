@@ -15,6 +15,7 @@ from collections.abc import Callable, Sequence
 from gateway.messages import Secret
 from gateway.store.common import Waiters, ms, new_id, wall_ms
 from gateway.store.database import Database
+from gateway.store.errors import StoreDamaged
 from gateway.store.events import Events
 from gateway.store.received import Part, content_of
 from gateway.store.removal import INBOX_FLOOR
@@ -137,7 +138,8 @@ class InboxStore:
         query = "SELECT joins FROM inbox_parts WHERE message IS NULL AND joins IS NOT NULL GROUP BY joins"
         gone = 0
         for (joins,) in cx.execute(query).fetchall():
-            first = self._waiting(cx, joins)[0].message
+            waiting = self._waiting(cx, joins)
+            first = waiting[0].message if waiting else None
             if first is not None and first.originator.number in senders:
                 cx.execute("DELETE FROM inbox_parts WHERE joins = ? AND message IS NULL", (joins,))
                 gone += 1
@@ -156,8 +158,8 @@ class InboxStore:
         rows = cx.execute(query, (joins, part.place[0], *around)).fetchall()
         if any(row["content"] == part.content(self._cipher) for row in rows):
             return False
-        if any(row["message"] is None for row in rows):
-            self._publish_group(cx, self._waiting(cx, joins), joins, now)
+        if any(row["message"] is None for row in rows) and (waiting := self._waiting(cx, joins)):
+            self._publish_group(cx, waiting, joins, now)
         return True
 
     def _keep(self, cx: sqlite3.Connection, part: Part, digest: bytes, joins: bytes | None) -> None:
@@ -169,10 +171,19 @@ class InboxStore:
         )
 
     def _waiting(self, cx: sqlite3.Connection, joins: bytes) -> Sequence[Part]:
-        rows = cx.execute("SELECT * FROM inbox_parts WHERE joins = ? AND message IS NULL ORDER BY sequence", (joins,))
+        """The parts of a message that wait for others.
+
+        One that cannot be read any more counts as one that never came: else no other could be taken from its modem.
+        """
+        query = "SELECT * FROM inbox_parts WHERE joins = ? AND message IS NULL ORDER BY sequence"
         found = []
-        for row in rows:
-            raw_hex = self._cipher.unseal(row["body"], "inbox_parts.body").decode()
+        for row in cx.execute(query, (joins,)).fetchall():
+            try:
+                raw_hex = self._cipher.unseal(row["body"], "inbox_parts.body").decode()
+            except StoreDamaged:
+                log.error("part %d of a received message is lost: it cannot be read any more", row["sequence"])
+                cx.execute("DELETE FROM inbox_parts WHERE id = ?", (row["id"],))
+                continue
             message = DeliverPdu.decode(raw_hex)
             found.append(Part(raw_hex, message, row["modem"], row["imsi"], row["received_at"]))
         return found

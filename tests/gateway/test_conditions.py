@@ -396,6 +396,22 @@ def test_a_sim_that_is_refused_is_asked_at_once_and_the_empty_credit_named(rig: 
     assert gateway.state(message) == "delivered"
 
 
+def test_codes_that_wait_for_a_sim_which_rests_do_not_keep_its_credit_unknown(rig: Make) -> None:
+    """They cannot go anyway, and others come while they wait."""
+    gateway = rig(balance=RULE)
+    answering(gateway, "balance 9.00")
+    gateway.ready()
+    gateway.step(5)
+    gateway.step(120)
+    card(gateway).barred = 8
+    answering(gateway, "balance 0.00")
+    for number in range(5):
+        gateway.code(to=f"+44770090010{number}")
+    gateway.step(30)
+    view = gateway.workers["sim1"].view
+    assert (view.state, view.condition) == ("denied", "no_credit")
+
+
 def test_a_refused_sim_without_a_balance_rule_is_set_aside_as_ever(rig: Make) -> None:
     gateway = rig()
     card(gateway).barred = 50

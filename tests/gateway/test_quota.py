@@ -7,7 +7,7 @@ from datetime import UTC, date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gateway.messages import Lane
@@ -51,6 +51,7 @@ def begin_by_hand(starts: int, wall: float) -> datetime:
     return datetime(day.year, day.month, day.day, tzinfo=UTC)
 
 
+@settings(deadline=None)
 @given(rules=RULES, story=st.lists(st.tuples(PASSES, STEPS, LANES, st.booleans()), max_size=40))
 def test_use_is_what_a_count_by_hand_gives_whatever_the_wall_clock_does(
     rules: QuotaRules, story: list[tuple[float, float, Lane, bool]]

@@ -141,6 +141,23 @@ def test_a_message_that_stays_incomplete_is_shown_as_far_as_it_came(bench: Bench
     assert bench.store.inbox.release_incomplete(bench.now) == 0
 
 
+def test_a_part_that_cannot_be_read_any_more_keeps_the_others_from_nothing(
+    bench: Bench, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A modem keeps what is not taken from it, and brings it again and again."""
+    receive(bench, deliver("one ", part=(7, 3, 1)))
+    with bench.store.database.mark() as cx:
+        cx.execute("UPDATE inbox_parts SET body = x'00'")
+    assert receive(bench, deliver("two ", part=(7, 3, 2))) is None
+    assert receive(bench, deliver("three", part=(7, 3, 3))) is None
+    bench.clock.advance(86_401)
+    bench.store.inbox.release_incomplete(bench.now)
+    (found,) = shown(bench)
+    assert (found.parts, found.missing) == (3, 1)
+    assert "two" in found.text.reveal()
+    assert "cannot be read" in caplog.text
+
+
 @pytest.mark.parametrize("place", [(9, 0, 0), (9, 2, 0), (9, 2, 3), (9, 1, 1)])
 def test_a_part_with_an_impossible_number_stands_alone(bench: Bench, place: tuple[int, int, int]) -> None:
     assert receive(bench, deliver("alone", part=place))
