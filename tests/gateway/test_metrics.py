@@ -162,7 +162,7 @@ def test_a_canary_that_has_never_arrived_is_seen(world: World) -> None:
 
 
 def test_names_and_labels_are_as_prometheus_wants_them(world: World) -> None:
-    """What `promtool check metrics` looks at, and that no label takes values without end."""
+    """What `promtool check metrics` looks at."""
     text = scrape(world)
     families = list(text_string_to_metric_families(text))
     for family in families:
