@@ -75,15 +75,8 @@ class Evidence:
     """The stored reports of an (IMSI, TP-MR): outcome, attempt, status, recipient_tail."""
     storing: frozenset[str] = frozenset()
     """Names of the modems that store reports and announce them, and so lose none."""
-    tokened: dict[tuple[str, str], list[Part]] = field(default_factory=dict)
-    """The submits by number and token: telephones that many share have thousands."""
 
     def __post_init__(self) -> None:
-        tokened: dict[tuple[str, str], list[Part]] = defaultdict(list)
-        for parts in self.submits.values():
-            for part in parts:
-                tokened[part.to, part.token].append(part)
-        self.tokened = dict(tokened)
         grouped: dict[str, list[Told]] = defaultdict(list)
         for told in self.ledger.told:
             if told.challenge is not None:
@@ -91,11 +84,9 @@ class Evidence:
             self.by_id[told.id] = told
         self.challenges = dict(grouped)
 
-    def parts_of(self, told: Told) -> list[Part]:
-        """Of what went to that number, what was this message; of a code, what may have been its challenge."""
-        if told.challenge is not None:
-            return self.submits.get(told.to, [])
-        return self.tokened.get((told.to, told.token), [])
+    def parts_of(self, told: Told, seen: dict[str, list[Part]]) -> list[Part]:
+        """Of what went to that number, what was this message; of a code, what was its challenge."""
+        return [part for part in seen.get(told.to, ()) if told.challenge is not None or told.token in part.text]
 
     def shows(self, told: Told) -> list[str]:
         """Texts of it on the telephone."""
@@ -107,7 +98,7 @@ class Evidence:
 
     def submit_of(self, told: Told, attempt: Row) -> Part | None:
         """The submit that an accepted attempt says it was."""
-        for part in self.parts_of(told):
+        for part in self.parts_of(told, self.submits):
             if (part.imsi, part.reference, part.number) == (attempt["imsi"], attempt["mr"], attempt["part"]):
                 return part
         return None

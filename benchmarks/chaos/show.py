@@ -106,7 +106,7 @@ def _story(evidence: Evidence, violation: Violation) -> None:
             f"   attempt {row['id']} part {row['part']} {row['kind']} {row['state']} {row['imsi']} mr {row['mr']}"
             f" begun {row['submitted_boot']} {row['result'] or ''} report {row['report_status']}"
         )
-    for part in evidence.parts_of(told):
+    for part in evidence.parts_of(told, evidence.submits):
         print(f"   network: {part.at:.3f} {evidence.modem_of(part.imsi)} mr {part.reference} part {part.joint or 1}")
         for at, fate, status in evidence.reports.get((part.imsi, part.reference, told.to), ()):
             print(f"            report {at:.3f} {fate} {status:#x}")

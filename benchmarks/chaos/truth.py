@@ -91,9 +91,9 @@ class Truth:
     def _own(self, told: Told) -> list[Part]:
         """What the network has of this very message; of a code only what can be told from its challenge's others."""
         if told.challenge is None:
-            return self._evidence.parts_of(told)
+            return self._evidence.parts_of(told, self._evidence.submits)
         if len(self._evidence.challenges[told.challenge]) == 1:
-            return self._evidence.parts_of(told)
+            return self._evidence.parts_of(told, self._evidence.submits)
         attempts = [attempt for attempt in self._evidence.attempts[told.id] if attempt["state"] in _ACCEPTED]
         found = [self._evidence.submit_of(told, attempt) for attempt in attempts if attempt["mr"] is not None]
         return [part for part in found if part is not None]

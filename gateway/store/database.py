@@ -193,10 +193,9 @@ class Database:
         now = time.monotonic()
         if now - checked >= RESERVE_CHECK:
             try:
-                free = os.statvfs(self.path.parent)
+                left = self.free()
             except OSError as error:
                 raise StoreFailed(f"the disk that holds {self.path} cannot be asked: {error.strerror}") from error
-            left = free.f_bavail * free.f_frsize
             if enough != (left >= self.reserve):
                 enough = left >= self.reserve
                 tell = log.info if enough else log.warning

@@ -104,7 +104,7 @@ class Webhooks:
                 endpoint.wake()
 
     def status(self) -> list[WebhookStatus]:
-        """Every webhook, in the order of the configuration; one that a reload replaces just now is left out."""
+        """Every webhook, in the order of the configuration, but for one that a reload is just putting in its place."""
         counts, endpoints = self._store.deliveries.counts(), self.endpoints
         return [
             WebhookStatus(hook, endpoint.origin, counts.get(name, Waiting()), endpoint.state)

@@ -179,6 +179,12 @@ class Gateway:
             with error:
                 return error.code, json.load(error), error.headers
 
+    def scrape(self) -> dict[str, float]:
+        """What /metrics shows now, by series as it is written there."""
+        with urllib.request.urlopen(f"{self.url}/metrics", timeout=30) as answer:
+            lines = answer.read().decode().splitlines()
+        return {series: float(value) for series, _, value in (line.rpartition(" ") for line in lines if line[0] != "#")}
+
     def until_ready(self, modems: int) -> None:
         """Wait until so many modems can send."""
 

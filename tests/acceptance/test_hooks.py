@@ -47,6 +47,8 @@ def test_events_arrive_in_order_over_a_crash(tmp_path: Path, receiver: Receiver)
         after = [sent.document["type"] for sent in receiver.sent[refused:] if sent.subject == second["id"]]
         assert after == ["message.sending", "message.sent", "message.delivered"]
         assert gateway.call("POST", "/v1/webhooks/hook1/test")[1]["delivered"]
+        taken = gateway.scrape()['simwire_webhook_deliveries_total{result="taken",webhook="hook1"}']
+        assert taken >= len(after)
         assert gateway.stop() == 0
     finally:
         if gateway.process is not None and gateway.process.poll() is None:

@@ -91,6 +91,14 @@ def test_a_refused_submit_goes_at_once_by_the_other_modem(world: World, gateway:
     assert {message["state"] for message in messages} == {"delivered"}
     assert {record.imsi for record in world.submits()} == {"001010000000002"}
     assert any("38" in (entry["result"] or "") for message in messages for entry in message["timeline"])
+    counted = gateway.scrape()
+    refused = counted['simwire_attempt_results_total{modem="sim1",result="refused"}']
+    assert refused > 0
+    assert counted['simwire_submit_errors_total{class="retry",code="38",kind="cms",modem="sim1"}'] == refused
+    assert counted['simwire_attempts_total{kind="retry",modem="sim2"}'] == refused
+    for family in ("claim", "submit", "delivery"):
+        assert counted[f'simwire_{family}_seconds_count{{country="GB",modem="sim2"}}'] == len(messages)
+    assert counted['simwire_queue_limit_seconds{lane="otp"}'] == 30
 
 
 def test_a_modem_that_goes_away_does_not_stop_the_others_and_comes_back(world: World, gateway: Gateway) -> None:

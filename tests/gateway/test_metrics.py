@@ -181,7 +181,7 @@ def test_a_canary_that_has_never_arrived_is_seen(world: World) -> None:
 
 
 def test_names_and_labels_are_as_prometheus_wants_them(world: World) -> None:
-    """What `promtool check metrics` looks at, and that no label takes values without end."""
+    """What `promtool check metrics` looks at."""
     text = scrape(world)
     families = list(text_string_to_metric_families(text))
     for family in families:
@@ -473,13 +473,13 @@ def test_what_waits_for_a_webhook(tmp_path: Path) -> None:
 
     waiting = shown("simwire_webhook_waiting_events")
     assert waiting is not None
-    assert waiting >= 1
+    assert waiting > 1
     assert shown("simwire_webhook_oldest_seconds") == 10
     assert shown("simwire_webhook_failures") == 1
     assert shown("simwire_webhook_deliveries_total", result="failed") == 1
     world.clock.advance(25 * 3600)
     world.webhooks.endpoints["shop"].turn()
-    assert (shown("simwire_webhook_deliveries_total", result="given_up") or 0) >= 1
+    assert shown("simwire_webhook_deliveries_total", result="given_up") == waiting
     assert shown("simwire_webhook_waiting_events") == 0
     world.close()
 

@@ -154,7 +154,7 @@ def test_what_gets_worse_is_told_at_once(watched: Watched, monkeypatch: pytest.M
         def f_bavail(self) -> int:
             return free
 
-    monkeypatch.setattr("gateway.alarms.lookout.os.statvfs", lambda _: Disk())
+    monkeypatch.setattr("gateway.store.database.os.statvfs", lambda _: Disk())
     assert watched.round() == 1
     free = 10
     assert watched.round(15) == 1
