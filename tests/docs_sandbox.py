@@ -98,6 +98,7 @@ class Sandbox:
         self.environment = {
             **{name: value for name, value in os.environ.items() if not name.startswith("SIMWIRE_")},
             "PATH": f"{folder / 'bin'}:{os.environ['PATH']}",
+            "PYTHONPATH": str(ROOT),
             "SIMWIRE_URL": f"http://127.0.0.1:{self.port}",
         }
 

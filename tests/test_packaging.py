@@ -10,7 +10,10 @@ import tomllib
 from pathlib import Path
 
 import pytest
+import yaml
 
+from gateway.cli.serve import GRACE
+from gateway.service import WEBHOOK_GRACE
 from tests.test_systemd import UNIT, setting
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -68,6 +71,16 @@ def test_the_container_is_made_of_what_is_let_in() -> None:
     sources = {source for line in copied for source in line.split()}
     assert sources == let_in
     assert all((ROOT / source).exists() for source in sources)
+
+
+def test_the_container_is_started_as_the_dockerfile_says() -> None:
+    compose = yaml.safe_load((ROOT / "compose.yaml").read_text(encoding="utf-8"))["services"]["simwire"]
+    dockerfile = (ROOT / "Dockerfile").read_text(encoding="utf-8")
+    config, state = (volume.split(":")[1] for volume in compose["volumes"])
+    assert config in dockerfile
+    assert state in dockerfile
+    assert compose["ports"] == ["127.0.0.1:8080:8080"]
+    assert float(compose["stop_grace_period"].rstrip("s")) > GRACE + WEBHOOK_GRACE
 
 
 @pytest.mark.skipif(shutil.which("hadolint") is None, reason="hadolint is not there")
