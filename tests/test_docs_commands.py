@@ -4,92 +4,50 @@ A page's `sh` blocks make one script in a folder of its own. Marks, as comments 
 
     <!-- file: NAME -->      the block is saved under that name before the next one runs
     <!-- needs: PROGRAM -->  run only where that program is installed
-    <!-- not run: REASON --> with a reason that begins as one of REASONS
+    <!-- beside: COMMAND --> which is run before, in another terminal
+    <!-- not run: REASON --> with a reason that begins as one of REASONS; bash reads it, and what it names is there
 
-The stick at `/dev/serial/by-id/usb-HUAWEI…` is a simulated one. What goes on until Ctrl-C (`serve`, `simulate`) is
-left running in the background, as in another terminal. A page that starts no gateway finds one running, and a key in
-SIMWIRE_KEY. ID in a command stands for what the last answer called `id`; for commands on keys, for the newest key.
+A page that starts no gateway finds one running, and a key in SIMWIRE_KEY; those in ALONE do not. docs_sandbox.py tells
+what stands for the modem and the folders of an installation.
 """
 
 from __future__ import annotations
 
-import os
 import re
 import shutil
-import signal
 import socket
 import subprocess
 import sys
 import textwrap
 import time
+import tomllib
 from collections.abc import Iterator
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 import yaml
 
+from tests.docs_sandbox import Sandbox
 from tests.gateway import pems
 
 ROOT = Path(__file__).resolve().parent.parent
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
 REASONS = (
     "installs from the network",
     "needs root",
-    "needs Docker",
-    "needs a real modem",
     "needs a name",
-    "needs a file of yours",
     "needs a sqlite3",
     "takes long",
 )
-STICK = "/dev/serial/by-id/usb-HUAWEI_HUAWEI_Mobile-if02-port0"
 _BLOCK = re.compile(
-    r"^(?: *<!-- (?P<mark>file|needs|not run): (?P<words>[^\n]*) -->\n)?"
+    r"^(?: *<!-- (?P<mark>file|needs|beside|not run): (?P<words>[^\n]*) -->\n)?"
     r"(?P<indent> *)```(?P<language>\w+)[^\n]*\n(?P<body>.*?)^(?P=indent)```$",
     re.MULTILINE | re.DOTALL,
 )
-_ID = re.compile(r"(?<![\w.])ID(?!\w)")
+_SHIPPED = re.compile(r"(?<![\w./@-])(?:packaging/[\w-]+|[\w@-]+\.(?:service|socket|sysusers|tmpfiles|rules))(?!\w)")
 
-SIMWIRE = """\
-#!/bin/bash
-# simwire, with what goes on until Ctrl-C left in the background until its log says that it is ready.
-ask=("{python}" -S -E "{root}/tests/prefork.py" "{prefork}")
-case "$1" in
-serve | simulate) ;;
-*) exec "${{ask[@]}}" "$@" ;;
-esac
-log=$(mktemp "{folder}/log.XXXXXX")
-PREFORK_PIDS="{folder}/pids" "${{ask[@]}}" "$@" >"$log" 2>&1 &
-for _ in $(seq 600); do
-    grep -q ready "$log" && exit 0
-    kill -0 $! 2>/dev/null || break
-    sleep 0.1
-done
-cat "$log" >&2
-exit 1
-"""
-CURL = """\
-#!/bin/bash
-# curl, that fails where the answer is a refusal, keeps its `id`, and listens to an endless stream for a second only.
-case " $* " in
-*" -sf "*) exec "{curl}" "$@" ;;
-*" -N "*) "{curl}" --silent --show-error --fail-with-body --max-time 1 "$@"; [ $? = 28 ]; exit ;;
-esac
-answer=$("{curl}" --silent --show-error --fail-with-body "$@") || {{ echo "$answer" >&2; exit 22; }}
-[[ $answer =~ ^\\{{\\"id\\":\\"([^\\"]+)\\" ]] && echo "${{BASH_REMATCH[1]}}" >"{folder}/id"
-echo "$answer"
-"""
-IDENT = """\
-#!/bin/bash
-# What ID stands for: the newest key, else what the last answer called `id`.
-if [ "$1" = keys ]; then
-    simwire keys list --config config.toml --json | grep -o '"id": *"[^"]*"' | tail -1 | cut -d'"' -f4
-else
-    cat "{folder}/id"
-fi
-"""
 CONFIG = """\
 [gateway]
 organisation = "Example Bank"
@@ -104,6 +62,10 @@ url = "http://127.0.0.1:9/nobody"
 secret_file = "hook1.secret"
 allow_private = ["127.0.0.1"]
 """
+
+
+ALONE = {"doctor.md": "", "durability.md": CONFIG}
+"""Pages whose commands are run beside no gateway, and the configuration that is there."""
 
 
 @dataclass(frozen=True)
@@ -127,64 +89,6 @@ def blocks(page: Path) -> list[Block]:
     """The fenced blocks of a page."""
     found = _BLOCK.finditer(page.read_text(encoding="utf-8"))
     return [Block(one["language"], textwrap.dedent(one["body"]), one["mark"], one["words"] or "") for one in found]
-
-
-class Sandbox:
-    """A folder with `simwire` in it, on a port of its own; what was left running in it is ended with it."""
-
-    def __init__(self, folder: Path, prefork: Path, stick: str = STICK) -> None:
-        self.folder, self.prefork, self.stick = folder, prefork, stick
-        with socket.create_server(("127.0.0.1", 0)) as free:
-            self.port = free.getsockname()[1]
-        words = {"python": sys.executable, "folder": folder, "curl": shutil.which("curl") or "curl"}
-        words |= {"root": ROOT, "prefork": prefork}
-        for name, text in (("simwire", SIMWIRE), ("curl", CURL), ("ident", IDENT)):
-            path = folder / "bin" / name
-            path.parent.mkdir(exist_ok=True)
-            path.write_text(text.format(**words), encoding="utf-8")
-            path.chmod(0o755)
-        (folder / ".venv").mkdir()
-        (folder / ".venv" / "bin").symlink_to(folder / "bin")
-        (folder / "bin" / "python").symlink_to(sys.executable)
-        (folder / "backups").mkdir()
-        self.environment = {
-            **{name: value for name, value in os.environ.items() if not name.startswith("SIMWIRE_")},
-            "PATH": f"{folder / 'bin'}:{os.environ['PATH']}",
-            "SIMWIRE_URL": f"http://127.0.0.1:{self.port}",
-        }
-
-    def fitted(self, text: str) -> str:
-        """What a page says, with the places of this sandbox."""
-        text = text.replace("127.0.0.1:8080", f"127.0.0.1:{self.port}").replace(STICK, self.stick)
-        return text.replace("/backups/", f"{self.folder}/backups/").replace("/tmp/modems", f"{self.folder}/modems")
-
-    def save(self, name: str, body: str) -> None:
-        """A configuration of a page, made to listen on this sandbox's port."""
-        text = self.fitted(body)
-        (self.folder / name).write_text(f"{text}\n[api]\nport = {self.port}\n", encoding="utf-8")
-
-    def run(self, script: str) -> str:
-        """Run lines of shell; returns what they said."""
-        lines = [_ID.sub("$(ident keys)" if " keys " in line else "$(ident)", line) for line in script.splitlines()]
-        head = "set -eEuo pipefail\ntrap 'echo \"failed: $BASH_COMMAND\" >&2' ERR\n"
-        log = self.folder / "said"
-        with log.open("w") as said:  # not a pipe: what goes on in the background would hold it open
-            done = subprocess.run(
-                ["bash", "-c", head + self.fitted("\n".join(lines))],
-                cwd=self.folder, env=self.environment, stdin=subprocess.DEVNULL, stdout=said, stderr=said, timeout=110,
-            )  # fmt: skip
-        assert done.returncode == 0, log.read_text()
-        return log.read_text()
-
-    def stop(self) -> None:
-        """End what was left running."""
-        pids = self.folder / "pids"
-        for pid in map(int, pids.read_text().split() if pids.exists() else ()):
-            with suppress(ProcessLookupError):
-                os.kill(pid, signal.SIGTERM)
-            deadline = time.monotonic() + 30
-            while Path(f"/proc/{pid}").exists() and time.monotonic() < deadline:
-                time.sleep(0.05)
 
 
 @pytest.fixture(scope="module")
@@ -214,8 +118,7 @@ def stick(tmp_path_factory: pytest.TempPathFactory, prefork: Path) -> Iterator[s
 def shared(tmp_path_factory: pytest.TempPathFactory, prefork: Path, stick: str) -> Iterator[Sandbox]:
     """Where a gateway runs, for the pages that start none."""
     sandbox = Sandbox(tmp_path_factory.mktemp("gateway"), prefork, stick)
-    (sandbox.folder / "hook1.secret").write_text("a secret of sufficient length\n", encoding="ascii")
-    sandbox.save("config.toml", CONFIG)
+    sandbox.stock(CONFIG)
     try:
         sandbox.run("simwire serve --config config.toml")
         words = "keys create everything --config config.toml --scope admin --scope otp:send --scope otp:check"
@@ -228,8 +131,8 @@ def shared(tmp_path_factory: pytest.TempPathFactory, prefork: Path, stick: str) 
 
 
 def own(page: Path) -> bool:
-    """Whether a page starts a gateway of its own."""
-    return any("simwire serve" in block.body for block in blocks(page) if block.runs)
+    """Whether a page starts a gateway of its own, or none."""
+    return page.name in ALONE or any("simwire serve" in block.body for block in blocks(page) if block.runs)
 
 
 RUN = [page for page in PAGES if any(block.runs for block in blocks(page))]
@@ -244,10 +147,15 @@ def test_the_commands_of_a_page_do_their_work(
     sandbox = Sandbox(tmp_path, prefork, stick) if alone else shared
     script = []
     try:
+        if there := ALONE.get(page.name):
+            sandbox.stock(there)
+            sandbox.run("simwire keys create first --config config.toml")
         for block in blocks(page):
             if block.mark == "file":
-                sandbox.save(block.words, block.body)
+                sandbox.save(f"saved/{block.words}", block.body)
+                script.append(f"cp saved/{block.words} {block.words}")
             elif block.runs:
+                script += [block.words] * (block.mark == "beside")
                 script.append(block.body)
         sandbox.run("\n".join(script))
     finally:
@@ -259,6 +167,22 @@ def test_what_is_not_run_says_why() -> None:
     marked = [(page.name, one.words) for page in PAGES for one in blocks(page) if one.mark == "not run"]
     assert marked
     assert [one for one in marked if not one[1].startswith(REASONS)] == []
+
+
+@pytest.mark.parametrize(
+    ("page", "body"),
+    [(page.name, one.body) for page in PAGES for one in blocks(page) if one.mark == "not run"],
+)
+def test_what_is_not_run_can_be_read_and_names_what_is_there(page: str, body: str) -> None:
+    done = subprocess.run(["bash", "-n"], input=body, capture_output=True, text=True, check=False)
+    assert done.stderr == ""
+    built = f"simwire_{PROJECT['version']}-1_amd64.deb"
+    for name in _SHIPPED.findall(body):
+        assert (ROOT / name).is_file() or (ROOT / "systemd" / name).is_file(), name
+    assert all(name == built for name in re.findall(r"simwire_\S+\.deb", body))
+    assert set(re.findall(r"install '\.\[(\w+)\]'", body)) <= set(PROJECT["optional-dependencies"])
+    for words in re.findall(r"python -m (\S+)", body):
+        assert words == "venv" or (ROOT / words.replace(".", "/")).with_suffix(".py").is_file(), words
 
 
 def test_each_shell_block_is_run_or_marked() -> None:
