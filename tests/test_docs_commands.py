@@ -40,6 +40,7 @@ REASONS = (
     "needs a name",
     "needs a sqlite3",
     "takes long",
+    "needs a file of yours",
 )
 _BLOCK = re.compile(
     r"^(?: *<!-- (?P<mark>file|needs|beside|not run): (?P<words>[^\n]*) -->\n)?"

@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
 from gateway.messages import MOVES, POSSIBLE_DUPLICATES, ClaimedAttempt, Message, MessageState, Reason
+from gateway.reports import WINDOW_LIMIT
 from gateway.retry import GiveUp, Retry
 from gateway.store import Conflict, Outbox, Slot
 
@@ -140,7 +141,9 @@ class OutboxMachine(RuleBasedStateMachine):
     def answer_comes_late(self, data: Any) -> None:
         attempt_id = self.pick(data, sorted(self.lost))
         if attempt_id in self.network:
-            slot, attempt, mr, _ = self.network[attempt_id]
+            slot, attempt, mr, at = self.network[attempt_id]
+            if self.bench.now.wall - at >= WINDOW_LIMIT:
+                return  # no modem answers that late
             settled = self.outbox.settle_stray(slot.imsi, mr, self.bench.now)
             assert settled in (None, attempt.message_id), "the late answer went astray"
             if settled is not None:
