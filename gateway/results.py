@@ -70,13 +70,14 @@ class Results:
         self.aside_until = 0.0
         """Boot-clock seconds until which the network's refusals keep this SIM aside."""
         self._waiting: deque[Outcome] = deque()
-        self._refusals = self._asides = 0
+        self._refused_to: deque[str] = deque(maxlen=REFUSALS_BEFORE_ASIDE)
+        self._asides = 0
 
     def carry_on(self, other: Results) -> None:
         """Go on where those of another worker of the same modem were, whose thread takes part no more."""
         self.counts, self.aside_until = other.counts, other.aside_until
         self._waiting = deque(other._waiting)  # a copy: that thread may still add what it takes for handed back
-        self._refusals, self._asides = other._refusals, other._asides
+        self._refused_to, self._asides = other._refused_to.copy(), other._asides
 
     @property
     def unstored(self) -> bool:
@@ -99,7 +100,8 @@ class Results:
 
     def card_changed(self) -> None:
         """What the network refused was another SIM's."""
-        self.aside_until, self._refusals, self._asides = 0.0, 0, 0
+        self.aside_until, self._asides = 0.0, 0
+        self._refused_to.clear()
 
     def store(self) -> bool:
         """Commit everything; whether there was anything. Raises StoreError, and keeps what is left.
@@ -140,7 +142,8 @@ class Results:
             result = refusal.result if refusal is not None else f"+CMGS: {outcome.reference}"
             result = f"{result} ({LATE})" if outcome.late else result
             outbox.accepted(attempt.id, outcome.reference, now, result)
-            self._refusals = self._asides = 0
+            self._asides = 0
+            self._refused_to.clear()
             self._care.accepted()
             self.counts.sent += 1
             came_to = ACCEPTED
@@ -154,18 +157,21 @@ class Results:
         self._allowance.refused(attempt)
         self.counts.failed += 1
         self.counts.last_error = refusal.result
-        self._count_refusal(refusal)
+        self._count_refusal(refusal, attempt.to)
         log.info("refused message=%s part=%d modem=%s %s", attempt.message_id, attempt.part, name, refusal.result)
 
-    def _count_refusal(self, refusal: Refusal) -> None:
+    def _count_refusal(self, refusal: Refusal, to: str) -> None:
+        """Let the SIM rest after some in a row; those to one number alone say nothing of the SIM."""
         self._care.refused(refusal)
         doubted = self._care.doubts_centre
         if refusal.error_class != "other_modem" and not doubted:
             return
-        self._refusals += 1
-        if self._refusals < REFUSALS_BEFORE_ASIDE and not doubted:
+        self._refused_to.append(to)
+        in_a_row, numbers = len(self._refused_to), len(set(self._refused_to))
+        if (in_a_row < REFUSALS_BEFORE_ASIDE or numbers == 1) and not doubted:
             return
         wait = ASIDE_WAITS[min(self._asides, len(ASIDE_WAITS) - 1)]
-        self._refusals, self._asides = 0, self._asides + 1
+        self._refused_to.clear()
+        self._asides += 1
         self.aside_until = self._clock.boot() + wait
         log.warning("modem %s rests for %g s: %s", self._view().name, wait, refusal.result)

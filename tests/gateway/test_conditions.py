@@ -22,6 +22,7 @@ from tests.gateway.rig import Make, Rig
 from tests.gateway.world import World
 
 RULE = BalanceRule("*100#", r"([-\d.,' ]+)", Decimal(5), 3600.0)
+ANOTHER = "+447700900002"
 OTHER_CARD = {"imsi": "001010000000009", "iccid": "8944100000000000009", "number": "+447700900159"}
 CENTRE = "+447700900500"
 
@@ -385,6 +386,7 @@ def test_a_sim_that_is_refused_is_asked_at_once_and_the_empty_credit_named(rig: 
     card(gateway).barred = 8
     answering(gateway, "balance 0.00")
     gateway.step(120)
+    gateway.send(lifetime=3600.0, to=ANOTHER)
     message = gateway.send(lifetime=3600.0)
     gateway.step(40)
     view = gateway.workers["sim1"].view
@@ -417,10 +419,26 @@ def test_a_refused_sim_without_a_balance_rule_is_set_aside_as_ever(rig: Make) ->
     card(gateway).barred = 50
     gateway.ready()
     gateway.send(lifetime=3600.0)
+    gateway.send(lifetime=3600.0, to=ANOTHER)
     gateway.step(30)
     view = gateway.workers["sim1"].view
     assert (view.state, view.condition) == ("denied", "sim_refused")
     assert "50" in (view.reason or "")
+
+
+def test_a_number_that_is_refused_again_and_again_keeps_no_other_waiting(rig: Make) -> None:
+    """A plan without calls abroad, say: that says nothing of the SIM."""
+    gateway = rig()
+    gateway.ready()
+    gateway.modems["sim1"].inject(Fault(Step.PDU, Refuse(8), times=4))
+    refused = gateway.send(lifetime=3600.0, to=ANOTHER)
+    gateway.step(30)
+    assert gateway.workers["sim1"].view.failed == 4
+    assert gateway.state(refused) in ("queued", "sending")
+    assert condition(gateway) is None
+    code = gateway.code()
+    gateway.step(5)
+    assert gateway.state(code) == "delivered"
 
 
 @pytest.mark.parametrize("said", ["no digits here", None])
@@ -488,6 +506,7 @@ def test_what_the_network_refused_was_the_other_sims(rig: Make) -> None:
     gateway = rig()
     card(gateway).barred = 50
     gateway.ready()
+    gateway.send(lifetime=3600.0, to=ANOTHER)
     message = gateway.send(lifetime=3600.0)
     gateway.step(30)
     assert condition(gateway) == "sim_refused"
@@ -631,6 +650,7 @@ def test_the_word_for_a_refused_sim_is_the_same_while_it_rests_and_while_it_is_t
     gateway.ready()
     card(gateway).barred = 8
     gateway.send(lifetime=86_400.0)
+    gateway.send(lifetime=86_400.0, to=ANOTHER)
     gateway.step(60)
     assert words(gateway, 1800) == [word]
     card(gateway).barred = None

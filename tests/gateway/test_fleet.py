@@ -111,6 +111,7 @@ def test_a_sim_that_rested_sends_as_soon_as_it_may(rig: Make) -> None:
     gateway = rig(1)
     gateway.modems["sim1"].inject(Fault(Step.PDU, Refuse(8), times=3))
     message = gateway.send()
+    gateway.send(to=OTHER)
     while not gateway.workers["sim1"]._sender.results.aside:
         gateway.step(1.0)
     until = gateway.workers["sim1"]._sender.results.aside_until
