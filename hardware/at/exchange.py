@@ -19,6 +19,7 @@ _INDICATIONS_KEPT = 10_000
 _STRAYS_KEPT = 100
 _LINE_TIME = 0.2  # seconds within which a line that has begun goes on; none of them has pauses in it
 _READS_BEFORE_COMMAND, _READS_BEFORE_PDU = 64, 4096  # a modem that never stops talking is written to all the same
+_HEARD_FOR = 0.5  # seconds for which it is heard out at most: the lifetime of what is to be written goes on meanwhile
 
 # Read answers of these look like their own indications: the first line that has the form of an answer is it.
 _TWO_FACED = frozenset(("+CREG", "+CGREG", "+CEREG", "+C5GREG", "+CPIN", "+CFUN", "+CSQ", "+CUSD", "^CPIN", "^SIMST"))
@@ -148,10 +149,11 @@ class Exchange:
         self._pending = pending
 
     def _hear_out(self, line_time: float, reads: int) -> None:
+        until = self.clock.boot() + _HEARD_FOR
         for _ in range(reads):
             said = self._transport.read(line_time if self._lexer.half_read else 0)
             self._collect(said, Wait(0))
-            if not said:
+            if not said or self.clock.boot() > until:
                 break
 
     def hand_over(self, data: str) -> None:

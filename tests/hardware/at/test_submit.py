@@ -178,6 +178,24 @@ def test_a_prompt_before_a_restart_is_not_trusted_either(chunk: int, cut: int) -
     assert not bench.channel.dirty
 
 
+def test_a_modem_that_never_stops_talking_keeps_no_pdu_from_its_time() -> None:
+    """What has a lifetime is begun while it lasts, and each line of the modem ends where the next one begins."""
+    bench = Bench()
+    bench.wire.on("pdu", accepted(44))
+
+    class Talks(QuietHooks):
+        def before_pdu(self) -> None:
+            for n in range(200):
+                bench.wire.say(f"\r\n+CREG: {n % 6}\r\n+CREG", after=0.05 * n)
+            self.at = bench.wire.clock.boot()
+
+        def on_air(self) -> None:
+            assert bench.wire.clock.boot() - self.at < 1
+
+    bench.hooks = Talks()
+    assert bench.submit() == 44
+
+
 @pytest.mark.parametrize("at", ["awaiting_prompt", "news", "before_pdu"])
 def test_a_hook_that_says_no_before_the_pdu_sends_nothing(at: str) -> None:
     bench = Bench(prompt='\r\n+CMTI: "SM",1\r\n' if at == "news" else "\r\n> ")
