@@ -83,7 +83,8 @@ class Sandbox:
         self.folder, self.stick = folder, stick
         with socket.create_server(("127.0.0.1", 0)) as free:
             self.port = free.getsockname()[1]
-        words = {"python": sys.executable, "folder": folder, "curl": shutil.which("curl") or "curl"}
+        # Where there is none, its name would be that of the script which looks for it, without end.
+        words = {"python": sys.executable, "folder": folder, "curl": shutil.which("curl") or "/bin/false"}
         words |= {"root": ROOT, "prefork": prefork, "stick": stick, "port": self.port}
         for name, text in (("simwire", SIMWIRE), ("curl", CURL), ("ident", IDENT), ("sudo", SUDO)):
             path = folder / "bin" / name

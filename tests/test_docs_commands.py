@@ -194,6 +194,7 @@ def test_each_shell_block_is_run_or_marked() -> None:
     assert hidden == []
 
 
+@pytest.mark.skipif(shutil.which("curl") is None, reason="curl is not installed")
 def test_a_command_that_fails_is_seen(shared: Sandbox) -> None:
     for script in ("simwire modems info sim9", "curl http://127.0.0.1:8080/nothing", "false | cat"):
         with pytest.raises(AssertionError, match="failed"):
