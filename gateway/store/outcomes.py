@@ -282,6 +282,7 @@ class Outcomes(Matching):
         case.change([attempt_id], state=AttemptState.READY, modem=None, imsi=None, claimed_at=None)
         self._regroup(case, attempt["generation"])
         self._ledger.settle(case, now, Event(modem=attempt["modem"], attempt=attempt_id, part=attempt["part"]))
+        self._code_ready(attempt["lane"], case.attempt(attempt_id)["queue"])
 
 
 def options(stored: str) -> frozenset[str]:

@@ -157,6 +157,7 @@ class SecondWays(Claims):
                 changed = True
             elif case.bound_to(generation) is None:
                 self._gather(case, generation, str(case.message["home"]))
+                self._code_ready(case.message["lane"], case.message["home"])
                 changed = True
             elif case.message["lane"] == Lane.OTP and case.sendable(now):
                 others = [slot for slot in slots if slot.serves(case.message["home"])]

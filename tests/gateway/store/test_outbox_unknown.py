@@ -392,7 +392,10 @@ def test_a_second_way_goes_home_where_it_is_the_only_way_left(bench: Bench) -> N
     bench.clock.advance(15)
     bench.store.outbox.hedge_due(bench.now, HEDGE, PLANNED)
     bench.lose(first)
+    told: list[str] = []
+    bench.store.outbox.on_code_ready = told.append
     assert without_two(bench) == 1
+    assert told == ["route:"], "busy modems hear of it too"
     assert bench.claim(slot("three")).kind is AttemptKind.HEDGE
 
 
