@@ -460,7 +460,6 @@ secret_file = "shop.secret"
 def test_what_waits_for_a_webhook(tmp_path: Path) -> None:
     (tmp_path / "shop.secret").write_text("s" * 32)
     world = World(tmp_path, HOOK)
-    world.metrics = Metrics(world.store, world.clock, world.modems, webhooks=world.webhooks.status)
     world.post("/v1/messages", HELLO)
     send_one(world, 1)
     world.clock.advance(10)
