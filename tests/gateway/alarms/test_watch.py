@@ -25,6 +25,7 @@ from gateway.directory import CanaryView, ModemView
 from gateway.messages import ALARMS, Lane
 from gateway.objective import Objectives
 from gateway.store import MessageFilter
+from hardware.pdu import segment
 from tests.gateway import pems
 from tests.gateway.world import World
 
@@ -174,7 +175,7 @@ def test_a_clock_that_is_set_makes_nothing_wait_longer(watched: Watched) -> None
     assert "been waiting for 30 min, longer" in watched.alarms.views()[0].alarm.what
 
 
-@pytest.mark.parametrize("organisation", ["Example Bank", "Пример Банк"])
+@pytest.mark.parametrize("organisation", ["Example Bank", "[Example] Bank {of €}", "Пример Банк", "Bank 🏦🏦🏦"])
 def test_an_alarm_is_never_more_than_two_parts(watched: Watched, organisation: str) -> None:
     watched.alarms.use(watched.world.config.alarms, organisation)
     watched.canaries = [replace(missed(), receiver=f"sim{place}") for place in range(2, 9)]
@@ -184,6 +185,7 @@ def test_an_alarm_is_never_more_than_two_parts(watched: Watched, organisation: s
     (text,) = watched.texts()
     assert text.startswith(f"Simwire ({organisation}): WARNING")
     assert text.endswith("...")
+    assert len(segment(f"{text}1234").segments) == 3, "no more goes"
 
 
 def test_what_people_know_is_not_told_again_after_a_restart_and_its_end_is(watched: Watched) -> None:
