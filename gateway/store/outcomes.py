@@ -172,6 +172,7 @@ class Outcomes(Matching):
             self._plan_retry(case, attempt, verdict, now)
         self._regroup(case, attempt["generation"])
         self._ledger.settle(case, now, event)
+        self._tell_ready(case, attempt["generation"])
 
     def _note_refusal(self, case: Case, attempt_id: int, refusal: Refusal, now: Instant) -> None:
         case.change(
@@ -216,8 +217,6 @@ class Outcomes(Matching):
         )
         case.reload()
         self._hold_back(case, attempt, plan)
-        if verdict.delay <= 0:
-            self._code_ready(attempt["lane"], case.queue_of(attempt["generation"]))
 
     def _hold_back(self, case: Case, attempt: sqlite3.Row, plan: dict[str, object]) -> None:
         """Later parts wait with the one before them. What a worker holds is replaced: its claim must not succeed."""
@@ -282,7 +281,7 @@ class Outcomes(Matching):
         case.change([attempt_id], state=AttemptState.READY, modem=None, imsi=None, claimed_at=None)
         self._regroup(case, attempt["generation"])
         self._ledger.settle(case, now, Event(modem=attempt["modem"], attempt=attempt_id, part=attempt["part"]))
-        self._code_ready(attempt["lane"], case.attempt(attempt_id)["queue"])
+        self._tell_ready(case, attempt["generation"])
 
 
 def options(stored: str) -> frozenset[str]:
