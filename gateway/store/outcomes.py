@@ -10,7 +10,7 @@ from gateway.messages import POSSIBLE_DUPLICATES, AttemptKind, AttemptState, Mes
 from gateway.retry import GiveUp, Retry
 from gateway.store.case import Case
 from gateway.store.common import boot_ms, ms, wall_ms
-from gateway.store.errors import StaleAttempt, StoreError
+from gateway.store.errors import SENSELESS, StaleAttempt, StoreError
 from gateway.store.ledger import Event, reports_until
 from gateway.store.matching import Matching
 from gateway.store.states import MAYBE_LEFT, UNLEFT
@@ -20,7 +20,6 @@ log = logging.getLogger("simwire.store")
 
 _OPEN = (AttemptState.CLAIMED, AttemptState.SUBMITTING)
 _TAKEN = (AttemptState.ACCEPTED, AttemptState.DELIVERED, AttemptState.UNDELIVERED)
-SENSELESS = (LookupError, TypeError, ValueError)  # what rows that make no sense lead to
 DAMAGE = (StoreError, sqlite3.Error, *SENSELESS)
 DAMAGED = "its stored row is damaged"
 AVOIDED_FOR = 10.0  # seconds for which the modem that refused leaves a part to another one
