@@ -191,7 +191,7 @@ class Scheduler:
             self._attention.clear()
             try:
                 self._follow_clock()
-                if asked or self._stored:
+                if (asked or self._stored) and not self._rounds.locked():  # a round has it looked for at its end
                     self._stored = False
                     self._look_again()
             except StoreError as error:
