@@ -198,6 +198,18 @@ def test_what_people_know_is_not_told_again_after_a_restart_and_its_end_is(watch
     assert [watched.round(15), watched.round(60)] == [0, 1]
 
 
+def test_where_nobody_is_to_be_told_nothing_waits_to_be(tmp_path: Path) -> None:
+    """Events alone count against no limit of messages to people, and a restart does not raise them again."""
+    watched = Watched(tmp_path, "[alarms]\nmost_per_hour = 1\nwaits = {otp = 0}\n")
+    watched.canaries = [missed()]
+    assert watched.round() == 1
+    watched.canaries.append(replace(missed(), receiver="sim3"))
+    assert watched.round(15) == 1
+    watched.alarms = watched.made()
+    assert watched.round(15) == 0
+    watched.world.close()
+
+
 def test_its_messages_are_nobodys(watched: Watched) -> None:
     watched.canaries = [missed()]
     watched.round()
