@@ -99,6 +99,7 @@ class Rig:
         self._scheduler = Scheduler(self.store, self.clock, Timing(15.0, 45.0), self.fleet)
         self._asked, self._armed = True, float("inf")
         self.fleet.on_planned = self._ask
+        self.store.outbox.on_code_ready = lambda queue: self.fleet.wake(queue, Lane.OTP)
         self._safety_net()
         self.conductor.play(self.clock.boot() + 120.0, lambda: all(view.usable for view in self.fleet.views()))
 

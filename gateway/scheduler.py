@@ -191,7 +191,7 @@ class Scheduler:
             self._attention.clear()
             try:
                 self._follow_clock()
-                if asked or self._stored:
+                if (asked or self._stored) and not self._rounds.locked():  # a round has it looked for at its end
                     self._stored = False
                     self._look_again()
             except StoreError as error:
@@ -216,10 +216,12 @@ class Scheduler:
 
     def _look_again(self) -> None:
         due = self._store.outbox.next_due(self.timing.hedge_after, self.timing.resend_unconfirmed_after)
-        if due is not None and (self._armed is None or due < self._armed):
-            now = self._clock.boot()
-            overdue = self._failed and due <= now
-            self._arm(max(due, now + (FAILED_WAIT if overdue else SHORTEST_WAIT)))
+        if due is None:
+            return
+        now = self._clock.boot()
+        due = max(due, now + (FAILED_WAIT if self._failed and due <= now else SHORTEST_WAIT))
+        if self._armed is None or due < self._armed:  # what is overdue is not put off by each look again
+            self._arm(due)
 
     def _wind_up(self) -> None:
         """Set every job by the wall clock as it is now; a round runs at once."""

@@ -128,7 +128,7 @@ class Sender:
 
     def codes_wait(self) -> bool:
         """Whether a code could go now by this modem: what is not urgent is left until later. Raises StoreError."""
-        if not self._may_send():
+        if not self._may_send() or self.allowance.bounds(reserved=self._view().reserve_for_otp) is None:
             return False
         return self.code_came or self._store.outbox.codes_ready(self._own_queues(Lane.OTP), 1) > 0
 

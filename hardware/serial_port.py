@@ -31,7 +31,6 @@ _POLL = 0.05  # seconds between looks at a port without a file descriptor
 _CONNECT_TIMEOUT = 5.0
 _LONGEST_WAIT = 86_400.0  # poll(2) takes milliseconds in an int
 _TIOCGEXCL = 0x80045440  # <asm-generic/ioctls.h>; not in termios before Python 3.13
-_HELD = (errno.EAGAIN, errno.EBUSY, errno.EACCES, errno.EPERM)
 _PTY_MAJORS = range(136, 144)  # Unix98 pseudo-terminals, slave side
 
 

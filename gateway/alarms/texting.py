@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+from bisect import bisect_right
 from collections.abc import Callable, Sequence
 
 from gateway.directory import ModemView, may_take
@@ -12,7 +13,7 @@ from hardware.clock import Clock
 from hardware.pdu import Alphabet, segment, transliterate
 
 LIFETIME = 3600.0  # seconds: an alarm that is an hour old is told again, or over
-LONGEST, LONGEST_UCS2 = 306, 134  # characters: two parts
+MOST_PARTS, LONGEST = 2, 306  # parts, and the characters that they hold at most
 
 
 class Texter:
@@ -47,9 +48,7 @@ class Texter:
         chosen = next((view for view in usable if view.name != avoid), usable[0] if usable else None)
         if chosen is None:
             return []
-        said = _at_most(LONGEST, transliterate(text))
-        if segment(said).alphabet is not Alphabet.GSM7:  # an organisation that is written in another script, say
-            said = _at_most(LONGEST_UCS2, said)
+        said = _shortened(transliterate(text))
         cut = segment(said)
         now = self._clock.now()
         new = [
@@ -74,5 +73,14 @@ class Texter:
         return stored
 
 
-def _at_most(most: int, text: str) -> str:
-    return text if len(text) <= most else f"{text[: most - 3]}..."
+def _shortened(text: str) -> str:
+    """As much of it as goes; how much that is, its characters decide: a bracket takes the room of two."""
+    if len(text) <= LONGEST and _parts(text) <= MOST_PARTS:
+        return text
+    lengths = range(min(len(text), LONGEST))
+    kept = bisect_right(lengths, MOST_PARTS, key=lambda length: _parts(f"{text[:length]}...")) - 1
+    return f"{text[:kept]}..."
+
+
+def _parts(text: str) -> int:
+    return len(segment(text).segments)

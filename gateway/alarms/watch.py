@@ -169,6 +169,10 @@ class Alarms:
             log.warning("no event tells of alarm %s: %s", alarm.key, error)
 
     def _tell_people(self, told: list[tuple[str, _Known]], now: Instant) -> None:
+        if not (self._texter.wanted or self._mailer.wanted):
+            self._held.clear()
+            self._texts.clear()
+            return
         for kind, known in told:
             _hold(self._held, known.alarm.key, _line(kind, known, now))
         while self._messages and now.boot - self._messages[0] >= HOUR:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import logging
+from collections.abc import Callable, Iterable
+from functools import wraps
+from typing import ParamSpec
 
 from prometheus_client import CollectorRegistry, Counter
 
@@ -15,6 +18,9 @@ from gateway.recovery import NEW_THREAD, Step
 from gateway.store import CheckResult, Store
 from hardware.at.results import CME_MEANINGS, CMS_MEANINGS
 from hardware.clock import Clock
+
+P = ParamSpec("P")
+log = logging.getLogger("simwire.metrics")
 
 _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 _SENDING = {"send_messages": "message", "start_otp": "code", "resend_otp": "resend"}
@@ -29,6 +35,19 @@ _ALARMING = {
     MessageState.UNKNOWN: (Reason.UNKNOWN_OUTCOME,),
 }
 """Ends that somebody may want to hear of with the first one."""
+
+
+def _harmless(count: Callable[P, None]) -> Callable[P, None]:
+    """What cannot be counted goes all the same: some of it is on the air meanwhile."""
+
+    @wraps(count)
+    def counted(*args: P.args, **kwargs: P.kwargs) -> None:
+        try:
+            count(*args, **kwargs)
+        except Exception:
+            log.exception("a defect of the program: something was not counted")
+
+    return counted
 
 
 class Counted(Witness):
@@ -90,27 +109,32 @@ class Counted(Witness):
 
     # -- modems -------------------------------------------------------------------------------------------------------
 
+    @_harmless
     def claimed(self, modem: str, attempt: ClaimedAttempt) -> None:
         """See `Witness`."""
         if attempt.waited is not None:
             self._claims.labels(modem, self._countries.label(attempt.country)).observe(attempt.waited)
 
+    @_harmless
     def begun(self, modem: str, attempt: ClaimedAttempt) -> None:
         """See `Witness`."""
         self._attempts.labels(modem, attempt.kind.value).inc()
         if attempt.possible_duplicate:
             self._duplicates.labels(modem).inc()
 
+    @_harmless
     def submitted(self, modem: str, attempt: ClaimedAttempt, seconds: float) -> None:
         """See `Witness`."""
         self._submits.labels(modem, self._countries.label(attempt.country)).observe(seconds)
 
+    @_harmless
     def ended(self, modem: str, result: str, refusal: Refusal | None) -> None:
         """See `Witness`."""
         self._results.labels(modem, result).inc()
         if refusal is not None:
             self._errors.labels(modem, refusal.error_class, *error_of(refusal)).inc()
 
+    @_harmless
     def recovering(self, modem: str, step: str) -> None:
         """A step was taken to bring a modem back."""
         self._recoveries.labels(modem, step).inc()

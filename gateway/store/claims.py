@@ -19,9 +19,9 @@ from gateway.quota import Bounds
 from gateway.store.accepting import Accepting
 from gateway.store.case import Case, Slot
 from gateway.store.common import boot_ms, wall_ms
-from gateway.store.errors import Conflict, StoreDamaged
+from gateway.store.errors import SENSELESS, Conflict, StoreDamaged
 from gateway.store.ledger import Event
-from gateway.store.outcomes import SENSELESS, options
+from gateway.store.outcomes import options
 from gateway.store.ready import Wanted
 from hardware.clock import Instant
 

@@ -18,6 +18,9 @@ import sqlite3
 from collections.abc import Iterable
 from pathlib import Path
 
+SENSELESS = (LookupError, TypeError, ValueError)
+"""What rows that make no sense lead to where they are dealt with."""
+
 
 class StoreError(Exception):
     """Root of everything the store raises by itself."""

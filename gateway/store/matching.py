@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import sqlite3
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -10,10 +11,13 @@ from gateway.messages import AttemptState, Report
 from gateway.reports import EARLIEST, LATEST, STEPPED, WINDOW_LIMIT, Ambiguous, Candidate, Match, learned, match
 from gateway.store.case import Case
 from gateway.store.common import boot_ms, ms, recipient_tail, wall_ms
+from gateway.store.errors import SENSELESS
 from gateway.store.ledger import Event
 from gateway.store.parts import Room
 from gateway.store.states import CANNOT_CONFIRM, Effect, effect
 from hardware.clock import Instant
+
+log = logging.getLogger("simwire.store")
 
 RETRIED_FOR = 600.0  # seconds for which a report without its attempt is tried again in every round
 KEPT_FOR = 259_200.0  # seconds for which it is tried again when an attempt of its SIM gets its outcome
@@ -164,7 +168,17 @@ class Matching(Room):
             " ORDER BY id DESC LIMIT :most",
             {"imsi": imsi, "mr": mr, "since": since, "most": AT_ONCE},
         ).fetchall()
-        return sum(self._try(cx, row["id"], _stored(row), now).matched for row in reversed(rows))
+        return sum(self._try_alone(cx, row, now) for row in reversed(rows))
+
+    def _try_alone(self, cx: sqlite3.Connection, row: sqlite3.Row, now: Instant) -> bool:
+        """Whether a kept report found its attempt. One that trips goes: the next outcome of its SIM would trip too."""
+        try:
+            with self._database.alone():
+                return self._try(cx, row["id"], _stored(row), now).matched
+        except SENSELESS:
+            log.exception("report %d is given up: the stored row of its message is damaged", row["id"])
+            cx.execute("DELETE FROM reports WHERE id = ?", (row["id"],))
+            return False
 
     def _try(self, cx: sqlite3.Connection, report_id: int, report: Report, now: Instant) -> ReportOutcome:
         tail = recipient_tail(report.recipient)

@@ -10,7 +10,7 @@ from gateway.messages import POSSIBLE_DUPLICATES, AttemptKind, AttemptState, Mes
 from gateway.retry import GiveUp, Retry
 from gateway.store.case import Case
 from gateway.store.common import boot_ms, ms, wall_ms
-from gateway.store.errors import StaleAttempt, StoreError
+from gateway.store.errors import SENSELESS, StaleAttempt, StoreError
 from gateway.store.ledger import Event, reports_until
 from gateway.store.matching import Matching
 from gateway.store.states import MAYBE_LEFT, UNLEFT
@@ -20,7 +20,6 @@ log = logging.getLogger("simwire.store")
 
 _OPEN = (AttemptState.CLAIMED, AttemptState.SUBMITTING)
 _TAKEN = (AttemptState.ACCEPTED, AttemptState.DELIVERED, AttemptState.UNDELIVERED)
-SENSELESS = (LookupError, TypeError, ValueError)  # what rows that make no sense lead to
 DAMAGE = (StoreError, sqlite3.Error, *SENSELESS)
 DAMAGED = "its stored row is damaged"
 AVOIDED_FOR = 10.0  # seconds for which the modem that refused leaves a part to another one
@@ -172,6 +171,7 @@ class Outcomes(Matching):
             self._plan_retry(case, attempt, verdict, now)
         self._regroup(case, attempt["generation"])
         self._ledger.settle(case, now, event)
+        self._tell_ready(case, attempt["generation"])
 
     def _note_refusal(self, case: Case, attempt_id: int, refusal: Refusal, now: Instant) -> None:
         case.change(
@@ -216,8 +216,6 @@ class Outcomes(Matching):
         )
         case.reload()
         self._hold_back(case, attempt, plan)
-        if verdict.delay <= 0:
-            self._code_ready(attempt["lane"], case.queue_of(attempt["generation"]))
 
     def _hold_back(self, case: Case, attempt: sqlite3.Row, plan: dict[str, object]) -> None:
         """Later parts wait with the one before them. What a worker holds is replaced: its claim must not succeed."""
@@ -282,6 +280,7 @@ class Outcomes(Matching):
         case.change([attempt_id], state=AttemptState.READY, modem=None, imsi=None, claimed_at=None)
         self._regroup(case, attempt["generation"])
         self._ledger.settle(case, now, Event(modem=attempt["modem"], attempt=attempt_id, part=attempt["part"]))
+        self._tell_ready(case, attempt["generation"])
 
 
 def options(stored: str) -> frozenset[str]:

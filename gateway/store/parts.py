@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from functools import partial
 
 from gateway.messages import AttemptState, Lane, Message
 from gateway.store.case import Case, Settings
@@ -51,10 +52,22 @@ class Room:
         row = cx.execute(f"SELECT {MESSAGE_COLUMNS} FROM messages AS m WHERE m.id = ?", (message_id,)).fetchone()  # noqa: S608 - columns are ours
         return message_of(row)
 
-    def _code_ready(self, lane: int, queue: str) -> None:
-        """Tell, after the commit, of a planned part that is ready, where it is a code's."""
-        if lane == Lane.OTP:
-            self._database.after_commit(lambda: self.on_code_ready(queue))
+    def _tell_ready(self, case: Case, generation: int) -> None:
+        """Tell, after the commit, where parts of a code's sending are ready, if any are."""
+        if case.message["lane"] != Lane.OTP:
+            return
+        self._tell_queues(
+            {
+                row["queue"]
+                for row in case.attempts
+                if row["generation"] == generation and row["state"] == AttemptState.READY
+            }
+        )
+
+    def _tell_queues(self, queues: Iterable[str]) -> None:
+        """Tell, after the commit, of queues in which parts of codes are ready."""
+        for queue in queues:
+            self._database.after_commit(partial(self.on_code_ready, queue))
 
     def _gather(self, case: Case, generation: int, queue: str) -> None:
         """Keep the parts that have not left, and belong to one sending, in one queue."""

@@ -157,6 +157,7 @@ class SecondWays(Claims):
                 changed = True
             elif case.bound_to(generation) is None:
                 self._gather(case, generation, str(case.message["home"]))
+                self._tell_ready(case, generation)
                 changed = True
             elif case.message["lane"] == Lane.OTP and case.sendable(now):
                 others = [slot for slot in slots if slot.serves(case.message["home"])]
@@ -190,7 +191,7 @@ class SecondWays(Claims):
             )
         case.reload()
         self._ledger.settle(case, now, Event())
-        self._code_ready(case.message["lane"], queue)
+        self._tell_ready(case, generation)
         return True
 
 

@@ -48,8 +48,7 @@ class Upkeep(SecondWays):
                 woken += 1
                 if lane == Lane.OTP:
                     codes.add(queue)
-            for queue in codes:
-                self._code_ready(Lane.OTP, queue)
+            self._tell_queues(codes)
         return woken
 
     def catch_due(self, now: Instant) -> int:

@@ -414,6 +414,20 @@ def test_codes_that_wait_for_a_sim_which_rests_do_not_keep_its_credit_unknown(ri
     assert (view.state, view.condition) == ("denied", "no_credit")
 
 
+def test_codes_that_wait_for_a_quota_do_not_keep_its_credit_unknown(rig: Make) -> None:
+    gateway = rig(balance=RULE, quotas=QuotaRules(per_day=1))
+    gateway.ready()
+    gateway.code()
+    gateway.step(5)
+    answering(gateway, "balance 7.00")
+    for number in range(16):
+        gateway.code(to=f"+4477009001{number:02}")
+        gateway.step(240, idle=60.0)
+    found = gateway.workers["sim1"].view.balance
+    assert found is not None
+    assert found.amount == Decimal("7.00"), "it was due an hour after the first time"
+
+
 def test_a_refused_sim_without_a_balance_rule_is_set_aside_as_ever(rig: Make) -> None:
     gateway = rig()
     card(gateway).barred = 50

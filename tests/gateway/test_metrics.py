@@ -9,13 +9,14 @@ from pathlib import Path
 from typing import Any, get_args
 
 import pytest
+from prometheus_client import Counter, Histogram
 from prometheus_client.parser import text_string_to_metric_families
 
 from gateway.alarms.lookout import Lookout
 from gateway.api.shapes.modems import CanaryShape, ModemShape, RecoveryShape
 from gateway.conditions import CONDITIONS
 from gateway.directory import CANARY_STATES, MODEM_STATES, CanaryView
-from gateway.messages import Lane, Message, Refusal
+from gateway.messages import Lane, Message, MessageState, Refusal
 from gateway.metrics import Metrics
 from gateway.metrics.catalogue import CATALOGUE
 from gateway.metrics.counted import error_of
@@ -339,6 +340,24 @@ class Watched(Rig):
         return parsed(self.metrics.exposition().decode()).get((name, frozenset(labels.items())))
 
 
+def test_what_cannot_be_counted_goes_all_the_same(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def trips(*_: object) -> None:
+        raise OSError("no room")
+
+    rig = Watched(tmp_path)
+    monkeypatch.setattr(Counter, "inc", trips)
+    monkeypatch.setattr(Histogram, "observe", trips)
+    for number in range(3):  # one of them is claimed while another is on the air
+        rig.send(to=f"+44770090010{number}")
+    rig.step(20)
+    assert rig.store.outbox.counts_by_state()[MessageState.DELIVERED] == 3
+    assert len(rig.network.submits) == 3
+    assert "was not counted" in caplog.text
+    rig.store.close()
+
+
 @pytest.fixture
 def watched(tmp_path: Path) -> Iterator[Watched]:
     rig = Watched(tmp_path)
@@ -460,7 +479,6 @@ secret_file = "shop.secret"
 def test_what_waits_for_a_webhook(tmp_path: Path) -> None:
     (tmp_path / "shop.secret").write_text("s" * 32)
     world = World(tmp_path, HOOK)
-    world.metrics = Metrics(world.store, world.clock, world.modems, webhooks=world.webhooks.status)
     world.post("/v1/messages", HELLO)
     send_one(world, 1)
     world.clock.advance(10)

@@ -10,7 +10,7 @@ import pytest
 
 from gateway.messages import Lane
 from gateway.quota import QuotaRules
-from gateway.store import StoreBusy
+from gateway.store import Slot, StoreBusy
 from hardware.modem import ModemSettings, Secret
 from hardware.simulator import EC25, Fault, LoseAnswer, Refuse, Silence, SimCard, SimulatedModem, Slow, Step, Vanish
 from tests.gateway.rig import ANYBODY, Make, Rig, written
@@ -72,6 +72,24 @@ def test_a_code_whose_retry_falls_due_goes_before_what_was_claimed_ahead(rig: Ma
         gateway.workers["sim1"].turn(0.2)
     sent = [record.destination for record in gateway.network.submits]
     assert sent[:2] == ["+447700900100", ANYBODY], "it fell due while the first one was on the air"
+
+
+def test_a_code_that_one_modem_hands_back_goes_before_what_another_one_claimed_ahead(rig: Make) -> None:
+    gateway = rig(2)
+    gateway.network.submit_seconds = gateway.network.linked_submit_seconds = 3.0
+    outbox, sim1 = gateway.store.outbox, Slot("sim1", "001010000000001", ("route:",))
+    gateway.workers["sim1"].pause()
+    gateway.code()
+    code = outbox.claim(sim1, gateway.clock.now())
+    assert code is not None
+    gateway.workers["sim2"].turn(0.2)  # it finds nothing
+    for number in range(4):
+        gateway.send(to=f"+44770090010{number}", lane=Lane.BULK)
+    gateway.network.after(1.5, lambda: outbox.release(code.id, gateway.clock.now()))
+    for _ in range(4):
+        gateway.workers["sim2"].turn(0.2)
+    sent = [record.destination for record in gateway.network.submits]
+    assert sent[:2] == ["+447700900100", ANYBODY]
 
 
 def test_a_code_does_not_wait_until_all_that_is_stored_has_been_fetched(rig: Make) -> None:

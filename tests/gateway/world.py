@@ -75,8 +75,10 @@ class World:
         self.actions: list[tuple[str, ModemAction, str | None]] = []
         self.fails: Exception | None = None
         self.ussd: dict[str, Any] = {"mode": 0, "text": "credit 5.00"}
-        self.metrics = Metrics(self.store, self.clock, self.modems)
         alarms = self.config.alarms
+        self.metrics = Metrics(
+            *(self.store, self.clock, self.modems), webhooks=self.webhooks.status, limits=lambda: self.config.alarms
+        )
         self.mailer = Mailer(alarms, again=())
         self.alarms = Alarms(
             alarms,
@@ -87,6 +89,7 @@ class World:
             Texter(alarms.sms_to, self.store, self.clock, self.modems, lambda *woken: self.woken.append(woken)),
             self.mailer,
         )
+        self.metrics.tell_alarms(self.alarms.keys)
         self.app: Flask = create_app(self)
         self.operations: tuple[Operation, ...] = self.app.extensions["simwire.operations"]
         self.keys: dict[tuple[str, tuple[str, ...]], str] = {}

@@ -25,6 +25,7 @@ from gateway.directory import CanaryView, ModemView
 from gateway.messages import ALARMS, Lane
 from gateway.objective import Objectives
 from gateway.store import MessageFilter
+from hardware.pdu import segment
 from tests.gateway import pems
 from tests.gateway.world import World
 
@@ -174,7 +175,7 @@ def test_a_clock_that_is_set_makes_nothing_wait_longer(watched: Watched) -> None
     assert "been waiting for 30 min, longer" in watched.alarms.views()[0].alarm.what
 
 
-@pytest.mark.parametrize("organisation", ["Example Bank", "Пример Банк"])
+@pytest.mark.parametrize("organisation", ["Example Bank", "[Example] Bank {of €}", "Пример Банк", "Bank 🏦🏦🏦"])
 def test_an_alarm_is_never_more_than_two_parts(watched: Watched, organisation: str) -> None:
     watched.alarms.use(watched.world.config.alarms, organisation)
     watched.canaries = [replace(missed(), receiver=f"sim{place}") for place in range(2, 9)]
@@ -184,6 +185,7 @@ def test_an_alarm_is_never_more_than_two_parts(watched: Watched, organisation: s
     (text,) = watched.texts()
     assert text.startswith(f"Simwire ({organisation}): WARNING")
     assert text.endswith("...")
+    assert len(segment(f"{text}1234").segments) == 3, "no more goes"
 
 
 def test_what_people_know_is_not_told_again_after_a_restart_and_its_end_is(watched: Watched) -> None:
@@ -194,6 +196,18 @@ def test_what_people_know_is_not_told_again_after_a_restart_and_its_end_is(watch
     assert watched.round(15) == 0
     watched.canaries = []
     assert [watched.round(15), watched.round(60)] == [0, 1]
+
+
+def test_where_nobody_is_to_be_told_nothing_waits_to_be(tmp_path: Path) -> None:
+    """Events alone count against no limit of messages to people, and a restart does not raise them again."""
+    watched = Watched(tmp_path, "[alarms]\nmost_per_hour = 1\nwaits = {otp = 0}\n")
+    watched.canaries = [missed()]
+    assert watched.round() == 1
+    watched.canaries.append(replace(missed(), receiver="sim3"))
+    assert watched.round(15) == 1
+    watched.alarms = watched.made()
+    assert watched.round(15) == 0
+    watched.world.close()
 
 
 def test_its_messages_are_nobodys(watched: Watched) -> None:

@@ -194,6 +194,21 @@ def test_whoever_listens_is_told_that_a_damaged_message_ended(
     assert bench.nothing_for()
 
 
+def test_a_report_of_a_damaged_message_that_waits_keeps_no_other_outcome_from_being_stored(
+    bench: Bench, caplog: pytest.LogCaptureFixture
+) -> None:
+    bad = bench.add(replace(ANY, to="+447700900111"))
+    lost = bench.begin()
+    assert not bench.report(7, to="+447700900111").matched, "its answer would tell"
+    damage(bench, bad, "tags", "[")
+    bench.store.outbox.lose(lost.id, bench.now)
+    assert bench.store.outbox.retry_unmatched(bench.now) == 0
+    good = bench.add(CODE)
+    bench.lose(bench.begin())
+    assert bench.state(good) == (S.SENDING, None), "it is sent once more"
+    assert caplog.text.count("is given up") == 1
+
+
 def test_a_full_disk_at_a_start_is_not_taken_for_a_damaged_message(bench: Bench) -> None:
     message = bench.add()
     bench.begin()

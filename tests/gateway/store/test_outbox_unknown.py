@@ -386,13 +386,30 @@ def test_a_second_way_whose_sim_is_gone_does_not_go_by_the_first_ones(bench: Ben
     assert marked(bench, message) == ["hedge"]
 
 
+def test_of_a_second_way_that_is_ready_again_the_modems_hear_that_may_take_it(bench: Bench) -> None:
+    bench.add(CODE)
+    first = bench.begin(ONE)
+    bench.clock.advance(15)
+    told: list[str] = []
+    bench.store.outbox.on_code_ready = told.append
+    bench.store.outbox.hedge_due(bench.now, HEDGE, PLANNED)
+    second = bench.begin(TWO)
+    bench.lose(first)
+    bench.refuse(second)
+    bench.store.outbox.release(bench.claim(TWO).id, bench.now)
+    assert told == [f"sim:{TWO.imsi}"] * 3, "when it was planned, refused and handed back"
+
+
 def test_a_second_way_goes_home_where_it_is_the_only_way_left(bench: Bench) -> None:
     bench.add(CODE)
     first = bench.begin(ONE)
     bench.clock.advance(15)
     bench.store.outbox.hedge_due(bench.now, HEDGE, PLANNED)
     bench.lose(first)
+    told: list[str] = []
+    bench.store.outbox.on_code_ready = told.append
     assert without_two(bench) == 1
+    assert told == ["route:"], "busy modems hear of it too"
     assert bench.claim(slot("three")).kind is AttemptKind.HEDGE
 
 
