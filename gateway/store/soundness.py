@@ -14,7 +14,7 @@ from gateway.store.errors import StoreDamaged, damaged, translate
 
 log = logging.getLogger("simwire.store")
 
-CHECK_SECONDS = 2.0  # that a start spends on looking at pages: what is small or in use most is looked at first
+CHECK_SECONDS = 1.0  # that a start spends on looking at pages: what is small or in use most is looked at first
 _FIRST = ("meta", "keys", "sims", "attempts", "challenges", "messages", "deliveries", "events", "timeline")
 # What is said of pages begins so. What is said of values does not count: SQLite 3.40 finds NULL where there is none, in
 # tables without rowid whose primary key does not come first.
