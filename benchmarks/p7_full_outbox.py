@@ -200,6 +200,9 @@ def judged(taken: Taken, sizes: list[int], figures: Figures) -> list[Row]:
     """A row for each operation: p50 and p99 by size in milliseconds, and the greatest ratio to the smallest size."""
     rows: list[Row] = []
     for name, by_size in taken.items():
+        if not all(by_size[size] for size in sizes):
+            rows.append((name, "nothing was left to erase", "", None))
+            continue
         middle = {size: percentile(by_size[size], 0.5) * 1e3 for size in sizes}
         late = {size: percentile(by_size[size], 0.99) * 1e3 for size in sizes}
         word = name.replace(" ", "_")
