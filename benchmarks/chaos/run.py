@@ -207,6 +207,7 @@ def run(setting: Setting, entries: Sequence[Entry], *, keep: Path | None = None)
             settled = world.settle()
         world.sample()
         rest = world.gateway.sample()
+        injector.windows.append((boot(), float("inf"), "term", ""))  # what is left of a backlog may be on the air
         world.gateway.term()
         if rest is not None:
             world.gateway.life.samples.append(rest)
