@@ -62,7 +62,7 @@ class Examination:
         if port is None:
             usb = self._machine.usb()
             self._checks += unexpected_devices(usb, self._machine.suspects())
-            if not sticks and not self._modems_served:
+            if not sticks and not self._modems_served and not self._simulated:
                 self._checks.append(missing_ports(usb))
             self._name_unknown()
         for stick, modem in sticks:
@@ -95,6 +95,11 @@ class Examination:
             words = f"not looked at, as they belong to no known modem: {', '.join(ports)}"
             remedy = "where a modem is at one of them: simwire doctor --port DEVICE"
             self._checks.append(Check("other_ports", "machine", Verdict.SKIP, words, remedy, {"ports": ports}))
+
+    @property
+    def _simulated(self) -> bool:
+        """Whether the gateway makes every modem itself, so that none can be missing."""
+        return self._settings is not None and {modem.port for modem in self._settings.modem} == {"simulator"}
 
     @property
     def _modems_served(self) -> bool:

@@ -199,6 +199,13 @@ def test_a_port_that_a_process_holds_is_not_opened(tmp_path: Path) -> None:
     assert str(pid) in port["message"] and port["remedy"]
 
 
+def test_where_every_modem_is_simulated_none_is_missing(made: FakeMachine, tmp_path: Path) -> None:
+    config = tmp_path / "config.toml"
+    config.write_text(f'{CONFIG}[[modem]]\nport = "simulator"\n', encoding="utf-8")
+    found = checks("--config", str(config), machine=of(made))
+    assert "fail" not in {one["verdict"] for one in found.values()}
+
+
 def test_a_port_that_is_not_there() -> None:
     found = checks("--port", "/dev/ttyUSB77")
     assert verdicts(found, "/dev/ttyUSB77") == {"port": "fail"}
