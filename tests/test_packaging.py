@@ -39,6 +39,26 @@ def test_the_package_takes_what_is_there_and_nothing_of_systemd_is_left_out() ->
     assert (ROOT / "docs" / Path(setting("Documentation", UNIT)).name).is_file()
 
 
+@pytest.mark.skipif(shutil.which("bash") is None, reason="bash is not there")
+def test_the_pages_in_the_package_lead_to_one_another(tmp_path: Path) -> None:
+    """The part of the script that puts what surrounds the program in place, run."""
+    part = BUILD.read_text(encoding="utf-8").partition("# -- what surrounds it")[2].partition("# -- the package")[0]
+    script = f"set -euo pipefail\nwork={tmp_path} root={tmp_path}/package version=1\n#{part}"
+    subprocess.run(["bash", "-c", script], cwd=ROOT, check=True)
+    there = tmp_path / "package/usr/share/doc/simwire"
+    linked = {
+        source.parent / target
+        for source in there.rglob("*.md")
+        for target in re.findall(r"\]\(([\w./-]+\.\w+)", source.read_text(encoding="utf-8"))
+    }
+    inside = {path for path in (Path(os.path.normpath(one)) for one in linked) if path.is_relative_to(there)}
+    of_the_source = {there / name for name in ("CHANGELOG.md", "config.example.toml", "tests/corpus/README.md")}
+    assert len(inside) > 40
+    assert not {path for path in inside - of_the_source if not path.exists()}
+    pages = {path.relative_to(ROOT / "docs") for path in (ROOT / "docs").rglob("*.md")}
+    assert pages <= {path.relative_to(there) for path in there.rglob("*.md")}
+
+
 def tracked(*words: str) -> list[str]:
     """What belongs to the repository; skips where this is none."""
     if not (ROOT / ".git").exists() or shutil.which("git") is None:
