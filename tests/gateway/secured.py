@@ -9,6 +9,7 @@ import ssl
 import threading
 import time
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
@@ -103,7 +104,8 @@ class Served:
     def close(self) -> None:
         trigger: Any = self.server.trigger
         trigger.pull_trigger(lambda: [channel.handle_close() for channel in self.channels])
-        trigger.pull_trigger(self.server.close)
+        with suppress(OSError):  # its loop, awake already, may have closed it before it is woken for that
+            trigger.pull_trigger(self.server.close)
         self._thread.join(PATIENCE)
         assert not self._thread.is_alive()
         self.server.task_dispatcher.shutdown()

@@ -6,7 +6,7 @@ import http.client
 import json
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 import pytest
 from waitress import wasyncore
@@ -247,7 +247,8 @@ def served(world: World) -> Iterator[int]:
         yield int(server.effective_port)
     finally:
         world.app.extensions["simwire.waiting"].close()
-        server.trigger.pull_trigger(server.close)
+        with suppress(OSError):  # its loop, awake already, may have closed it before it is woken for that
+            server.trigger.pull_trigger(server.close)
         thread.join(30)
         server.task_dispatcher.shutdown()
         wasyncore.close_all(server._map, ignore_all=True)  # what is left of connections that clients gave up

@@ -10,6 +10,7 @@ import os
 import re
 import threading
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 
@@ -182,7 +183,8 @@ def asked(app: WSGIApplication, path: str) -> int:
         connection.close()
         server.task_dispatcher.shutdown()
         # On its own thread: closed by another one it fails in select(2), and leaves the client's socket open.
-        server.trigger.pull_trigger(server.close)
+        with suppress(OSError):  # its loop, awake already, may have closed it before it is woken for that
+            server.trigger.pull_trigger(server.close)
         thread.join()
 
 
