@@ -13,6 +13,7 @@ from waitress.server import create_server
 
 from gateway.config import ApiConfig
 from gateway.watchdog import Party
+from gateway.web_batches import Batches
 from gateway.web_watch import WebWatch
 from hardware.clock import Clock
 
@@ -32,10 +33,11 @@ class WebServer:
         self._config = config
         self._socket = _listen(config.host, config.port)
         self._watch = WebWatch(app)
+        self._batches = Batches(config.threads)
         self._server = create_server(
             self._watch,
+            _dispatcher=self._batches,
             sockets=[self._socket],
-            threads=config.threads,
             connection_limit=CONNECTION_LIMIT,
             asyncore_use_poll=True,
             max_request_body_size=1024 * 1024,  # the API itself refuses bodies over 256 KiB in its own words
@@ -44,6 +46,7 @@ class WebServer:
             clear_untrusted_proxy_headers=False,  # gateway.peers reads them, and health refuses where they are
             channel_request_lookahead=1,  # else nobody sees that a client left while its request waits
         )
+        self._batches.serve(self._server)
         self._watch.server = self._server
         self._certificate: Certificate | None = None
         if config.tls_cert and config.tls_key:
@@ -74,7 +77,7 @@ class WebServer:
 
     def stop(self, patience: int) -> None:
         """Take no more requests; those under way have `patience` seconds to end."""
-        self._server.task_dispatcher.shutdown(timeout=patience)  # requests end before their sockets do
+        self._batches.shutdown(timeout=patience)  # requests end before their sockets do
         logging.getLogger("waitress").addFilter(_not_broken_off)
         self._server.close()
 
@@ -83,6 +86,7 @@ class WebServer:
         return [
             Party("the web server's loop", self._watch.loop),
             Party("each thread of the web server", self._watch.threads),
+            Party("the web server's thread for short requests", self._batches.progress),
         ]
 
 

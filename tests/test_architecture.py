@@ -262,6 +262,7 @@ ALLOWED: dict[str, frozenset[str]] = {
     "gateway.store": VALUES
     | PURE
     | {
+        "gateway.fibres",
         "gateway.masking",
         "gateway.policy",
         "gateway.quota",
@@ -423,10 +424,13 @@ ALLOWED: dict[str, frozenset[str]] = {
             "gateway.config",
             "gateway.tls",
             "gateway.watchdog",
+            "gateway.web_batches",
             "gateway.web_watch",
             "hardware.clock",
         }
     ),
+    "gateway.web_batches": frozenset({"gateway.fibres"}),
+    "gateway.fibres": frozenset(),
     "gateway.workers": VALUES
     | TO_MODEMS
     | {
@@ -491,6 +495,7 @@ OWNERS: dict[str, frozenset[str]] = {
     "flask": frozenset({"gateway.api"}),
     "gsmmodem": frozenset({"hardware.errors", "hardware.pdu"}),
     "http.client": frozenset({"gateway.cli.client", "gateway.webhooks"}),
+    "greenlet": frozenset({"gateway.fibres"}),
     "orjson": frozenset({"gateway.api.operations"}),
     "phonenumbers": frozenset(
         {"gateway.numbering", "gateway.numbers", "gateway.limits", "gateway.config", "gateway.cli.demo"}
@@ -525,7 +530,7 @@ OWNERS: dict[str, frozenset[str]] = {
     "subprocess": frozenset({"hardware.power_switch"}),
     "termios": frozenset({"hardware.serial_port", "hardware.simulator"}),
     "urllib.request": frozenset(),
-    "waitress": frozenset({"gateway.tls", "gateway.web"}),
+    "waitress": frozenset({"gateway.tls", "gateway.web", "gateway.web_batches"}),
     "werkzeug": frozenset({"gateway.api"}),
 }
 """Who alone may import a library or a way out of the process."""
@@ -543,6 +548,7 @@ CALL_OWNERS: dict[str, frozenset[str]] = {
             "gateway.fleet",
             "gateway.scheduler",
             "gateway.web",
+            "gateway.web_batches",
             "gateway.webhooks",
             "hardware.simulator",
         }

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from typing import Any, Generic, TypeVar, cast
 
+from gateway.fibres import step_aside
 from gateway.store.errors import StoreDamaged
 from gateway.store.soundness import Soundness
 
@@ -75,6 +76,8 @@ class _Accept(Generic[Item, T]):
         self.result: T | None = None
         self.error: BaseException | None = None
         self.done = False
+        self.here = False
+        """Whether its thread can lead: a fibre cannot while it stands aside."""
         self.leads = False
         self._woken = threading.Lock()  # a fifth of an Event's cost, and there is one of these for each request
         self._woken.acquire()
@@ -183,7 +186,11 @@ class Writer:
         mine: _Accept[Item, T] = _Accept(together, item)
         with self._queue_lock:
             self._queue.append(mine)
-            mine.leads, self._leading = not self._leading, True
+        step_aside()
+        with self._queue_lock:
+            mine.here = True
+            if not (self._leading or mine.done):
+                mine.leads = self._leading = True
         if not mine.leads:
             mine.wait()
         if mine.leads:
@@ -209,10 +216,11 @@ class Writer:
                 if accept is not mine:
                     accept.wake()
         with self._queue_lock:
-            self._leading = bool(self._queue)
-            if self._queue:
-                self._queue[0].leads = True
-                self._queue[0].wake()
+            heir = next((accept for accept in self._queue if accept.here), None)
+            self._leading = heir is not None
+            if heir is not None:
+                heir.leads = True
+                heir.wake()
 
     def _run_batch(self, batch: list[_Accept[Any, Any]]) -> list[Callable[[], None]]:
         try:
