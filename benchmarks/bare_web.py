@@ -1,9 +1,9 @@
 """The floor of accepting: Flask on waitress that reads a JSON body and answers one, and nothing else.
 
-python -m benchmarks.bare_web [--threads 64] [--database FILE]
+python -m benchmarks.bare_web [--threads 64] [--database FILE] [--modem PORT]
 
-POST /bare answers at once; POST /insert after one row in a SQLite database, synced to disk. Prints its port, and
-serves until standard input ends.
+POST /bare answers at once; POST /insert after one row in a SQLite database, synced to disk; POST /submit after such a
+row and the AT steps of one message at the modem. Prints its port, and serves until standard input ends.
 """
 
 from __future__ import annotations
@@ -22,12 +22,15 @@ from typing import Any
 from flask import Flask, Response, request
 from waitress.server import create_server
 
+from benchmarks.bench import bare_submit, raw_port
+
 
 class BareWeb:
     """The process, from outside."""
 
-    def __init__(self, folder: Path, threads: int) -> None:
+    def __init__(self, folder: Path, threads: int, modem: str | None = None) -> None:
         command = [sys.executable, "-m", "benchmarks.bare_web", "--threads", str(threads)]
+        command += [] if modem is None else ["--modem", modem]
         self.process = subprocess.Popen(
             [*command, "--database", str(folder / "bare.db")],
             stdin=subprocess.PIPE,
@@ -42,7 +45,7 @@ class BareWeb:
         self.process.communicate(timeout=30)
 
 
-def application(database: Path) -> Flask:
+def application(database: Path, modem: str | None) -> Flask:
     """See the module's text."""
     app = Flask("bare")
     connection = sqlite3.connect(database, isolation_level=None, check_same_thread=False)
@@ -60,13 +63,27 @@ def application(database: Path) -> Flask:
     def bare() -> Response:
         return answered(request.get_json(), 1)
 
+    def inserted(body: dict[str, Any]) -> int:
+        row = (body["to"], json.dumps(body))
+        return connection.execute("INSERT INTO message (recipient, body) VALUES (?, ?)", row).lastrowid or 0
+
     @app.post("/insert")
     def insert() -> Response:
         body = request.get_json()
         with lock:
-            row = (body["to"], json.dumps(body))
-            number = connection.execute("INSERT INTO message (recipient, body) VALUES (?, ?)", row).lastrowid
-        return answered(body, number or 0)
+            number = inserted(body)
+        return answered(body, number)
+
+    if modem is not None:
+        port = raw_port(modem)
+
+        @app.post("/submit")
+        def submit() -> Response:
+            body = request.get_json()
+            with lock:
+                number = inserted(body)
+                bare_submit(port)
+            return answered(body, number)
 
     return app
 
@@ -76,8 +93,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--threads", type=int, default=64)
     parser.add_argument("--database", type=Path, required=True)
+    parser.add_argument("--modem", help="its port")
     options = parser.parse_args()
-    app = application(options.database)
+    app = application(options.database, options.modem)
     logging.getLogger("waitress.queue").setLevel(logging.ERROR)
     listening = socket.create_server(("127.0.0.1", 0), backlog=1024)
     server = create_server(

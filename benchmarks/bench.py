@@ -184,27 +184,41 @@ def scratch() -> Iterator[Path]:
                 process.wait()
 
 
-def bare_submits(count: int, folder: Path) -> list[float]:
-    """The floor, in seconds each: one synced SQLite commit, then AT+CMGS, prompt and PDU over a bare pty."""
+def bare_submits(pauses: Sequence[float], file: Path) -> list[float]:
+    """The floor, in seconds each: one synced SQLite commit, then AT+CMGS, prompt and PDU over a bare pty.
+
+    `pauses` are the seconds before each of them.
+    """
     modem = Instrument()
-    database = sqlite3.connect(folder / "floor.db", isolation_level=None)
+    database = sqlite3.connect(file, isolation_level=None)
     database.executescript(
         "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; CREATE TABLE message (id INTEGER, body BLOB)"
     )
-    port = os.open(modem.path, os.O_RDWR | os.O_NOCTTY)
-    tty.setraw(port)
+    port = raw_port(modem.path)
     begun = []
-    for number in range(count):
+    for number, pause in enumerate(pauses):
+        time.sleep(pause)
         begun.append(time.monotonic_ns())
         database.execute("INSERT INTO message VALUES (?, ?)", (number, PDU))
-        os.write(port, b"AT+CMGS=23\r")
-        _read_until(port, b"> ")
-        os.write(port, PDU + b"\x1a")
-        _read_until(port, b"OK\r\n")
-        time.sleep(0.002)
+        bare_submit(port)
     os.close(port)
     database.close()
     return [(note[1] - start) / 1e9 for start, note in zip(begun, modem.stop(), strict=True)]
+
+
+def raw_port(path: str) -> int:
+    """A port's descriptor, without any processing of lines."""
+    port = os.open(path, os.O_RDWR | os.O_NOCTTY)
+    tty.setraw(port)
+    return port
+
+
+def bare_submit(port: int) -> None:
+    """The AT steps of one message and nothing else."""
+    os.write(port, b"AT+CMGS=23\r")
+    _read_until(port, b"> ")
+    os.write(port, PDU + b"\x1a")
+    _read_until(port, b"OK\r\n")
 
 
 def _read_until(port: int, mark: bytes) -> None:
