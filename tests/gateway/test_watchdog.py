@@ -201,23 +201,32 @@ def test_a_writer_that_hangs_and_threads_that_wait_for_it_stand_still(service: S
             holding.set()
             go_on.wait(30)
 
-    def ask() -> None:
+    def ask(**more: str) -> None:
         body, headers = b'{"to": "+447700900123", "text": "hello"}', {"Authorization": f"Bearer {key.reveal()}"}
-        headers["Content-Type"] = "application/json"
+        headers |= {"Content-Type": "application/json", **more}
         with urllib.request.urlopen(urllib.request.Request(f"{service.url}/v1/messages", body, headers)):
             return
 
     threads = [threading.Thread(target=hold)]
     threads[0].start()
     assert holding.wait(10)
-    threads += [threading.Thread(target=ask) for _ in range(4)]
+    threads += [threading.Thread(target=ask, kwargs={"Idempotency-Key": f"{n}"}) for n in range(4)]
     for thread in threads[1:]:
         thread.start()
-    names = {"the writer of the database", "each thread of the web server"}
+    short = [threading.Thread(target=ask) for _ in range(2)]
+    names = {
+        "the writer of the database",
+        "each thread of the web server",
+        "the web server's thread for short requests",
+    }
     parties = [party for party in service.parties() if party.name in names]
     clock = FakeClock()
     watchdog = Watchdog(parties, clock, 60.0)
     try:
+        for thread in short:
+            thread.start()
+            until(lambda: service._web._batches._begun == 1)
+        threads += short
         until(lambda: all(party.progress() is not None for party in parties))
         time.sleep(0.05)  # both threads have begun what they are in
         assert False in passing(clock, watchdog, 2 * STANDSTILL)
