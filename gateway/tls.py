@@ -13,10 +13,10 @@ from contextlib import suppress
 from socket import socket
 from typing import Any
 
-from waitress.channel import HTTPChannel
 from waitress.server import BaseWSGIServer, MultiSocketServer
 
 from gateway.certificates import Certificate
+from gateway.web_batches import Channel
 from hardware.clock import Clock
 
 log = logging.getLogger("simwire.tls")
@@ -44,7 +44,7 @@ def install(server: BaseWSGIServer | MultiSocketServer, certificate: Certificate
     server.channel_class = accepted  # type: ignore[assignment]  # Waitress calls it, and keeps no result
 
 
-class TlsChannel(HTTPChannel):
+class TlsChannel(Channel):
     """One connection."""
 
     def __init__(self, server: BaseWSGIServer, sock: ssl.SSLSocket, clock: Clock, *rest: Any, **named: Any) -> None:  # noqa: ANN401 - Waitress's own

@@ -9,7 +9,8 @@ import threading
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING
 
-from waitress.server import create_server
+from waitress import wasyncore
+from waitress.server import BaseWSGIServer, create_server
 
 from gateway.config import ApiConfig
 from gateway.watchdog import Party
@@ -34,7 +35,7 @@ class WebServer:
         self._socket = _listen(config.host, config.port)
         self._watch = WebWatch(app)
         self._batches = Batches(config.threads)
-        self._server = create_server(
+        server = create_server(
             self._watch,
             _dispatcher=self._batches,
             sockets=[self._socket],
@@ -46,7 +47,9 @@ class WebServer:
             clear_untrusted_proxy_headers=False,  # gateway.peers reads them, and health refuses where they are
             channel_request_lookahead=1,  # else nobody sees that a client left while its request waits
         )
-        self._batches.serve(self._server)
+        assert isinstance(server, BaseWSGIServer), "one socket to listen on"
+        self._server = server
+        self._batches.serve(server)
         self._watch.server = self._server
         self._certificate: Certificate | None = None
         if config.tls_cert and config.tls_key:
@@ -79,7 +82,10 @@ class WebServer:
         """Take no more requests; those under way have `patience` seconds to end."""
         self._batches.shutdown(timeout=patience)  # requests end before their sockets do
         logging.getLogger("waitress").addFilter(_not_broken_off)
-        self._server.close()
+        if self._batches.ended:
+            self._server.close()
+        else:  # whoever wakes the loop later must find its pipe, and not what has that number then
+            wasyncore.dispatcher.close(self._server)
 
     def parties(self) -> list[Party]:
         """Who has to get on, for the watchdog."""

@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import threading
 import time
-from contextlib import suppress
 from copy import copy
 from queue import Empty, SimpleQueue
 from typing import Any
 
-from waitress.server import BaseWSGIServer, MultiSocketServer
+from waitress.channel import HTTPChannel
+from waitress.server import BaseWSGIServer
 from waitress.task import Task, ThreadedTaskDispatcher
 
 from gateway.fibres import Fibre
@@ -25,14 +25,27 @@ SHORT = 4096  # octets of a body at most: more is a request that may take a whil
 NEVER = 1 << 62  # octets of an answer after which a thread writes it by itself
 
 
+class Channel(HTTPChannel):
+    """One connection."""
+
+    def _flush_some(self, do_close: bool = True) -> bool:
+        """Write what can be written now.
+
+        Waitress does so without a lock where it thinks itself alone with the answers, and it is not: with a
+        `100 Continue` to write, or with answers that a batch has left to the loop, they would go twice.
+        """
+        with self.outbuf_lock:
+            return bool(super()._flush_some(do_close))  # type: ignore[misc]  # left out of Waitress's stubs
+
+
 class Batches(ThreadedTaskDispatcher):
     """Waitress's threads, and one more for requests that take no time but for their commit."""
 
     def __init__(self, threads: int) -> None:
         super().__init__()
-        self._short: SimpleQueue[Any] = SimpleQueue()  # of Waitress's channels; None: no more
+        self._short: SimpleQueue[Any] = SimpleQueue()  # of channels; None: no more
         self._server: Any = None
-        self._together = self._pulled = False
+        self._pulled = self._stopping = False
         self._begun = 0
         self.set_thread_count(threads)
         self._thread = threading.Thread(target=self._run, name="web-batches", daemon=True)
@@ -42,73 +55,80 @@ class Batches(ThreadedTaskDispatcher):
         """How many short requests were begun; None while none waits."""
         return None if self._short.empty() else self._begun
 
-    def serve(self, server: BaseWSGIServer | MultiSocketServer) -> None:
+    def serve(self, server: BaseWSGIServer) -> None:
         """Answer the requests of `server`, before it takes any."""
-        assert isinstance(server, BaseWSGIServer), "one socket to listen on"
         self._server = server
         self._patient = copy(server.adj)
         self._patient.send_bytes = NEVER
+        server.channel_class = Channel
         server.pull_trigger = self._pull  # type: ignore[method-assign]
 
     # -- what Waitress asks -------------------------------------------------------------------------------------------
 
     def add_task(self, task: Task) -> None:
         """A channel has a request."""
-        if _is_short(task):
-            self._short.put(task)
+        channel: Any = task  # whatever Waitress's stubs call it
+        if self._stopping and _is_alone(channel):
+            channel.cancel()  # its client sees the connection end at once
+        elif _is_short(channel) and not self._stopping:
+            self._short.put(channel)
         else:
             super().add_task(task)
 
     def shutdown(self, cancel_pending: bool = True, timeout: float = 5) -> bool:
-        """Take no more requests; those under way have `timeout` seconds."""
+        """Begin no more requests but those that wait for a batch; they and those under way have `timeout` seconds."""
         ends = time.monotonic() + timeout
+        self.set_thread_count(0)
+        self._stopping = True
         self._short.put(None)
         self._thread.join(timeout)
         while cancel_pending and (task := self._next()) is not None:
             task.cancel()
         return super().shutdown(cancel_pending, max(0, ends - time.monotonic()))  # type: ignore[arg-type]
 
+    @property
+    def ended(self) -> bool:
+        """Whether no thread is in a request any more, after a shutdown."""
+        return not (self.threads or self._thread.is_alive())
+
     # -- the thread ---------------------------------------------------------------------------------------------------
 
     def _run(self) -> None:
         while (first := self._short.get()) is not None:
-            self._together = True
             try:
                 self._answer(first)
-            finally:
-                self._together = False
-            if self._pulled:
-                self._pulled = False
-                with suppress(OSError):  # closed by a stop that did not wait
-                    self._server.trigger.pull_trigger()
+            except BaseException:  # no memory for a fibre, say
+                self.logger.exception("a defect of the program: requests ended without an answer")
+            self._wake_loop()
 
     def _answer(self, channel: Any) -> None:  # noqa: ANN401 - Waitress's stubs have no such task
         """Answer a request and those that come while there are any; all of them go as far as their commit first."""
-        begun: list[Any] = []
         aside: list[Fibre] = []
-        ends = time.monotonic() + GATHERING
+        ends, count = time.monotonic() + GATHERING, 0
         while channel is not None:
-            begun.append(channel)
+            count += 1
             self._begun += 1
-            if len(begun) > FEW or not self._short.empty():
+            if (count > FEW or not self._short.empty()) and not self._stopping and _is_alone(channel):
                 channel.adj = self._patient
             fibre = Fibre(self._service)
             fibre.switch(channel)
             if not fibre.dead:
                 aside.append(fibre)
-            channel = self._next() if len(begun) < MOST and time.monotonic() < ends else None
+            channel = self._next() if count < MOST and time.monotonic() < ends else None
+        if aside:
+            self._wake_loop()  # for those that were refused: they need not wait for the others' commit
         while aside:
             for fibre in aside:
                 fibre.switch()
             aside = [fibre for fibre in aside if not fibre.dead]
-        for channel in begun:
-            channel.adj = self._server.adj
 
     def _service(self, channel: Any) -> None:  # noqa: ANN401 - as above
         try:
             channel.service()
         except BaseException:
             self.logger.exception("a defect of the program: a request ended without an answer")
+        finally:
+            channel.adj = self._server.adj
 
     def _next(self) -> Any:  # noqa: ANN401 - as above
         """The next request that waits; None where there is none, or no more are wanted."""
@@ -122,10 +142,20 @@ class Batches(ThreadedTaskDispatcher):
 
     def _pull(self) -> None:
         """Wake the server's loop: at once, or at the end of a batch."""
-        if self._together and threading.current_thread() is self._thread:
+        if threading.current_thread() is self._thread:
             self._pulled = True
         else:
             self._server.trigger.pull_trigger()
+
+    def _wake_loop(self) -> None:
+        if self._pulled:
+            self._pulled = False
+            self._server.trigger.pull_trigger()
+
+
+def _is_alone(channel: Any) -> bool:  # noqa: ANN401 - as above
+    """Whether a channel has nothing but its one request: what else is to be written must not wait for a batch."""
+    return len(channel.requests) == 1 and not channel.total_outbufs_len
 
 
 def _is_short(channel: Any) -> bool:  # noqa: ANN401 - as above
@@ -138,6 +168,7 @@ def _is_short(channel: Any) -> bool:  # noqa: ANN401 - as above
         request.error is None
         and request.command == "POST"
         and (request.path == "/v1/messages" or request.path.startswith("/v1/otp"))
+        and not request.chunked
         and request.content_length < SHORT
         and "IDEMPOTENCY_KEY" not in request.headers
     )

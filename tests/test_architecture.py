@@ -213,7 +213,7 @@ ALLOWED: dict[str, frozenset[str]] = {
     "gateway.otp": VALUES,
     "gateway.peers": frozenset(),
     "gateway.certificates": frozenset({"hardware.clock"}),
-    "gateway.tls": frozenset({"gateway.certificates", "hardware.clock"}),
+    "gateway.tls": frozenset({"gateway.certificates", "gateway.web_batches", "hardware.clock"}),
     "gateway.retry": VALUES | {"gateway.directory"},
     "gateway.reports": VALUES,
     "gateway.limits": VALUES | {"gateway.numbers"},

@@ -8,12 +8,13 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager, nullcontext, suppress
 from typing import Any, Generic, TypeVar, cast
 
 from gateway.fibres import step_aside
 from gateway.store.errors import StoreDamaged
 from gateway.store.soundness import Soundness
+from gateway.store.two_lanes import TwoLaneLock
 
 log = logging.getLogger("simwire.store")
 T = TypeVar("T")
@@ -26,46 +27,6 @@ Where it raises instead, nothing of what it did stays, and it is called anew for
 
 BATCH = 64  # accepts that share one commit at most
 BATCH_SECONDS = 0.005  # and for how long newcomers may join
-
-
-class TwoLaneLock:
-    """A lock that is given to urgent waiters before ordinary ones."""
-
-    def __init__(self) -> None:
-        self._condition = threading.Condition()
-        self._held = False
-        self._urgent_waiting = self._given = 0
-
-    @property
-    def urgent_waiting(self) -> int:
-        """How many urgent ones wait."""
-        return self._urgent_waiting
-
-    @property
-    def progress(self) -> int | None:
-        """How often it was given to somebody; None while nobody holds it."""
-        return self._given if self._held else None
-
-    def acquire(self, *, urgent: bool) -> None:
-        """Wait for the lock; urgent ones get it first."""
-        with self._condition:
-            if urgent:
-                self._urgent_waiting += 1
-                try:
-                    self._condition.wait_for(lambda: not self._held)
-                finally:
-                    self._urgent_waiting -= 1
-            else:
-                self._condition.wait_for(lambda: not self._held and not self._urgent_waiting)
-            self._held = True
-            self._given += 1
-
-    def release(self) -> None:
-        """Give it to the next one."""
-        with self._condition:
-            self._held = False
-            # All of them: a woken ordinary waiter must give way to an urgent one, which then has to be awake too.
-            self._condition.notify_all()
 
 
 class _Accept(Generic[Item, T]):
@@ -234,7 +195,8 @@ class Writer:
                     break
             return self._commit()
         except BaseException as error:  # noqa: BLE001 - everyone who waits for this commit must hear of it
-            self._rollback()
+            with suppress(sqlite3.Error):  # the next transaction says so
+                self._rollback()
             while group := self._next(BATCH - len(batch)):
                 batch += group
             told = self._told(error)

@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import http.client
+import itertools
 import json
 import socket
+import ssl
 import threading
 from collections.abc import Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import contextmanager
-from typing import Any
+from contextlib import closing, contextmanager, suppress
+from pathlib import Path
+from typing import Any, BinaryIO
 
 import pytest
 
 from gateway.web import WebServer
 from hardware.clock import SystemClock
+from tests.gateway.secured import CA, SERVER
 from tests.gateway.world import NUMBER, World
 
 PATIENCE = 30
@@ -25,22 +29,28 @@ Answer = tuple[int, Any]
 class Served:
     """A world behind the product's own web server."""
 
-    def __init__(self, world: World) -> None:
+    def __init__(self, world: World, **settings: object) -> None:
         self.world, self.key = world, world.key()
-        self.server = WebServer(world.config.api.model_copy(update={"port": 0}), world.app, SystemClock())
+        config = world.config.api.model_copy(update={"port": 0, **settings})
+        self.server = WebServer(config, world.app, SystemClock())
         self.server.start()
-        self.address = self.server.url.removeprefix("http://")
+        self.scheme, _, self.address = self.server.url.partition("://")
         self.batches = self.server._batches
         assert self.ask("/v1/messages", HELLO)[0] == 202  # the first use of a key is noted by itself
 
     def ask(self, path: str, body: object, headers: Mapping[str, str] | None = None) -> Answer:
-        connection = http.client.HTTPConnection(self.address, timeout=PATIENCE)
+        if self.scheme == "https":
+            trusted = ssl.create_default_context(cadata=CA.pem.decode())
+            connection: http.client.HTTPConnection = http.client.HTTPSConnection(
+                self.address, timeout=PATIENCE, context=trusted
+            )
+        else:
+            connection = http.client.HTTPConnection(self.address, timeout=PATIENCE)
         given = {"Authorization": f"Bearer {self.key}", "Content-Type": "application/json"} | dict(headers or {})
-        connection.request("POST", path, body if isinstance(body, bytes) else json.dumps(body), given)
-        answer = connection.getresponse()
-        found = answer.status, json.loads(answer.read())
-        connection.close()
-        return found
+        with closing(connection):
+            connection.request("POST", path, body if isinstance(body, bytes) else json.dumps(body), given)
+            answer = connection.getresponse()
+            return answer.status, json.loads(answer.read())
 
     def connect(self) -> socket.socket:
         host, port = self.address.split(":")
@@ -63,6 +73,17 @@ class Served:
 
     def until_waiting(self, count: int) -> None:
         until(lambda: self.batches._short.qsize() == count)
+
+
+def _next_ref(answers: BinaryIO) -> str:
+    """The client_ref of the next answer, whatever `100 Continue` is in front of it."""
+    while b" 202 " not in (said := answers.readline()):
+        assert said.startswith((b"HTTP/1.1 100", b"\r\n")), said
+    length = 0
+    while (header := answers.readline()) != b"\r\n":
+        name, _, value = header.partition(b":")
+        length = int(value) if name.lower() == b"content-length" else length
+    return str(json.loads(answers.read(length))["client_ref"])
 
 
 def until(true: Any) -> None:
@@ -99,6 +120,19 @@ def transactions(world: World, monkeypatch: pytest.MonkeyPatch) -> list[int]:
 
     monkeypatch.setattr(writer, "_run_batch", count)
     return counted
+
+
+def hold_after_next(world: World, turn: threading.Event) -> None:
+    """Let one more transaction of accepts go, and have those behind it wait for their turn."""
+    writer, count = world.store.database._writer, itertools.count()
+    run = writer._run_batch
+
+    def run_in_turn(batch: list[Any]) -> Any:
+        if next(count):
+            turn.wait(PATIENCE)
+        return run(batch)
+
+    writer._run_batch = run_in_turn  # type: ignore[method-assign]
 
 
 def test_those_who_come_together_share_one_commit_and_get_each_its_own(
@@ -153,16 +187,93 @@ def test_requests_on_one_connection_are_answered_in_order(served: Served, pool: 
         line.sendall(b"".join(served.octets(HELLO | {"client_ref": f"no {n}"}) for n in range(5)))
         served.until_waiting(7)
     answers = line.makefile("rb")
-    for n in range(5):
-        assert b" 202 " in answers.readline()
-        length = 0
-        while (header := answers.readline()) != b"\r\n":
-            name, _, value = header.partition(b":")
-            length = int(value) if name.lower() == b"content-length" else length
-        assert json.loads(answers.read(length))["client_ref"] == f"no {n}"
+    assert [_next_ref(answers) for _ in range(5)] == [f"no {n}" for n in range(5)]
     answers.close()
     line.close()
     assert [other.result()[0] for other in others] == [202] * 6
+
+
+def test_a_refusal_in_front_of_another_request_is_not_held_back(
+    served: Served, pool: ThreadPoolExecutor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of a batch that is at its commit, and of a connection on which the next request is."""
+    monkeypatch.setattr("gateway.web_batches.GATHERING", PATIENCE)
+    turn = threading.Event()
+    with served.held(pool):
+        others = [pool.submit(served.ask, "/v1/messages", HELLO) for _ in range(6)]
+        line = served.connect()
+        line.sendall(served.octets({"to": "12", "text": "x"}) + served.octets(HELLO))
+        served.until_waiting(7)
+        refused = pool.submit(served.ask, "/v1/messages", b"{")
+        served.until_waiting(8)
+        hold_after_next(served.world, turn)
+    try:
+        assert refused.result(PATIENCE)[0] == 400
+        assert b" 422 " in line.recv(65536)
+        assert not any(other.done() for other in others)
+    finally:
+        turn.set()
+    assert [other.result()[0] for other in others] == [202] * 6
+    answers = line.makefile("rb")
+    while not (said := answers.readline()).startswith(b"HTTP/1.1"):
+        pass
+    assert b" 202 " in said
+    answers.close()
+    line.close()
+
+
+def test_an_answer_goes_once_where_the_next_request_waits_for_a_go_ahead(
+    served: Served, pool: ThreadPoolExecutor
+) -> None:
+    """`100 Continue` is written behind an answer, by another thread than the one that writes answers of a batch."""
+
+    def ask(client: int) -> list[str]:
+        line = served.connect()
+        answers = line.makefile("rb")
+        seen: list[str] = []
+        expecting = served.octets(HELLO | {"client_ref": f"{client} after"})
+        head, _, body = expecting.partition(b"\r\n\r\n")
+        for turn in range(5):
+            line.sendall(
+                served.octets(HELLO | {"client_ref": f"{client} {turn}"}) + head + b"\r\nExpect: 100-continue\r\n\r\n"
+            )
+            seen.append(_next_ref(answers))
+            line.sendall(body)
+            seen.append(_next_ref(answers))
+        answers.close()
+        line.close()
+        return seen
+
+    clients = [pool.submit(ask, client) for client in range(12)]
+    for client, asked in enumerate(clients):
+        assert asked.result() == [ref for turn in range(5) for ref in (f"{client} {turn}", f"{client} after")]
+
+
+def test_chunked_bodies_are_not_taken_for_short_ones(served: Served) -> None:
+    begun = served.batches._begun
+    connection = http.client.HTTPConnection(served.address, timeout=PATIENCE)
+    headers = {"Authorization": f"Bearer {served.key}", "Content-Type": "application/json"}
+    body = json.dumps({"to": [NUMBER] * 50, "text": "hello"}).encode()
+    connection.request("POST", "/v1/messages", iter([body[:40], body[40:]]), headers, encode_chunked=True)
+    assert connection.getresponse().status in (202, 422)
+    connection.close()
+    assert served.batches._begun == begun
+
+
+def test_over_tls_they_come_together_too(
+    world: World, pool: ThreadPoolExecutor, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    SERVER.write(tmp_path)
+    served = Served(world, tls_cert=tmp_path / "cert.pem", tls_key=tmp_path / "key.pem")
+    counted = transactions(world, monkeypatch)
+    try:
+        with served.held(pool):
+            others = [pool.submit(served.ask, "/v1/messages", HELLO | {"client_ref": f"{n}"}) for n in range(10)]
+            served.until_waiting(10)
+        assert [other.result()[1]["client_ref"] for other in others] == [f"{n}" for n in range(10)]
+        assert counted == [1, 10]
+    finally:
+        served.server.stop(PATIENCE)
 
 
 def test_twins_under_one_idempotency_key_do_not_wait_for_each_other(served: Served, pool: ThreadPoolExecutor) -> None:
@@ -197,6 +308,32 @@ def test_a_stop_answers_what_is_under_way_and_takes_no_more(world: World, pool: 
     assert later.result()[0] == 202
     stopping.result()
     assert not served.batches._thread.is_alive()
+
+
+def test_a_stop_under_load_answers_what_waits_and_nothing_that_comes_later(
+    world: World, pool: ThreadPoolExecutor
+) -> None:
+    """Clients that ask again as soon as they are answered."""
+    served, stopped = Served(world), threading.Event()
+    after: list[int] = []
+
+    def ask_and_ask() -> None:
+        with suppress(OSError, http.client.HTTPException):
+            while True:
+                status, _ = served.ask("/v1/messages", HELLO)
+                if stopped.is_set():
+                    after.append(status)
+
+    for _ in range(30):
+        pool.submit(ask_and_ask)
+    until(lambda: served.batches._begun > 60)
+    served.server.stop(PATIENCE)
+    stopped.set()
+    assert served.batches.ended
+    begun = served.batches._begun
+    until(lambda: not served.server._server.active_channels)
+    assert served.batches._begun == begun
+    assert len(after) <= 30  # the last answer of each, which it may have read a little later
 
 
 def test_a_stop_does_not_wait_for_ever_and_cancels_what_was_not_begun(world: World, pool: ThreadPoolExecutor) -> None:

@@ -33,7 +33,7 @@ from gateway.store import (
 )
 from gateway.store.cipher import Cipher, create_key_file, read_key_file
 from gateway.store.migrations import migrations
-from gateway.store.writer import TwoLaneLock
+from gateway.store.two_lanes import TwoLaneLock
 from hardware.clock import FakeClock
 
 from .bench import ANY, ONE, Bench

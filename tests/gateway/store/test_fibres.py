@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
+import itertools
 import sqlite3
 import threading
 from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
-from random import Random
-from tempfile import TemporaryDirectory
 from typing import Any
 
 import pytest
@@ -113,16 +112,17 @@ def test_a_lead_is_handed_past_a_fibre_that_stands_aside(database: Database, mon
     assert noted(database) == {"n-fibre", "n-a", "n-b"}
 
 
-@given(
-    asked=st.lists(st.lists(st.booleans(), min_size=1, max_size=3), min_size=1, max_size=6),
-    random=st.randoms(use_true_random=False),
-)
-@settings(max_examples=50, deadline=None)
-def test_whatever_the_order_each_gets_its_own(asked: list[list[bool]], random: Random) -> None:
+def test_whatever_the_order_each_gets_its_own(database: Database) -> None:
     """Fibres that accept several times, some of it refused, and go on in any order."""
-    told = dict[str, object]()
-    with TemporaryDirectory() as folder:
-        database = Database.open(Path(folder) / "simwire.db", Path(folder) / "simwire.key", FakeClock())
+    rounds = itertools.count()
+
+    @given(
+        asked=st.lists(st.lists(st.booleans(), min_size=1, max_size=3), min_size=1, max_size=6),
+        order=st.lists(st.integers(0, 5), max_size=40),
+    )
+    @settings(max_examples=50, deadline=None)
+    def holds(asked: list[list[bool]], order: list[int]) -> None:
+        before, told, this = noted(database), dict[str, object](), next(rounds)
 
         def ask(name: str, good: bool) -> None:
             def refuse(cx: sqlite3.Connection) -> str:
@@ -136,16 +136,17 @@ def test_whatever_the_order_each_gets_its_own(asked: list[list[bool]], random: R
 
         def run(place: int, wishes: list[bool]) -> None:
             for number, good in enumerate(wishes):
-                ask(f"n{place}.{number}", good)
+                ask(f"n{this}.{place}.{number}", good)
 
         fibres = [Fibre(partial(run, place, wishes)) for place, wishes in enumerate(asked)]
         while fibres:
-            random.choice(fibres).switch()
+            fibres[(order.pop() if order else 0) % len(fibres)].switch()
             fibres = [fibre for fibre in fibres if not fibre.dead]
-        names = {f"n{place}.{number}": good for place, one in enumerate(asked) for number, good in enumerate(one)}
+        names = {f"n{this}.{p}.{number}": good for p, one in enumerate(asked) for number, good in enumerate(one)}
         assert told == {name: name.upper() if good else name for name, good in names.items()}
-        assert noted(database) == {name for name, good in names.items() if good}
-        database.close()
+        assert noted(database) - before == {name for name, good in names.items() if good}
+
+    holds()
 
 
 def test_outside_of_a_fibre_nothing_steps_aside() -> None:
