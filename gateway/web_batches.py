@@ -68,6 +68,7 @@ class Batches(ThreadedTaskDispatcher):
     def add_task(self, task: Task) -> None:
         """A channel has a request."""
         channel: Any = task  # whatever Waitress's stubs call it
+        channel.adj = self._server.adj  # an answer that waits for the loop must not wait for this one's, too
         if self._stopping and _is_alone(channel):
             channel.cancel()  # its client sees the connection end at once
         elif _is_short(channel) and not self._stopping:
@@ -95,26 +96,29 @@ class Batches(ThreadedTaskDispatcher):
 
     def _run(self) -> None:
         while (first := self._short.get()) is not None:
+            begun: list[Any] = []
             try:
-                self._answer(first)
+                self._answer(first, begun)
             except BaseException:  # no memory for a fibre, say
                 self.logger.exception("a defect of the program: requests ended without an answer")
+            for channel in begun:
+                channel.adj = self._server.adj
             self._wake_loop()
 
-    def _answer(self, channel: Any) -> None:  # noqa: ANN401 - Waitress's stubs have no such task
+    def _answer(self, channel: Any, begun: list[Any]) -> None:  # noqa: ANN401 - Waitress's stubs have no such task
         """Answer a request and those that come while there are any; all of them go as far as their commit first."""
         aside: list[Fibre] = []
-        ends, count = time.monotonic() + GATHERING, 0
+        ends = time.monotonic() + GATHERING
         while channel is not None:
-            count += 1
+            begun.append(channel)
             self._begun += 1
-            if (count > FEW or not self._short.empty()) and not self._stopping and _is_alone(channel):
+            if (len(begun) > FEW or not self._short.empty()) and not self._stopping and _is_alone(channel):
                 channel.adj = self._patient
             fibre = Fibre(self._service)
             fibre.switch(channel)
             if not fibre.dead:
                 aside.append(fibre)
-            channel = self._next() if count < MOST and time.monotonic() < ends else None
+            channel = self._next() if len(begun) < MOST and time.monotonic() < ends else None
         if aside:
             self._wake_loop()  # for those that were refused: they need not wait for the others' commit
         while aside:
@@ -127,8 +131,6 @@ class Batches(ThreadedTaskDispatcher):
             channel.service()
         except BaseException:
             self.logger.exception("a defect of the program: a request ended without an answer")
-        finally:
-            channel.adj = self._server.adj
 
     def _next(self) -> Any:  # noqa: ANN401 - as above
         """The next request that waits; None where there is none, or no more are wanted."""
