@@ -29,6 +29,7 @@ class Doors:
         self._errands = Errands()
         self._stopping = port.stopping
         self._forgiven = False
+        self._paused: tuple[ModemView | None, ModemView] = (None, announcer.view)
         self.idle = False
         """Whether the worker waits for work, or is about to look for it once more before it waits."""
 
@@ -36,10 +37,14 @@ class Doors:
     def view(self) -> ModemView:
         """The newest snapshot."""
         view = self._view
-        if view.state == READY and self._sender.paused:
+        if not (view.state == READY and self._sender.paused):
+            return view
+        of, paused = self._paused
+        if of is not view:  # each new message asks
             advice = "resume it to let it send again"
-            return replace(view, state=PAUSED, reason="paused by an operator", advice=advice, condition=None)
-        return view
+            paused = replace(view, state=PAUSED, reason="paused by an operator", advice=advice, condition=None)
+            self._paused = view, paused
+        return paused
 
     def may_claim(self, lane: Lane) -> bool:
         """Whether the idle worker can claim a new message of that lane, be it only to numbers that it has sent to."""

@@ -8,9 +8,9 @@ from pydantic import BaseModel, ConfigDict
 
 
 class Shape(BaseModel):
-    """Root of all answers."""
+    """Root of all answers: what describes them and does not make them, so that it is built only when somebody asks."""
 
-    model_config = ConfigDict(extra="forbid", use_attribute_docstrings=True)
+    model_config = ConfigDict(extra="forbid", use_attribute_docstrings=True, defer_build=True)
 
 
 class Live(Shape):
