@@ -95,6 +95,13 @@ def until(true: Any) -> None:
     raise AssertionError("it did not come to that")
 
 
+@pytest.fixture(autouse=True)
+def _slow_machine(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Who waits is gathered, however long that takes here."""
+    monkeypatch.setattr("gateway.web_batches.GATHERING", PATIENCE)
+    monkeypatch.setattr("gateway.store.writer.BATCH_SECONDS", PATIENCE)
+
+
 @pytest.fixture
 def served(world: World) -> Iterator[Served]:
     served = Served(world)
@@ -139,8 +146,6 @@ def test_those_who_come_together_share_one_commit_and_get_each_its_own(
     served: Served, pool: ThreadPoolExecutor, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     counted = transactions(served.world, monkeypatch)
-    monkeypatch.setattr("gateway.store.writer.BATCH_SECONDS", PATIENCE)
-    monkeypatch.setattr("gateway.web_batches.GATHERING", PATIENCE)
     unknown = {"Authorization": "Bearer sw_unknown"}
     with served.held(pool) as first:
         messages = [pool.submit(served.ask, "/v1/messages", HELLO | {"client_ref": f"no {n}"}) for n in range(12)]
@@ -193,11 +198,8 @@ def test_requests_on_one_connection_are_answered_in_order(served: Served, pool: 
     assert [other.result()[0] for other in others] == [202] * 6
 
 
-def test_a_refusal_in_front_of_another_request_is_not_held_back(
-    served: Served, pool: ThreadPoolExecutor, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_refusal_in_front_of_another_request_is_not_held_back(served: Served, pool: ThreadPoolExecutor) -> None:
     """Of a batch that is at its commit, and of a connection on which the next request is."""
-    monkeypatch.setattr("gateway.web_batches.GATHERING", PATIENCE)
     turn = threading.Event()
     with served.held(pool):
         others = [pool.submit(served.ask, "/v1/messages", HELLO) for _ in range(6)]
