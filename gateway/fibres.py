@@ -14,6 +14,15 @@ def step_aside() -> None:
 
     No lock may be held: who comes next on this thread would wait for it in vain.
     """
+    parent = _parent()
+    if parent is not None:
+        parent.switch()
+
+
+def _parent() -> greenlet | None:
+    """Who switched to the fibre that runs; None outside of one.
+
+    A function of its own: a fibre that its frame holds would live for ever where nobody comes back to it.
+    """
     this = getcurrent()
-    if isinstance(this, Fibre) and this.parent is not None:
-        this.parent.switch()
+    return this.parent if isinstance(this, Fibre) else None

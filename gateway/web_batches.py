@@ -101,6 +101,9 @@ class Batches(ThreadedTaskDispatcher):
                 self._answer(first, begun)
             except BaseException:  # no memory for a fibre, say
                 self.logger.exception("a defect of the program: requests ended without an answer")
+                for channel in begun:
+                    if channel.requests:
+                        self._hang_up(channel)
             for channel in begun:
                 channel.adj = self._server.adj
             self._wake_loop()
@@ -125,12 +128,20 @@ class Batches(ThreadedTaskDispatcher):
             for fibre in aside:
                 fibre.switch()
             aside = [fibre for fibre in aside if not fibre.dead]
+            if aside:
+                self._wake_loop()
 
     def _service(self, channel: Any) -> None:  # noqa: ANN401 - as above
         try:
             channel.service()
         except BaseException:
             self.logger.exception("a defect of the program: a request ended without an answer")
+            self._hang_up(channel)
+
+    def _hang_up(self, channel: Any) -> None:  # noqa: ANN401 - as above
+        """End the connection of a request that will have no answer: its client sees that, and asks again."""
+        channel.cancel()
+        self._pulled = True
 
     def _next(self) -> Any:  # noqa: ANN401 - as above
         """The next request that waits; None where there is none, or no more are wanted."""

@@ -18,6 +18,7 @@ class Randomness:
 
     def take(self, count: int) -> bytes:
         """So many octets, at most `FETCHED`, that nobody else gets."""
+        assert count <= FETCHED, "more than one fetch"
         with self._lock:
             if self._used + count > len(self._octets):
                 self._octets, self._used = os.urandom(FETCHED), 0

@@ -16,6 +16,7 @@ from typing import Any, BinaryIO
 
 import pytest
 
+from gateway.fibres import Fibre
 from gateway.web import WebServer
 from hardware.clock import SystemClock
 from tests.gateway.secured import CA, SERVER
@@ -349,6 +350,28 @@ def test_a_stop_does_not_wait_for_ever_and_cancels_what_was_not_begun(world: Wor
     assert first[0].result()[0] == 202
     served.batches._thread.join(PATIENCE)
     assert not served.batches._thread.is_alive()
+
+
+def test_where_no_fibre_can_be_made_clients_are_hung_up_on_and_later_ones_are_answered(
+    served: Served, pool: ThreadPoolExecutor, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    made = itertools.count()
+
+    class Scarce(Fibre):
+        def __init__(self, run: Any) -> None:
+            if next(made) == 3:
+                raise MemoryError("no room for a stack")
+            super().__init__(run)
+
+    with served.held(pool):
+        monkeypatch.setattr("gateway.web_batches.Fibre", Scarce)
+        asked = [pool.submit(served.ask, "/v1/messages", HELLO) for _ in range(6)]
+        served.until_waiting(6)
+    ends = [one.exception(PATIENCE) for one in asked]
+    assert sum(isinstance(end, (OSError, http.client.HTTPException)) for end in ends) == 4  # and those behind it go on
+    assert [one.result()[0] for one, end in zip(asked, ends, strict=True) if end is None] == [202, 202]
+    assert served.ask("/v1/messages", HELLO)[0] == 202
+    assert "a defect of the program" in caplog.text
 
 
 def test_the_watchdog_sees_whether_they_get_on(served: Served, pool: ThreadPoolExecutor) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import itertools
 import sqlite3
 import threading
@@ -147,6 +148,23 @@ def test_whatever_the_order_each_gets_its_own(database: Database) -> None:
         assert noted(database) - before == {name for name, good in names.items() if good}
 
     holds()
+
+
+def test_a_fibre_to_which_nobody_comes_back_is_ended() -> None:
+    ends = list[str]()
+
+    def work() -> None:
+        try:
+            step_aside()
+        finally:
+            ends.append("ended")
+
+    fibre = Fibre(work)
+    fibre.switch()
+    assert ends == []
+    del fibre
+    gc.collect()
+    assert ends == ["ended"]
 
 
 def test_outside_of_a_fibre_nothing_steps_aside() -> None:
