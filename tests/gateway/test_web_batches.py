@@ -20,6 +20,7 @@ from gateway.fibres import Fibre
 from gateway.web import WebServer
 from hardware.clock import SystemClock
 from tests.gateway.secured import CA, SERVER
+from tests.gateway.transactions import counted
 from tests.gateway.world import NUMBER, World
 
 PATIENCE = 30
@@ -116,20 +117,6 @@ def pool() -> Iterator[ThreadPoolExecutor]:
         yield pool
 
 
-def transactions(world: World, monkeypatch: pytest.MonkeyPatch) -> list[int]:
-    """How many accepts were in each transaction."""
-    writer, counted = world.store.database._writer, list[int]()
-    run = writer._run_batch
-
-    def count(batch: list[Any]) -> object:
-        came = run(batch)
-        counted.append(len(batch))
-        return came
-
-    monkeypatch.setattr(writer, "_run_batch", count)
-    return counted
-
-
 def hold_after_next(world: World, turn: threading.Event) -> None:
     """Let one more transaction of accepts go, and have those behind it wait for their turn."""
     writer, count = world.store.database._writer, itertools.count()
@@ -146,7 +133,7 @@ def hold_after_next(world: World, turn: threading.Event) -> None:
 def test_those_who_come_together_share_one_commit_and_get_each_its_own(
     served: Served, pool: ThreadPoolExecutor, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    counted = transactions(served.world, monkeypatch)
+    counts = counted(served.world.store.database, monkeypatch)
     unknown = {"Authorization": "Bearer sw_unknown"}
     with served.held(pool) as first:
         messages = [pool.submit(served.ask, "/v1/messages", HELLO | {"client_ref": f"no {n}"}) for n in range(12)]
@@ -166,7 +153,7 @@ def test_those_who_come_together_share_one_commit_and_get_each_its_own(
     for n, code in enumerate(codes):
         assert code.result()[0] == 202, n
     assert [one.result()[0] for one, _ in refused] == [status for _, status in refused]
-    assert counted == [1, 12 + 4]
+    assert counts == [1, 12 + 4]
     ids = {message.result()[1]["id"] for message in messages}
     assert len(ids) == 12
     for message_id in ids:
@@ -268,13 +255,13 @@ def test_over_tls_they_come_together_too(
 ) -> None:
     SERVER.write(tmp_path)
     served = Served(world, tls_cert=tmp_path / "cert.pem", tls_key=tmp_path / "key.pem")
-    counted = transactions(world, monkeypatch)
+    counts = counted(world.store.database, monkeypatch)
     try:
         with served.held(pool):
             others = [pool.submit(served.ask, "/v1/messages", HELLO | {"client_ref": f"{n}"}) for n in range(10)]
             served.until_waiting(10)
         assert [other.result()[1]["client_ref"] for other in others] == [f"{n}" for n in range(10)]
-        assert counted == [1, 10]
+        assert counts == [1, 10]
     finally:
         served.server.stop(PATIENCE)
 

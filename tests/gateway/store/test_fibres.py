@@ -9,15 +9,16 @@ import threading
 from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 import pytest
+from greenlet import greenlet
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gateway.fibres import Fibre, step_aside
 from gateway.store import Database
 from hardware.clock import FakeClock
+from tests.gateway.transactions import counted
 
 PATIENCE = 30
 
@@ -46,22 +47,8 @@ def noted(database: Database) -> set[str]:
         return {row[0] for row in cx.execute("SELECT name FROM meta WHERE name GLOB 'n[-0-9]*'")}
 
 
-def commits(database: Database, monkeypatch: pytest.MonkeyPatch) -> list[int]:
-    """How many accepts were in each transaction."""
-    writer, batches = database._writer, list[int]()
-    run = writer._run_batch
-
-    def counted(batch: list[Any]) -> object:
-        came = run(batch)
-        batches.append(len(batch))
-        return came
-
-    monkeypatch.setattr(writer, "_run_batch", counted)
-    return batches
-
-
 def test_fibres_share_a_commit(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
-    counted, told = commits(database, monkeypatch), list[str]()
+    counts, told = counted(database, monkeypatch), list[str]()
     fibres = [Fibre(partial(tell, database, told, name)) for name in ("n1", "n2", "n3")]
     for fibre in fibres:
         fibre.switch()
@@ -69,7 +56,7 @@ def test_fibres_share_a_commit(database: Database, monkeypatch: pytest.MonkeyPat
     for fibre in fibres:
         fibre.switch()
     assert told == ["N1", "N2", "N3"]
-    assert counted == [3]
+    assert counts == [3]
     assert all(fibre.dead for fibre in fibres)
     assert noted(database) == {"n1", "n2", "n3"}
 
@@ -167,5 +154,13 @@ def test_a_fibre_to_which_nobody_comes_back_is_ended() -> None:
     assert ends == ["ended"]
 
 
-def test_outside_of_a_fibre_nothing_steps_aside() -> None:
-    step_aside()
+def test_nothing_else_than_a_fibre_steps_aside() -> None:
+    done = list[str]()
+
+    def work() -> None:
+        step_aside()
+        done.append("done")
+
+    work()
+    greenlet(work).switch()
+    assert done == ["done", "done"]
