@@ -112,16 +112,19 @@ class Work:
 
     def _accept_code(self) -> None:
         now, challenges, outbox = self.clock.now(), self.store.challenges, self.store.outbox
-        new = NewChallenge(CLIENT, self._number(), "login", b"x" * 32, 300.0, 5, details={"length": 6})
+        self._challenge = challenges.new_id(now)
+        new = NewChallenge(
+            CLIENT, self._number(), "login", b"x" * 32, 300.0, 5, details={"length": 6}, id=self._challenge
+        )
+        messages = outbox.prepared([self._new(new.to, Lane.OTP, OTP_TEXT, self._challenge)], now)
 
-        def transaction(cx: sqlite3.Connection) -> str:
-            challenges.before(cx, new, now)
-            challenge = challenges.create(cx, new, now)
-            message = outbox.enqueue(cx, self._new(new.to, Lane.OTP, OTP_TEXT, challenge.id), now)
-            challenges.attach(cx, challenge.id, message.id)
-            return challenge.id
+        def transaction(cx: sqlite3.Connection) -> None:
+            guesses = challenges.guesses.look(cx, new.whose, now)
+            challenges.before(cx, [(new, guesses, now)])
+            challenges.put(cx, [challenges.prepared(new, guesses, now, messages[0].message.id)])
+            outbox.put(cx, messages)
 
-        self._challenge = self.store.database.accept(transaction)
+        self.store.database.accept(transaction)
 
     def _check(self) -> None:
         self.store.challenges.check(self._challenge, CLIENT, lambda _: False, self.clock.now())

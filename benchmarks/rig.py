@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import sqlite3
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -16,8 +17,8 @@ from gateway.messages import Lane, Message, NewMessage, Secret
 from gateway.quota import QuotaRules
 from gateway.retry import RetryPolicy
 from gateway.scheduler import SAFETY_NET, SHORTEST_WAIT, Scheduler, Timing
-from gateway.store import NewChallenge, Store
-from hardware.clock import FakeClock
+from gateway.store import Challenge, NewChallenge, Store
+from hardware.clock import FakeClock, Instant
 from hardware.modem import Modem, ModemSettings
 from hardware.pdu import segment
 from hardware.simulator import SimCard, SimulatedModem, SimulatedNetwork
@@ -31,6 +32,13 @@ FIRST_NUMBER = 447_700_900_149
 
 Span = tuple[float, float]
 """Least and greatest seconds."""
+
+
+def open_challenge(store: Store, cx: sqlite3.Connection, new: NewChallenge, now: Instant) -> Challenge:
+    """Store a challenge by itself, inside a transaction."""
+    opened = store.challenges.prepared(new, store.challenges.guesses.look(cx, new.whose, now), now)
+    store.challenges.put(cx, [opened])
+    return opened.challenge
 
 
 class Airwaves(SimulatedNetwork):
@@ -158,9 +166,9 @@ class Rig:
             max_failures=5,
             details={"locale": "en", "length": 6, "lifetime": lifetime, "binding": None, "context": {}},
         )
-        challenge = store.database.accept(lambda cx: store.challenges.create(cx, new, now))
+        challenge = store.database.accept(lambda cx: open_challenge(store, cx, new, now))
         message = self.send(text, to, Lane.OTP, challenge_id=challenge.id, lifetime=lifetime, on_unknown="resend")
-        store.database.accept(lambda cx: store.challenges.attach(cx, challenge.id, message.id))
+        store.database.accept(lambda cx: store.challenges.attach(cx, [(challenge.id, message.id)]))
         return message
 
     # -- inside -------------------------------------------------------------------------------------------------------

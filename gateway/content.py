@@ -28,14 +28,19 @@ class Body:
 
 
 def fitting(
-    text: Secret | None, segmentation: Segmentation, name: str, most: int, warnings: tuple[str, ...] = ()
+    text: Secret | None,
+    segmentation: Segmentation,
+    name: str,
+    most: int,
+    warnings: tuple[str, ...] = (),
+    code: Secret | None = None,
 ) -> Body:
     """Content of at most `most` parts; raises InvalidInput naming the field for more."""
     parts = len(segmentation.segments)
     if parts > most:
         raise InvalidInput.of(name, f"needs {parts} parts; at most {most} are sent")
     octets = tuple(one.to_bytes() for one in segmentation.segments)
-    return Body(text, octets, ENCODINGS[segmentation.alphabet], warnings)
+    return Body(text, octets, ENCODINGS[segmentation.alphabet], warnings, code)
 
 
 def body_of(request: SendRequest, most: int) -> Body:

@@ -156,9 +156,13 @@ class Intake:
         route = self.route(policy.redirect_to, new.modem)
         return redirected(new, policy.redirect_to, route, self._config.messages.max_parts)
 
-    def body(self, text: Secret, segmentation: Segmentation, warnings: tuple[str, ...]) -> Body:
-        """Text that is segmented already, ready to be queued; raises InvalidInput where it has too many parts."""
-        return fitting(text, segmentation, "text", self._config.messages.max_parts, warnings)
+    def body(
+        self, text: Secret, segmentation: Segmentation, warnings: tuple[str, ...], code: Secret | None = None
+    ) -> Body:
+        """Text that is segmented already, with the code in it where that is known, ready to be queued; raises
+        InvalidInput where it has too many parts.
+        """
+        return fitting(text, segmentation, "text", self._config.messages.max_parts, warnings, code)
 
     def _in_time(self, message: NewMessage, now: Instant) -> NewMessage:
         """A code, with a warning while no modem can send; raises Unavailable where it would leave too late."""

@@ -7,11 +7,11 @@ and the transaction's context. So a code fits one challenge, one binding and one
 from __future__ import annotations
 
 import hmac
-import secrets
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 
+from gateway import randomness
 from gateway.messages import Secret
 
 KeyedHash = Callable[[bytes], bytes]
@@ -19,8 +19,8 @@ KeyedHash = Callable[[bytes], bytes]
 
 
 def new_code(length: int) -> Secret:
-    """A uniform code of `length` decimal digits from the system's random source, leading zeros kept."""
-    return Secret(f"{secrets.randbelow(10**length):0{length}d}")
+    """A uniform code of `length` decimal digits, leading zeros kept."""
+    return Secret(f"{randomness.below(10**length):0{length}d}")
 
 
 def as_typed(code: Secret | int, length: int) -> Secret:

@@ -274,18 +274,17 @@ def context_errors(purpose: str | None, template: str | None, context: Context |
     A transaction must say what is confirmed; an amount with more decimals than its currency has cannot be shown as
     it is.
     """
-    given = context or Context()
     wrong = []
     if "transaction" in (purpose, template):
         wrong = [
             (f"context.{name}", "is required for a transaction")
             for name in ("payee", "amount", "currency")
-            if getattr(given, name) is None
+            if getattr(context, name, None) is None
         ]
-    if given.amount is not None and given.currency is not None:
-        digits = get_currency_precision(given.currency)
-        if -int(Decimal(amount_text(given.amount)).as_tuple().exponent) > digits:
-            wrong.append(("context.amount", f"{given.currency} has {digits} decimals"))
+    if context is not None and context.amount is not None and context.currency is not None:
+        digits = get_currency_precision(context.currency)
+        if -int(Decimal(amount_text(context.amount)).as_tuple().exponent) > digits:
+            wrong.append(("context.amount", f"{context.currency} has {digits} decimals"))
     return wrong
 
 

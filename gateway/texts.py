@@ -81,6 +81,7 @@ class Texts:
         self._default = locale
         self._written = lru_cache(maxsize=256)(self._write_moment)
         self._regional = lru_cache(maxsize=256)(self._find_regional)
+        self._texts_of = lru_cache(maxsize=256)(self._find_texts)
 
     def compose(self, order: Order, code: Secret, asked: float, until: float) -> Composed:
         """The text for `code`, requested at `asked` and valid until `until` (Unix seconds).
@@ -128,7 +129,7 @@ class Texts:
         """The texts of the configured language, which the configuration has checked to be there."""
         return self._texts_of(self._default) or self.locales["en"]
 
-    def _texts_of(self, wanted: str) -> Locale | None:
+    def _find_texts(self, wanted: str) -> Locale | None:
         """Texts for the territory asked for, else the organisation's own, else the language's; None for none."""
         language = language_of(wanted)
         territory = next(iter(_territories(wanted)), self._country)

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import sqlite3
+from collections.abc import Callable
 from dataclasses import replace
 
 from gateway.challenges import ChallengeView, Checked, Pace, binding_of, carried, must_be_open, order_again, remembered
 from gateway.config import CODE_LENGTH, Config
 from gateway.content import Body, order_of
 from gateway.intake import Intake, lifetime_of
-from gateway.issuing import Issuing, Step
+from gateway.issuing import Asked, Issuing
 from gateway.limits import SendRule
 from gateway.messages import Lane, Message, NewMessage, Secret, TimelineEntry
 from gateway.once import Once
@@ -21,6 +22,9 @@ from gateway.store import Challenge, ChallengeState, CheckResult, Guesses, NewCh
 from gateway.texts import Order
 from hardware.clock import Clock, Instant
 from hardware.pdu import segment
+
+Again = Callable[[sqlite3.Connection], Challenge]
+"""What a transaction does to a challenge whose code is sent again."""
 
 VOIP = "a number of internet telephony: NIST SP 800-63B rules those out for codes"
 
@@ -75,23 +79,20 @@ class Verify:
             delivery=int(caller.policy.delivery),
         )
 
-        def create(cx: sqlite3.Connection) -> Challenge:
-            guesses = self._must_be_unlocked(cx, new, now)
-            before = self._store.challenges.before(cx, new, now)
+        def open_(cx: sqlite3.Connection, guesses: Guesses, before: Challenge | None) -> NewChallenge:
+            _must_be_unlocked(guesses)
             if before is None:
-                return self._store.challenges.create(cx, new, now, guesses)
+                return new
             failures = carried(before, guesses.failures, now)
             self._pace.must_allow_send(before, now)
             self._store.challenges.close(cx, before.id, ChallengeState.CANCELLED, now, "superseded")
-            counted = replace(new, failures=failures, sends=before.sends + 1)
-            return self._store.challenges.create(cx, counted, now, guesses)
+            return replace(new, failures=failures, sends=before.sends + 1)
 
         voip = (f"to: {VOIP}",) if to.voip else ()
-        body = replace(body, warnings=(*to.warnings, *voip, *body.warnings))
-        live = self._message(new, challenge_id, body, lifetime, caller.key_id)
+        live = self._message(new, challenge_id, body, lifetime, caller.key_id, (*to.warnings, *voip))
         message = self._intake.delivered(live, caller, now)
         with admission.guard.code(to, caller, request.end_user_ip, now):
-            return self._issuing.commit(create, message, now, once)
+            return self._issuing.commit(Asked(new, open_, message, now, once))
 
     def _code(self, request: OtpRequest) -> Secret:
         length = request.length or self._otp.length
@@ -157,10 +158,10 @@ class Verify:
         again = self._same_code if same or before.details["own_code"] else self._another_code
         body, lifetime, step = again(before, now, caller)
 
-        def send_again(cx: sqlite3.Connection) -> Challenge:
+        def send_again(cx: sqlite3.Connection, guesses: Guesses, _: Challenge | None) -> Challenge:
             current = self._store.challenges.get_in(cx, before.id) or before
             must_be_open(current, now)
-            self._must_be_unlocked(cx, current, now)
+            _must_be_unlocked(guesses)
             self._pace.must_allow_send(current, now)
             if again == self._same_code and current.code_hash != before.code_hash:
                 raise Conflict("another request has made a new code meanwhile: this one is dead", "challenge_changed")
@@ -169,16 +170,16 @@ class Verify:
         live = self._message(before, before.id, body, lifetime, caller.key_id)
         message = self._intake.delivered(live, caller, now)
         with self._intake.admission.guard.messages(1, caller, now):
-            return self._issuing.commit(send_again, message, now, once)
+            return self._issuing.commit(Asked(before, send_again, message, now, once))
 
-    def _another_code(self, before: Challenge, now: Instant, caller: Caller) -> tuple[Body, float, Step]:
+    def _another_code(self, before: Challenge, now: Instant, caller: Caller) -> tuple[Body, float, Again]:
         details = before.details
         code, lifetime = new_code(details["length"]), lifetime_of(None, float(details["lifetime"]), caller)
         body = self._body(order_again(details, before.purpose), code, now, lifetime)
         sealed = seal(self._keyed, before.id, Claim(code, binding_of(details), details["context"]))
         return body, lifetime, lambda cx: self._store.challenges.renew(cx, before.id, sealed, lifetime, now)
 
-    def _same_code(self, before: Challenge, now: Instant, caller: Caller) -> tuple[Body, float, Step]:
+    def _same_code(self, before: Challenge, now: Instant, caller: Caller) -> tuple[Body, float, Again]:
         remaining = before.expires_boot - now.boot
         text = self._store.outbox.text(before.message_id) if before.message_id else None
         if remaining <= self._otp.min_remaining or text is None:
@@ -189,9 +190,9 @@ class Verify:
             return self._store.challenges.resent(cx, before.id, now)
 
         text = Secret(text.reveal().removeprefix(number_in_front(before.to)))  # as it was before it was redirected
-        body = self._intake.body(text, segment(text.reveal()), ())
         code = self._store.caught.code_of(before.message_id) if before.message_id else None
-        return replace(body, code=code), lifetime_of(None, remaining, caller), resent
+        body = self._intake.body(text, segment(text.reveal()), (), code)
+        return body, lifetime_of(None, remaining, caller), resent
 
     # -- the rest -----------------------------------------------------------------------------------------------------
 
@@ -224,10 +225,16 @@ class Verify:
 
     def _body(self, order: Order, code: Secret, now: Instant, lifetime: float) -> Body:
         composed = self._intake.texts.compose(order, code, now.wall, now.wall + lifetime)
-        return replace(self._intake.body(composed.text, composed.segmentation, composed.warnings), code=code)
+        return self._intake.body(composed.text, composed.segmentation, composed.warnings, code)
 
     def _message(
-        self, owner: NewChallenge | Challenge, challenge_id: str, body: Body, lifetime: float, key_id: str
+        self,
+        owner: NewChallenge | Challenge,
+        challenge_id: str,
+        body: Body,
+        lifetime: float,
+        key_id: str,
+        warnings: tuple[str, ...] = (),
     ) -> NewMessage:
         return NewMessage(
             client=owner.client,
@@ -243,7 +250,7 @@ class Verify:
             on_unknown=self._otp.on_unknown,
             challenge_id=challenge_id,
             client_ref=owner.client_ref,
-            warnings=body.warnings,
+            warnings=(*warnings, *body.warnings),
             key_id=key_id,
             code=body.code,
         )
@@ -257,18 +264,17 @@ class Verify:
     def _newest(self, challenge: Challenge) -> Message | None:
         return self._store.outbox.get(challenge.message_id) if challenge.message_id else None
 
-    def _must_be_unlocked(self, cx: sqlite3.Connection, one: NewChallenge | Challenge, now: Instant) -> Guesses:
-        """The wrong codes that were given for a number; raises Forbidden or TooMany where it is shut."""
-        guesses = self._store.challenges.guesses.look(cx, one.client, one.to, one.delivery, now)
-        if guesses.stopped:
-            raise Forbidden(
-                f"{guesses.failures} wrong codes in a row were given for this number: nothing is sent to it until an"
-                " operator clears it (simwire numbers unlock)",
-                "number_stopped",
-            )
-        if guesses.locked_for:
-            raise TooMany("too many wrong codes were given for this number", guesses.locked_for, "number_locked")
-        return guesses
+
+def _must_be_unlocked(guesses: Guesses) -> None:
+    """Raise Forbidden or TooMany for a number that is shut after too many wrong codes."""
+    if guesses.stopped:
+        raise Forbidden(
+            f"{guesses.failures} wrong codes in a row were given for this number: nothing is sent to it until an"
+            " operator clears it (simwire numbers unlock)",
+            "number_stopped",
+        )
+    if guesses.locked_for:
+        raise TooMany("too many wrong codes were given for this number", guesses.locked_for, "number_locked")
 
 
 def _not_found(challenge_id: str) -> NotFound:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import cache
+from typing import Any
 
 from flask import Flask, Response
 
@@ -35,13 +37,21 @@ from gateway.api.view import ServiceView
 from gateway.api.waiting import WaitRoom
 
 
+class _Api(Flask):
+    """Flask, without asking of each function for each request whether it is a coroutine: none is."""
+
+    def ensure_sync(self, func: Callable[..., Any]) -> Callable[..., Any]:
+        """The function as it is."""
+        return func
+
+
 def create_app(service: ServiceView, waiting: WaitRoom | None = None) -> Flask:
     """The WSGI application, which may share a room for waiting requests with the one before it.
 
     `app.extensions["simwire.waiting"].close()` ends its long polls, and
     `app.extensions["simwire.operations"]` is everything that the OpenAPI document describes.
     """
-    app = Flask("simwire", static_folder=None, template_folder=None)
+    app = _Api("simwire", static_folder=None, template_folder=None)
     app.config["MAX_CONTENT_LENGTH"] = BODY_LIMIT
     app.url_map.merge_slashes = False  # `/v1/otp//check` is a missing id, not a redirect to somewhere else
     waiting = app.extensions["simwire.waiting"] = waiting or WaitRoom(service.config.api.threads)

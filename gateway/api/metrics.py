@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from flask import Flask, Response, g, request
+from flask.globals import request_ctx
 
 from gateway.api.auth import Authenticator
 from gateway.api.health import NO_STORE
@@ -31,5 +32,6 @@ def install(app: Flask, service: ServiceView, authenticator: Authenticator) -> N
 
     @app.after_request
     def answered(response: Response) -> Response:
-        service.metrics.answered(request.method, request.endpoint, response.status_code, clock.boot() - g.came)
+        asked = request_ctx.request
+        service.metrics.answered(asked.method, asked.endpoint, response.status_code, clock.boot() - g.came)
         return response

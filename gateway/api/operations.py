@@ -11,7 +11,8 @@ from dataclasses import dataclass
 from typing import Any, TypeVar
 
 import orjson
-from flask import Flask, Response, request
+from flask import Flask, Request, Response, request
+from flask.globals import request_ctx
 from pydantic import BaseModel, ValidationError
 
 from gateway.api.auth import Authenticator, Principal
@@ -123,17 +124,15 @@ def register(app: Flask, operation: Operation, authenticator: Authenticator, rec
     kept = {"Cache-Control": "no-store"} if operation.secret else {}
 
     def view(**path: str) -> Response:
-        principal = authenticator.principal(request)
+        asked = request_ctx.request  # once: each use of the stand-in looks it up anew
+        principal = authenticator.principal(asked)
         if not allowed & principal.scopes:
             needed = " or ".join(operation.scopes)
             raise Problem(403, "scope_missing", f"this key lacks the scope {needed}")
-        body = body_of()
-        if request.query_string:
-            query: Mapping[str, str] = _query(known)
-        else:
-            query = {}
+        body = body_of(asked)
+        query = _query(known) if asked.query_string else {}
         try:
-            with turn_of(principal):
+            with turn_of(asked, principal):
                 status, document = handler(Call(principal, body, query, recorder), **path)
         except Replay as done:
             return Response(done.answer, done.status, content_type=JSON)
@@ -145,30 +144,30 @@ def register(app: Flask, operation: Operation, authenticator: Authenticator, rec
     app.add_url_rule(rule, operation.name, view, methods=[operation.method])
 
 
-def _turn_taker(operation: Operation) -> Callable[[Principal], AbstractContextManager[None]]:
-    turns = Turns()
+def _turn_taker(operation: Operation) -> Callable[[Request, Principal], AbstractContextManager[None]]:
+    turns, anybodys = Turns(), nullcontext()
 
-    def take(principal: Principal) -> AbstractContextManager[None]:
-        key = request.headers.get("Idempotency-Key") if operation.once else None
-        return nullcontext() if key is None else turns.take(principal.client, key)
+    def take(asked: Request, principal: Principal) -> AbstractContextManager[None]:
+        key = asked.headers.get("Idempotency-Key") if operation.once else None
+        return anybodys if key is None else turns.take(principal.client, key)
 
     return take
 
 
-def _body_reader(operation: Operation) -> Callable[[], BaseModel | None]:
+def _body_reader(operation: Operation) -> Callable[[Request], BaseModel | None]:
     model = operation.body
     if model is None:
-        return lambda: None
+        return lambda _: None
     validate = model.__pydantic_validator__.validate_json
     optional = operation.body_optional
 
-    def read() -> BaseModel | None:
-        if (request.content_length or 0) > BODY_LIMIT:
+    def read(asked: Request) -> BaseModel | None:
+        if (asked.content_length or 0) > BODY_LIMIT:
             raise Problem(413, "body_too_large", f"a body has at most {BODY_LIMIT} bytes")
-        octets = request.get_data()
+        octets = asked.get_data()
         if not octets and optional:
             return model()
-        if request.content_type != JSON and not request.is_json:
+        if asked.content_type != JSON and not asked.is_json:
             raise Problem(415, "not_json", f"send the body as Content-Type: {JSON}")
         try:
             parsed: BaseModel = validate(octets)

@@ -53,7 +53,7 @@ class Accepting(Modes):
     def prepared(self, new: Sequence[NewMessage], now: Instant) -> list[Prepared]:
         """Make what `put` will store: all that needs no transaction, so that nobody waits for it."""
         # Whoever asks for many asks for the same text: it is packed once, and sealed for each message by itself.
-        packed = lru_cache(maxsize=1)(pack_body)
+        packed = lru_cache(maxsize=1)(pack_body) if len(new) > 1 else pack_body
         return [self._prepared(one, packed(one.text, one.segments), now) for one in new]
 
     def put(self, cx: sqlite3.Connection, prepared: Sequence[Prepared]) -> None:

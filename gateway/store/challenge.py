@@ -10,6 +10,9 @@ from gateway.messages import Json, masked
 NUMBER_LOCKED = "number_locked"
 """Why a challenge is locked that had attempts left: too many wrong codes for its number."""
 
+Whose = tuple[str, str, int]
+"""Client, number and value of `gateway.policy.Delivery`: what wrong codes are counted for."""
+
 
 class ChallengeState(StrEnum):
     """The life of a challenge, as clients see it."""
@@ -58,6 +61,11 @@ class NewChallenge:
     delivery: int = 0
     """Value of `gateway.policy.Delivery`: challenges of other deliveries are nothing to this one."""
 
+    @property
+    def whose(self) -> Whose:
+        """Whom its wrong codes count for."""
+        return self.client, self.to, self.delivery
+
 
 @dataclass(frozen=True, slots=True)
 class Challenge:
@@ -88,6 +96,11 @@ class Challenge:
     """Wrong codes until the number itself is locked for this client."""
     delivery: int
     """That of the key that started it; see `NewChallenge`."""
+
+    @property
+    def whose(self) -> Whose:
+        """Whom its wrong codes count for."""
+        return self.client, self.to, self.delivery
 
     @property
     def attempts_left(self) -> int:

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
 
 from gateway.messages import Json
 from gateway.store.case import Settings
@@ -27,6 +28,26 @@ _CLOSED_RESULT = {
     ChallengeState.EXPIRED: CheckResult.EXPIRED,
     ChallengeState.LOCKED: CheckResult.TOO_MANY_ATTEMPTS,
 }
+_OPEN = (
+    "INSERT INTO challenges (id, client, recipient, purpose, state, code_hash, failures, max_failures, sends,"
+    " message_id, client_ref, details, created_at, sent_at, sent_boot, expires_at, expires_boot, accepted_boot,"
+    " key_id, peer, delivery)"
+    " VALUES (?, ?, ?, ?, 'pending', ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+)
+_LAST = (  # the last one stored, not the one of the greatest time: wall time may have been set back
+    "SELECT q.key AS place, c.* FROM json_each(?) AS q CROSS JOIN challenges AS c ON c.rowid = (SELECT"
+    " max(rowid) FROM challenges WHERE client = json_extract(q.value, '$[0]')"
+    " AND recipient = json_extract(q.value, '$[1]') AND delivery = json_extract(q.value, '$[2]')"
+    " AND purpose = json_extract(q.value, '$[3]'))"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """A challenge of which everything is made but its row."""
+
+    challenge: Challenge
+    row: tuple[object, ...] = field(repr=False)
 
 
 class Challenges:
@@ -40,34 +61,48 @@ class Challenges:
         """An id for `NewChallenge.id`."""
         return new_id(now)
 
-    def create(
-        self, cx: sqlite3.Connection, new: NewChallenge, now: Instant, guesses: Guesses | None = None
-    ) -> Challenge:
-        """Store a pending challenge; attach its message afterwards, in the same transaction.
-
-        `guesses`: where its number stands, if that has been looked up.
+    def prepared(self, new: NewChallenge, guesses: Guesses, now: Instant, message_id: str | None = None) -> Opened:
+        """Make what `put` will store: a pending challenge of a number that stands so, and the message that carries its
+        code, which is stored after it in the same transaction.
         """
-        challenge_id = new.id or new_id(now)
-        row = cx.execute(
-            "INSERT INTO challenges (id, client, recipient, purpose, state, code_hash, failures, max_failures, sends,"
-            " client_ref, details, created_at, sent_at, sent_boot, expires_at, expires_boot, accepted_boot,"
-            " key_id, peer, delivery)"
-            " VALUES (?, ?, ?, ?, 'pending', ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) RETURNING *",
-            (
-                *(challenge_id, new.client, new.to, new.purpose, new.code_hash, new.failures, new.max_failures),
-                *(new.sends, new.client_ref, self._seal(challenge_id, new.details), wall_ms(now), wall_ms(now)),
-                *(boot_ms(now), wall_ms(now.after(new.lifetime)), boot_ms(now.after(new.lifetime))),
-                *(self._database.boot_number, new.key_id, new.peer, new.delivery),
-            ),
-        ).fetchone()
-        return self._challenge(cx, row, new.details, guesses)
+        ends = now.after(new.lifetime)
+        challenge = Challenge(
+            id=new.id or new_id(now),
+            client=new.client,
+            to=new.to,
+            purpose=new.purpose,
+            state=ChallengeState.PENDING,
+            reason=None,
+            code_hash=new.code_hash,
+            failures=new.failures,
+            max_failures=new.max_failures,
+            sends=new.sends,
+            message_id=message_id,
+            client_ref=new.client_ref,
+            details=new.details,
+            created_at=wall_ms(now),
+            sent_at=wall_ms(now),
+            sent_boot=boot_ms(now) / 1000,
+            expires_at=wall_ms(ends),
+            expires_boot=boot_ms(ends) / 1000,
+            closed_at=None,
+            number_left=self.guesses.left(guesses),
+            delivery=new.delivery,
+        )
+        row = (
+            *(challenge.id, new.client, new.to, new.purpose, new.code_hash, new.failures, new.max_failures, new.sends),
+            *(message_id, new.client_ref, self._seal(challenge.id, new.details), challenge.created_at),
+            *(challenge.sent_at, boot_ms(now), challenge.expires_at, boot_ms(ends), self._database.boot_number),
+            *(new.key_id, new.peer, new.delivery),
+        )
+        return Opened(challenge, row)
 
-    def attach(self, cx: sqlite3.Connection, challenge_id: str, message_id: str) -> None:
-        """Say which message carries the newest code."""
-        self.attach_all(cx, ((challenge_id, message_id),))
+    def put(self, cx: sqlite3.Connection, opened: Iterable[Opened]) -> None:
+        """Store new challenges."""
+        cx.executemany(_OPEN, [one.row for one in opened])
 
-    def attach_all(self, cx: sqlite3.Connection, pairs: Iterable[tuple[str, str]]) -> None:
-        """`attach`, for pairs of challenge and message."""
+    def attach(self, cx: sqlite3.Connection, pairs: Iterable[tuple[str, str]]) -> None:
+        """Say of pairs of challenge and message which message carries the newest code."""
         query = "UPDATE challenges SET message_id = ? WHERE id = ?"
         cx.executemany(query, [(message_id, challenge_id) for challenge_id, message_id in pairs])
 
@@ -81,22 +116,26 @@ class Challenges:
         row = cx.execute("SELECT * FROM challenges WHERE id = ?", (challenge_id,)).fetchone()
         return None if row is None or client not in (None, row["client"]) else self._challenge(cx, row)
 
-    def before(self, cx: sqlite3.Connection, new: NewChallenge, now: Instant) -> Challenge | None:
-        """The challenge whose failures and sends a new one takes over: the last one of the same client, number, purpose
-        and delivery, where its lifetime is not over.
+    def before(
+        self, cx: sqlite3.Connection, asked: Sequence[tuple[NewChallenge, Guesses, Instant]]
+    ) -> list[Challenge | None]:
+        """For new challenges, and where their numbers stand, those whose failures and sends they take over: the last
+        one of the same client, number, purpose and delivery, where its lifetime is not over.
 
         Pending, it is to be superseded too. One that was cancelled or locked counts on as well, or whoever guesses
         would start anew at will; one that was approved does not.
         """
-        row = cx.execute(  # the last one stored, not the one of the greatest time: wall time may have been set back
-            "SELECT * FROM challenges WHERE client = ? AND recipient = ? AND purpose = ? AND delivery = ?"
-            " ORDER BY rowid DESC LIMIT 1",
-            (new.client, new.to, new.purpose, new.delivery),
-        ).fetchone()
+        wanted = json.dumps([(*new.whose, new.purpose) for new, _, _ in asked])
+        rows = {row["place"]: row for row in cx.execute(_LAST, (wanted,)).fetchall()}
+        return [self._before(cx, rows.get(place), guesses, now) for place, (_, guesses, now) in enumerate(asked)]
+
+    def _before(
+        self, cx: sqlite3.Connection, row: sqlite3.Row | None, guesses: Guesses, now: Instant
+    ) -> Challenge | None:
         done = (ChallengeState.APPROVED, ChallengeState.EXPIRED)
         if row is None or row["state"] in done or row["expires_boot"] <= boot_ms(now):
             return None
-        return self._challenge(cx, row)
+        return self._challenge(cx, row, guesses)
 
     def renew(
         self,
@@ -149,7 +188,7 @@ class Challenges:
                 return result, challenge
             if boot_ms(now) >= ms(challenge.expires_boot):
                 return CheckResult.EXPIRED, self.close(cx, challenge_id, ChallengeState.EXPIRED, now)
-            if self.guesses.look(cx, challenge.client, challenge.to, challenge.delivery, now).shut:
+            if self.guesses.look(cx, challenge.whose, now).shut:
                 closed = self.close(cx, challenge_id, ChallengeState.LOCKED, now, NUMBER_LOCKED)
                 return CheckResult.TOO_MANY_ATTEMPTS, closed
             if challenge.failures >= challenge.max_failures:
@@ -232,18 +271,15 @@ class Challenges:
     def _seal(self, challenge_id: str, details: Json) -> bytes:
         return self._cipher.seal(json.dumps(details).encode(), f"challenges.details {challenge_id}")
 
-    def _challenge(
-        self, cx: sqlite3.Connection, row: sqlite3.Row, details: Json | None = None, guesses: Guesses | None = None
-    ) -> Challenge:
-        """The challenge of a row; `details`: what is sealed in it, `guesses`: of its number, where those are known."""
+    def _challenge(self, cx: sqlite3.Connection, row: sqlite3.Row, guesses: Guesses | None = None) -> Challenge:
+        """The challenge of a row; `guesses`: of its number, where those are known."""
         left = 0
         if row["state"] == ChallengeState.PENDING:
             if guesses is None:
-                now = self._database.clock.now()
-                guesses = self.guesses.look(cx, row["client"], row["recipient"], row["delivery"], now)
+                whose = row["client"], row["recipient"], row["delivery"]
+                guesses = self.guesses.look(cx, whose, self._database.clock.now())
             left = self.guesses.left(guesses)
-        if details is None:
-            details = json.loads(self._cipher.unseal(row["details"], f"challenges.details {row['id']}"))
+        details = json.loads(self._cipher.unseal(row["details"], f"challenges.details {row['id']}"))
         return Challenge(
             id=row["id"],
             client=row["client"],

@@ -16,7 +16,7 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
-from gateway.store import randomness
+from gateway import randomness
 from gateway.store.errors import KeyFileError, StoreBusy, StoreDamaged, StoreFull
 from gateway.store.files import sync
 
@@ -41,7 +41,7 @@ class Cipher:
 
     def seal(self, plain: bytes, where: str) -> bytes:
         """Encrypt a column; `where` (table, column and row) is bound to it, so that rows cannot be swapped."""
-        nonce = randomness.take(_NONCE_OCTETS)
+        nonce = randomness.octets(_NONCE_OCTETS)
         return nonce + self._text.encrypt(nonce, plain, where.encode())
 
     def unseal(self, sealed: bytes, where: str) -> bytes:

@@ -7,8 +7,8 @@ import struct
 import threading
 from collections.abc import Iterable, Sequence
 
+from gateway import randomness
 from gateway.messages import Secret
-from gateway.store import randomness
 from hardware.clock import Instant
 
 _DIGITS = re.compile(r"\+?[0-9]{8,}", re.ASCII)
@@ -31,7 +31,7 @@ def ms(seconds: float) -> int:
 
 def new_id(now: Instant) -> str:
     """A UUIDv7 (RFC 9562 5.7): 48 bits of Unix milliseconds, then random."""
-    value = (max(0, wall_ms(now)) & (1 << 48) - 1) << 80 | int.from_bytes(randomness.take(10))
+    value = (max(0, wall_ms(now)) & (1 << 48) - 1) << 80 | int.from_bytes(randomness.octets(10))
     value = value & ~(0xF << 76) | 7 << 76
     value = value & ~(0x3 << 62) | 2 << 62
     digits = f"{value:032x}"

@@ -6,17 +6,24 @@ delivery keeps tests from locking out people.
 
 from __future__ import annotations
 
+import json
 import sqlite3
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from gateway.messages import masked
 from gateway.store.audit import Audit
 from gateway.store.case import Settings
+from gateway.store.challenge import Whose
 from gateway.store.common import boot_ms, wall_ms
 from gateway.store.database import Database
 from hardware.clock import Instant
 
 _ONE = "client = ? AND recipient = ? AND delivery = ?"
+_OF_ALL = (
+    "SELECT g.* FROM json_each(?) AS q CROSS JOIN guesses AS g ON g.client = json_extract(q.value, '$[0]')"
+    " AND g.recipient = json_extract(q.value, '$[1]') AND g.delivery = json_extract(q.value, '$[2]')"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,12 +56,15 @@ class GuessLedger:
     def __init__(self, database: Database, settings: Settings) -> None:
         self._database, self._settings, self._audit = database, settings, Audit(database)
 
-    def look(self, cx: sqlite3.Connection, client: str, to: str, delivery: int, now: Instant) -> Guesses:
+    def look(self, cx: sqlite3.Connection, whose: Whose, now: Instant) -> Guesses:
         """Where a number stands with a client."""
-        row = cx.execute(f"SELECT * FROM guesses WHERE {_ONE}", (client, to, delivery)).fetchone()  # noqa: S608 - no input in it
-        if row is None:
-            return Guesses(client, to, 0, 0.0, None, 0, stopped=False, delivery=delivery)
-        return _guesses(row, now)
+        return self.look_all(cx, [(whose, now)])[0]
+
+    def look_all(self, cx: sqlite3.Connection, asked: Sequence[tuple[Whose, Instant]]) -> list[Guesses]:
+        """`look`, in one statement."""
+        rows = cx.execute(_OF_ALL, (json.dumps([whose for whose, _ in asked]),)).fetchall()
+        found = {(row["client"], row["recipient"], row["delivery"]): row for row in rows}
+        return [_guesses(found[whose], now) if whose in found else _none(whose) for whose, now in asked]
 
     def left(self, guesses: Guesses) -> int:
         """Wrong codes that are allowed until the next lock."""
@@ -81,7 +91,7 @@ class GuessLedger:
         if failures >= settings.stop_after:
             query = f"UPDATE guesses SET stopped_at = ? WHERE {_ONE}"  # noqa: S608 - no input in it
             cx.execute(query, (wall_ms(now), client, to, delivery))
-        return self.look(cx, client, to, delivery, now)
+        return self.look(cx, (client, to, delivery), now)
 
     def right(self, cx: sqlite3.Connection, client: str, to: str, delivery: int) -> None:
         """A right code ends the row of wrong ones."""
@@ -105,6 +115,11 @@ class GuessLedger:
                 (boot_ms(now), limit),
             ).fetchall()
         return [_guesses(row, now) for row in rows]
+
+
+def _none(whose: Whose) -> Guesses:
+    client, to, delivery = whose
+    return Guesses(client, to, 0, 0.0, None, 0, stopped=False, delivery=delivery)
 
 
 def _guesses(row: sqlite3.Row, now: Instant) -> Guesses:

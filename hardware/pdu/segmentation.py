@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Literal
 
 from hardware.errors import EncodeError
@@ -116,7 +117,9 @@ class _Plan:
         self, alphabet: Alphabet, content: bytes, elements: list[InformationElement], ends: _Ends
     ) -> tuple[Segment, ...]:
         width = 2 if alphabet is Alphabet.UCS2 else 1
-        size = capacity(alphabet, _header_octets([*elements, self._concatenation(1, 1)]))
+        size = capacity(
+            alphabet, _header_octets([*elements, _concatenation(self.reference, self.reference_bits, 1, 1)])
+        )
         if len(content) <= width * capacity(alphabet, _header_octets(elements)):
             return (Segment(alphabet, content, _header(elements), self.message_class),)
         least = -(-len(content) // (width * size))
@@ -128,14 +131,16 @@ class _Plan:
             Segment(
                 alphabet,
                 content[width * start : width * stop],
-                _header([*elements, self._concatenation(len(stops), sequence)]),
+                _header([*elements, _concatenation(self.reference, self.reference_bits, len(stops), sequence)]),
                 self.message_class,
             )
             for sequence, (start, stop) in enumerate(zip(starts, stops, strict=True), 1)
         )
 
-    def _concatenation(self, total: int, sequence: int) -> InformationElement:
-        return Concatenation(self.reference, self.reference_bits, total, sequence).element()
+
+@lru_cache(maxsize=1024)
+def _concatenation(reference: int, bits: int, total: int, sequence: int) -> InformationElement:
+    return Concatenation(reference, bits, total, sequence).element()
 
 
 def _header(elements: list[InformationElement]) -> UserDataHeader | None:

@@ -24,6 +24,8 @@ from hardware.modem import Modem, ModemSettings
 from hardware.pdu import segment
 from hardware.simulator import SimCard, SimulatedModem, SimulatedNetwork
 
+from .store.bench import open_challenge
+
 ANYBODY = "+447700900001"
 
 
@@ -150,7 +152,7 @@ class Rig:
         challenge = NewChallenge(
             client="tests", to=to, purpose="login", code_hash=b"x" * 32, lifetime=300.0, max_failures=5
         )
-        identity = self.store.database.accept(lambda cx: self.store.challenges.create(cx, challenge, now)).id
+        identity = self.store.database.accept(lambda cx: open_challenge(self.store, cx, challenge, now)).id
         return self.send("code 123456", to, Lane.OTP, challenge_id=identity, on_unknown="resend", **options)
 
     def state(self, message: Message) -> str:

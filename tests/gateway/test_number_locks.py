@@ -141,7 +141,7 @@ def test_a_lock_goes_on_over_another_boot(make_world: Callable[..., World], whil
     gateway = world.config.gateway
     world.store = Store.open(gateway.database, gateway.key_file, clock)
     with world.store.database.read() as cx:
-        guesses = world.store.challenges.guesses.look(cx, "shop", NUMBER, 0, clock.now())
+        guesses = world.store.challenges.guesses.look(cx, ("shop", NUMBER, 0), clock.now())
     assert guesses.locked_for == pytest.approx(min(1800.0, max(0.0, 1800.0 - while_off)))
 
 
@@ -156,5 +156,5 @@ def test_old_guesses_are_forgotten_and_stopped_numbers_are_not(make_world: Calla
     while world.store.retention.purge(world.clock.now()):
         pass
     with world.store.database.read() as cx:
-        assert world.store.challenges.guesses.look(cx, "shop", OTHER, 0, world.clock.now()).failures == 0
+        assert world.store.challenges.guesses.look(cx, ("shop", OTHER, 0), world.clock.now()).failures == 0
     assert [one.recipient for one in world.store.challenges.guesses.shut(world.clock.now())] == [NUMBER]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sqlite3
 from dataclasses import replace
 from pathlib import Path
 
@@ -18,7 +19,7 @@ from gateway.messages import (
     TimelineEntry,
 )
 from gateway.retry import GiveUp, Retry
-from gateway.store import NewChallenge, ReportOutcome, Settings, Slot, Store
+from gateway.store import Challenge, NewChallenge, ReportOutcome, Settings, Slot, Store
 from hardware.clock import FakeClock, Instant
 
 NUMBER = "+447700900101"
@@ -48,6 +49,13 @@ def slot(name: str, *queues: str, reports: bool = True) -> Slot:
 
 ONE, TWO = slot("one"), slot("two")
 PLANNED = [Slot("one", ONE.imsi, ()), Slot("two", TWO.imsi, ())]
+
+
+def open_challenge(store: Store, cx: sqlite3.Connection, new: NewChallenge, now: Instant) -> Challenge:
+    """Store a challenge by itself, inside a transaction."""
+    opened = store.challenges.prepared(new, store.challenges.guesses.look(cx, new.whose, now), now)
+    store.challenges.put(cx, [opened])
+    return opened.challenge
 
 
 class Bench:
@@ -82,11 +90,11 @@ class Bench:
     def add_code(self, new: NewMessage = CODE, purpose: str = "login") -> Message:
         """A code with a challenge of its own."""
 
-        def work(cx: object) -> Message:
+        def work(cx: sqlite3.Connection) -> Message:
             challenge = NewChallenge(new.client, new.to, purpose, b"hash", new.lifetime, 3)
-            made = self.store.challenges.create(cx, challenge, self.now)
+            made = open_challenge(self.store, cx, challenge, self.now)
             message = self.store.outbox.enqueue(cx, replace(new, challenge_id=made.id), self.now)
-            self.store.challenges.attach(cx, made.id, message.id)
+            self.store.challenges.attach(cx, [(made.id, message.id)])
             return message
 
         return self.store.database.accept(work)

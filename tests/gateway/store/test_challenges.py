@@ -10,7 +10,7 @@ import pytest
 from gateway.messages import Lane, MessageState
 from gateway.store import Challenge, ChallengeState, CheckResult, Conflict, NewChallenge
 
-from .bench import ANY, NUMBER, Bench
+from .bench import ANY, CODE, NUMBER, Bench, open_challenge
 
 C, R, S = ChallengeState, CheckResult, MessageState
 LOGIN = NewChallenge("shop", NUMBER, "login", b"hash", 300, 3)
@@ -25,6 +25,13 @@ def challenge_of(bench: Bench, message: object) -> Challenge:
 def check(bench: Bench, message: object, right: bool = False) -> tuple[CheckResult, int]:
     result, challenge = bench.store.challenges.check(message.challenge_id, "shop", lambda _: right, bench.now)
     return result, challenge.attempts_left
+
+
+def before(bench: Bench, *new: NewChallenge) -> list[Challenge | None]:
+    """What each of new challenges takes over from."""
+    with bench.store.database.read() as cx:
+        look = bench.store.challenges.guesses.look
+        return bench.store.challenges.before(cx, [(one, look(cx, one.whose, bench.now), bench.now) for one in new])
 
 
 def close(bench: Bench, message: object, state: ChallengeState) -> None:
@@ -76,8 +83,7 @@ def test_the_open_one_for_a_number_and_purpose_is_found_and_another_is_not(bench
     message = bench.add_code(purpose="login")
 
     def found(**other: Any) -> str | None:
-        with bench.store.database.read() as cx:
-            challenge = bench.store.challenges.before(cx, replace(LOGIN, **other), bench.now)
+        (challenge,) = before(bench, replace(LOGIN, **other))
         return challenge and challenge.id
 
     assert found() == message.challenge_id
@@ -93,8 +99,7 @@ def test_what_was_closed_counts_on_within_its_lifetime(bench: Bench, state: Chal
     close(bench, message, state)
 
     def found() -> bool:
-        with bench.store.database.read() as cx:
-            return bench.store.challenges.before(cx, LOGIN, bench.now) is not None
+        return before(bench, LOGIN) != [None]
 
     assert found() is counts
     bench.clock.reboot("boot-2", wall=bench.now.wall + 100)
@@ -110,10 +115,20 @@ def test_the_last_one_counts_also_after_the_wall_clock_was_set_back(bench: Bench
     close(bench, closed, C.CANCELLED)
     bench.clock.step_wall(-60)
     last = bench.add_code()
-    with bench.store.database.read() as cx:
-        before = bench.store.challenges.before(cx, LOGIN, bench.now)
-    assert before is not None
-    assert before.id == last.challenge_id
+    (found,) = before(bench, LOGIN)
+    assert found is not None
+    assert found.id == last.challenge_id
+
+
+def test_many_find_theirs_in_one_look(bench: Bench) -> None:
+    numbers = [f"+4477009001{place:02d}" for place in range(9)]
+    made = [bench.add_code(replace(CODE, to=number)) for number in numbers]
+    close(bench, made[4], C.APPROVED)
+    new = [replace(LOGIN, to=number) for number in reversed(numbers)]
+    found = [one and one.id for one in before(bench, replace(LOGIN, client="other"), *new)]
+    expected = [message.challenge_id for message in reversed(made)]
+    expected[4] = None
+    assert found == [None, *expected]
 
 
 @pytest.mark.parametrize("state", [C.APPROVED, C.CANCELLED, C.LOCKED])
@@ -230,7 +245,7 @@ def test_its_time_goes_on_over_another_boot(bench: Bench) -> None:
 def test_what_the_engine_keeps_with_it_is_sealed_and_comes_back(bench: Bench) -> None:
     details = {"context": {"payee": "Squirrel Ltd"}, "locale": "fr"}
     new = NewChallenge("shop", NUMBER, "transaction", b"hash", 300, 3, failures=1, sends=2, details=details)
-    made = bench.store.database.accept(lambda cx: bench.store.challenges.create(cx, new, bench.now))
+    made = bench.store.database.accept(lambda cx: open_challenge(bench.store, cx, new, bench.now))
     found = bench.store.challenges.get(made.id)
     assert found == made
     assert (found.details, found.failures, found.sends, found.attempts_left) == (details, 1, 2, 2)

@@ -15,7 +15,7 @@ import pytest
 
 from gateway.messages import Lane, MessageState
 from gateway.quota import Bounds
-from gateway.store import MessageFilter, Sight
+from gateway.store import Guesses, MessageFilter, NewChallenge, Sight
 from hardware.pdu import DeliverPdu
 
 from .bench import ANY, CODE, HOME, ONE, PLANNED, TWO, Bench, slot
@@ -99,6 +99,8 @@ def _statements(bench: Bench, action: Callable[[], object]) -> set[str]:
     return {sql for sql in seen if sql.lstrip().startswith(("SELECT", "UPDATE", "DELETE", "INSERT INTO m"))}
 
 
+LOGIN = NewChallenge("shop", ANY.to, "login", b"hash", 300, 3)
+NO_GUESSES = Guesses("shop", ANY.to, 0, 0.0, None, 0, stopped=False, delivery=0)
 HOT = {
     "claim": lambda bench: bench.store.outbox.claim(ONE, bench.now),
     "claim codes": lambda bench: bench.store.outbox.claim(ONE, bench.now, Bounds(least=Lane.OTP)),
@@ -129,6 +131,9 @@ HOT = {
     "received": lambda bench: bench.store.inbox.list(sender="+44"),
     "received of a time": lambda bench: bench.store.inbox.list(since=1, until=2),
     "code": lambda bench: bench.add_code(),
+    "code before": lambda bench: bench.store.database.accept(
+        lambda cx: bench.store.challenges.before(cx, [(LOGIN, NO_GUESSES, bench.now)])
+    ),
     "codes ready": lambda bench: bench.store.outbox.codes_ready([HOME, "modem:one"], 100),
     "blocked": lambda bench: bench.store.database.accept(lambda cx: bench.store.blocked.among(cx, [ANY.to])),
     "opt out": lambda bench: bench.store.database.accept(lambda cx: bench.store.blocked.opt_out(cx, ANY.to, bench.now)),

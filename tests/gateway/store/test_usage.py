@@ -8,7 +8,7 @@ import pytest
 
 from gateway.store import NewChallenge, Used
 
-from .bench import ANY, Bench
+from .bench import ANY, Bench, open_challenge
 
 DAY = 86_400.0
 OTHER = "+447700900199"
@@ -19,7 +19,7 @@ CODE = NewChallenge(
 
 def code(bench: Bench, to: str = "+447700900101", peer: bytes | None = None) -> None:
     new = replace(CODE, to=to, peer=peer)
-    bench.store.database.accept(lambda cx: bench.store.challenges.create(cx, new, bench.now))
+    bench.store.database.accept(lambda cx: open_challenge(bench.store, cx, new, bench.now))
 
 
 def ages(bench: Bench, used: list[Used]) -> list[tuple[str | bytes, float, int]]:
