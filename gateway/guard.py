@@ -6,7 +6,7 @@ import ipaddress
 import logging
 import threading
 from collections.abc import Callable, Hashable, Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 
 from gateway.config import Config, Mode
@@ -95,8 +95,7 @@ class Guard:
             return None
         return self._store.cipher.code_hash(f"peer {_network(address, _NETWORKS)}".encode())
 
-    @contextmanager
-    def code(self, to: Destination, caller: Caller, address: str | None, now: Instant) -> Iterator[None]:
+    def code(self, to: Destination, caller: Caller, address: str | None, now: Instant) -> AbstractContextManager[None]:
         """Take the places of a code that is started, and give them back where the block raises. Raises TooMany."""
         mode = caller.policy.delivery
         asks = [_Ask(self._number, _apart(to.number, mode), masked(to.number)), *self._of_key(caller, 1, now)]
@@ -106,16 +105,11 @@ class Guard:
         if prefix is not None:
             self._must_convert(prefix, caller, now)
             asks.append(_Ask(self._prefix, _apart(prefix, mode), self._shown(prefix)))
-        with self._places(asks, caller, now):
-            yield
-        if prefix is not None:
-            self._shares.made(_apart(prefix, mode), now.boot)
+        return self._places(asks, caller, now, None if prefix is None else _apart(prefix, mode))
 
-    @contextmanager
-    def messages(self, count: int, caller: Caller, now: Instant) -> Iterator[None]:
+    def messages(self, count: int, caller: Caller, now: Instant) -> AbstractContextManager[None]:
         """Take the places of messages to so many recipients, or of a code that is sent again; see `code`."""
-        with self._places(self._of_key(caller, count, now), caller, now):
-            yield
+        return self._places(self._of_key(caller, count, now), caller, now)
 
     def approved(self, number: str, delivery: int, created: float) -> None:
         """A code to `number` was checked with success; `created`: when it was started, on the boot clock."""
@@ -130,7 +124,10 @@ class Guard:
     # -- places -------------------------------------------------------------------------------------------------------
 
     @contextmanager
-    def _places(self, asks: Iterable[_Ask], caller: Caller, now: Instant) -> Iterator[None]:
+    def _places(
+        self, asks: Iterable[_Ask], caller: Caller, now: Instant, made: Hashable | None = None
+    ) -> Iterator[None]:
+        """`made`: whose share of codes that are typed in begins to count behind the block."""
         held: list[Reservation] = []
         try:
             self._take([ask for ask in asks if ask.rule.mode != "off"], held, caller, now)
@@ -139,6 +136,8 @@ class Guard:
             for reservation in held:
                 reservation.refund()
             raise
+        if made is not None:
+            self._shares.made(made, now.boot)
 
     def _take(self, asks: list[_Ask], held: list[Reservation], caller: Caller, now: Instant) -> None:
         refused: list[tuple[_Ask, Exceeded]] = []

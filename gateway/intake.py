@@ -106,9 +106,7 @@ class Intake:
     ) -> list[Message]:
         """Store messages in one transaction, then wake the modems for them; `many`: how errors name the recipients."""
         asked = _Asked(self._store.outbox.prepared(new, now), now, once, many)
-        messages = self._store.database.accept_together(self._together, asked)
-        self.wake((message.route, message.lane) for message in new)
-        return messages
+        return self._store.database.accept_together(self._together, asked)
 
     def _together(self, cx: sqlite3.Connection, asked: Sequence[_Asked]) -> list[list[Message] | Exception]:
         """Store the messages of every request that waits, but of those that are refused."""
@@ -116,7 +114,9 @@ class Intake:
         refused = [self._refused(cx, one, blocks) for one in asked]
         taken = [one for one, why in zip(asked, refused, strict=True) if why is None]
         if taken:
-            self._store.outbox.put(cx, [message for one in taken for message in one.messages])
+            stored = [message for one in taken for message in one.messages]
+            self._store.outbox.put(cx, stored)
+            self._store.database.after_commit(lambda: self.wake((one.new.route, one.new.lane) for one in stored))
         answers = {id(one): [message.message for message in one.messages] for one in taken}
         for one in taken:
             if one.once is not None:
@@ -142,13 +142,12 @@ class Intake:
         """The queue that a message to `number` waits in."""
         return f"modem:{modem}" if modem else f"route:{home_prefix(number, self._prefixes)}"
 
-    def delivered(self, new: NewMessage, caller: Caller, now: Instant) -> NewMessage:
+    def delivered(self, new: NewMessage, caller: Caller) -> NewMessage:
         """A message as the caller's key has it delivered: sent, caught, or sent to the key's own handset.
 
-        Raises Unavailable for a code that would leave too late, whatever the key: tests are answered as live keys are.
         Raises InvalidInput where the number in front of a redirected text makes it too long.
         """
-        policy, new = caller.policy, self._in_time(new, now)
+        policy = caller.policy
         if policy.delivery is Delivery.CATCH:
             return replace(new, delivery=int(Delivery.CATCH), route=CATCH, sim=None)
         if policy.redirect_to is None:
@@ -163,13 +162,6 @@ class Intake:
         InvalidInput where it has too many parts.
         """
         return fitting(text, segmentation, "text", self._config.messages.max_parts, warnings, code)
-
-    def _in_time(self, message: NewMessage, now: Instant) -> NewMessage:
-        """A code, with a warning while no modem can send; raises Unavailable where it would leave too late."""
-        if message.lane is not Lane.OTP or message.not_before is not None:
-            return message
-        warnings = self.admission.backlog.check(message.route, message.lifetime, now)
-        return replace(message, warnings=(*message.warnings, *warnings)) if warnings else message
 
     def reference(self) -> int:
         """A concatenation reference (23.040 9.2.3.24.1); they follow each other, so that no two near ones are equal."""
@@ -253,6 +245,11 @@ class Intake:
         start = request.not_before.timestamp() if request.not_before else None
         default_lifetime = otp.lifetime if lane is Lane.OTP else self._config.messages.lifetime
         lifetime = lifetime_of(request.lifetime, default_lifetime, caller)
+        route = self.route(to.number, request.modem)
+        not_before = start if start is not None and start > now.wall else None
+        warnings = (*to.warnings, *body.warnings, *self._too_quiet(lane, max(start or now.wall, now.wall), lifetime))
+        if lane is Lane.OTP and not_before is None:
+            warnings = (*warnings, *self.admission.backlog.check(route, lifetime, now))
         new = NewMessage(
             client=caller.client,
             to=to.number,
@@ -263,21 +260,21 @@ class Intake:
             segments=body.segments,
             encoding=body.encoding,
             concat_reference=self.reference(),
-            route=self.route(to.number, request.modem),
+            route=route,
             report=request.report,
             replace=request.replace,
             flash=request.flash,
             silent=request.silent,
             on_unknown=otp.on_unknown if lane is Lane.OTP else self._config.messages.on_unknown,
-            not_before=start if start is not None and start > now.wall else None,
+            not_before=not_before,
             modem=request.modem,
             client_ref=request.client_ref,
             tags=request.tags,
-            warnings=(*to.warnings, *body.warnings, *self._too_quiet(lane, max(start or now.wall, now.wall), lifetime)),
+            warnings=warnings,
             key_id=caller.key_id,
             code=body.code,
         )
-        return self.delivered(new, caller, now)
+        return self.delivered(new, caller)
 
     def _too_quiet(self, lane: Lane, start: float, lifetime: float) -> tuple[str, ...]:
         """A warning where a message could be sent in quiet hours only, in which it is not."""

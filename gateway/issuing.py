@@ -16,12 +16,9 @@ from gateway.store import Block, Challenge, Guesses, NewChallenge, Store, last_s
 from hardware.clock import Instant
 
 Step = Callable[[sqlite3.Connection, Guesses, Challenge | None], NewChallenge | Challenge]
-"""What a transaction does for a challenge before its message is queued. It is told where the number stands and, for a
-new challenge, which one was before it; gives the new one as it is to be stored, or the old one as it is now.
+"""What a transaction does for a challenge before its message is queued. It is told where the number stands, and which
+challenge a new one would follow; gives the new one as it is to be stored, or the old one as it is now.
 """
-
-Issued = tuple[ChallengeView, str]
-"""A challenge, and the queue that its message waits in."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,20 +42,18 @@ class Issuing:
         """Do the step and queue the message in one transaction, then wake the modems. Raises what the step raises,
         Forbidden for a blocked number, Replay and Conflict where `once` knows the request.
         """
-        view, queue = self._store.database.accept_together(self._together, asked)
-        self._intake.wake([(queue, asked.message.lane)])
-        return view
+        return self._store.database.accept_together(self._together, asked)
 
-    def _together(self, cx: sqlite3.Connection, asked: Sequence[Asked]) -> list[Issued | Exception]:
+    def _together(self, cx: sqlite3.Connection, asked: Sequence[Asked]) -> list[ChallengeView | Exception]:
         blocks = self._intake.admission.blocks(cx, (one.message for one in asked))
         return [issued for some in _apart(asked) for issued in self._issue(cx, some, blocks)]
 
     def _issue(
         self, cx: sqlite3.Connection, asked: Sequence[Asked], blocks: dict[str, Block]
-    ) -> list[Issued | Exception]:
+    ) -> list[ChallengeView | Exception]:
         """Do what requests for different numbers ask for, in the statements of one."""
-        issued: list[Issued | Exception] = []
-        messages, opened, changed = [], [], []
+        issued: list[ChallengeView | Exception] = []
+        messages, opened, changed, queues = [], [], [], []
         for one, guesses, before in self._standing(cx, asked):
             changes = cx.total_changes
             try:
@@ -80,11 +75,13 @@ class Issuing:
             view = self._pace.view(challenge, prepared.message, one.now)
             if one.once is not None:
                 one.once.after(cx, view, one.now)
-            issued.append((view, queue_of(message)))
+            issued.append(view)
+            queues.append((queue_of(message), message.lane))
         if messages:
             self._store.challenges.put(cx, opened)
             self._store.outbox.put(cx, messages)
             self._store.challenges.attach(cx, changed)
+            self._store.database.after_commit(lambda: self._intake.wake(queues))
         return issued
 
     def _standing(
@@ -93,14 +90,8 @@ class Issuing:
         """Each request with what its step is told."""
         challenges = self._store.challenges
         guesses = challenges.guesses.look_all(cx, [(one.challenge.whose, one.now) for one in asked])
-        new = [
-            (one.challenge, known, one.now)
-            for one, known in zip(asked, guesses, strict=True)
-            if isinstance(one.challenge, NewChallenge)
-        ]
-        before = iter(challenges.before(cx, new))
-        for one, known in zip(asked, guesses, strict=True):
-            yield one, known, next(before) if isinstance(one.challenge, NewChallenge) else None
+        known = [(one.challenge, its, one.now) for one, its in zip(asked, guesses, strict=True)]
+        return zip(asked, guesses, challenges.before(cx, known), strict=True)
 
     def _step(
         self,

@@ -197,7 +197,8 @@ def _check_shown(order: Order, texts: tuple[Template, ...], values: Mapping[str,
         if order.transaction and (hidden := TRANSACTION - template.fields):
             names = ", ".join(sorted(hidden))
             raise InvalidInput.of("template", f"{order.template} does not show {names}: a transaction's text must")
-        for name in sorted(template.needed - values.keys()):
+        if not values.keys() >= template.needed:
+            name = min(template.needed - values.keys())
             raise InvalidInput.of(f"context.{name}", f"is required: the template {order.template} shows it")
 
 

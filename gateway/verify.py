@@ -89,8 +89,8 @@ class Verify:
             return replace(new, failures=failures, sends=before.sends + 1)
 
         voip = (f"to: {VOIP}",) if to.voip else ()
-        live = self._message(new, challenge_id, body, lifetime, caller.key_id, (*to.warnings, *voip))
-        message = self._intake.delivered(live, caller, now)
+        live = self._message(new, challenge_id, body, lifetime, caller.key_id, now, (*to.warnings, *voip))
+        message = self._intake.delivered(live, caller)
         with admission.guard.code(to, caller, request.end_user_ip, now):
             return self._issuing.commit(Asked(new, open_, message, now, once))
 
@@ -167,8 +167,8 @@ class Verify:
                 raise Conflict("another request has made a new code meanwhile: this one is dead", "challenge_changed")
             return step(cx)
 
-        live = self._message(before, before.id, body, lifetime, caller.key_id)
-        message = self._intake.delivered(live, caller, now)
+        live = self._message(before, before.id, body, lifetime, caller.key_id, now)
+        message = self._intake.delivered(live, caller)
         with self._intake.admission.guard.messages(1, caller, now):
             return self._issuing.commit(Asked(before, send_again, message, now, once))
 
@@ -234,8 +234,14 @@ class Verify:
         body: Body,
         lifetime: float,
         key_id: str,
+        now: Instant,
         warnings: tuple[str, ...] = (),
     ) -> NewMessage:
+        """Raises Unavailable for a code that would leave too late, whatever the key: tests are answered as live keys
+        are.
+        """
+        route = self._intake.route(owner.to, None)
+        late = self._intake.admission.backlog.check(route, lifetime, now)
         return NewMessage(
             client=owner.client,
             to=owner.to,
@@ -246,11 +252,11 @@ class Verify:
             segments=body.segments,
             encoding=body.encoding,
             concat_reference=self._intake.reference(),
-            route=self._intake.route(owner.to, None),
+            route=route,
             on_unknown=self._otp.on_unknown,
             challenge_id=challenge_id,
             client_ref=owner.client_ref,
-            warnings=(*warnings, *body.warnings),
+            warnings=(*warnings, *body.warnings, *late),
             key_id=key_id,
             code=body.code,
         )

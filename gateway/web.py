@@ -67,7 +67,7 @@ class WebServer:
 
     def start(self) -> None:
         """Serve, on a thread of its own."""
-        threading.Thread(target=self._server.run, name="web", daemon=True).start()
+        threading.Thread(target=self._batches.run, name="web", daemon=True).start()
 
     def hand_to(self, app: Application) -> None:
         """Have another application answer requests that begin from now on."""
@@ -92,7 +92,7 @@ class WebServer:
         return [
             Party("the web server's loop", self._watch.loop),
             Party("each thread of the web server", self._watch.threads),
-            Party("the web server's thread for short requests", self._batches.progress),
+            Party("short requests that wait for their commit", self._batches.progress),
         ]
 
 

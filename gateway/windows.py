@@ -139,11 +139,12 @@ class Windows:
         """Take `n` places under every rate at once, or none of them."""
         at, made = _ms(now), Reservation(self, subject, n)
         with self._lock:
-            waits = [(window.wait(subject, at, n), window.rate) for window in self._windows]
-            wait, rate = max(waits, key=lambda one: one[0], default=(0, None))
-            if wait and rate is not None:
-                made.exceeded = Exceeded(rate, wait / 1000)
-            else:
+            longest = 0
+            for window in self._windows:
+                if (wait := window.wait(subject, at, n)) > longest:
+                    longest = wait
+                    made.exceeded = Exceeded(window.rate, wait / 1000)
+            if made.exceeded is None:
                 made.ends = [window.take(subject, at, n) for window in self._windows]
         return made
 

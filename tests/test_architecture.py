@@ -498,7 +498,7 @@ OWNERS: dict[str, frozenset[str]] = {
     "gsmmodem": frozenset({"hardware.errors", "hardware.pdu"}),
     "http.client": frozenset({"gateway.cli.client", "gateway.webhooks"}),
     "greenlet": frozenset({"gateway.fibres"}),
-    "orjson": frozenset({"gateway.api.operations"}),
+    "orjson": frozenset({"gateway.api.operations", "gateway.store.challenges"}),
     "phonenumbers": frozenset(
         {"gateway.numbering", "gateway.numbers", "gateway.limits", "gateway.config", "gateway.cli.demo"}
     ),

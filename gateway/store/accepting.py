@@ -14,20 +14,22 @@ from gateway.policy import Delivery
 from gateway.store.case import Case
 from gateway.store.common import boot_ms, ms, new_id, pack_body, recipient_tail, wall_ms
 from gateway.store.modes import PARTS_APART, Modes
+from gateway.store.rows import insert
 from hardware.clock import Instant
 
-_MESSAGE = (
-    "INSERT INTO messages (seq, id, client, recipient, country, lane, state, parts, encoding, body, report,"
+_MESSAGES = (
+    "messages (seq, id, client, recipient, country, lane, state, parts, encoding, body, report,"
     " replace_type, flash, silent, on_unknown, home, wanted, challenge_id, client_ref, tags, warnings,"
     " created_at, not_before_at, expires_at, expires_boot, spare, check_boot, accepted_boot,"
     " key_id, delivery, sent_to)"
-    " VALUES (?, ?, ?, ?, ?, ?, 'queued', ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
 )
+_MESSAGE = "(?, ?, ?, ?, ?, ?, 'queued', ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
 _TIMELINE = "INSERT INTO timeline (message, at, state) SELECT seq, created_at, 'queued' FROM messages WHERE seq >= ?"
-_ATTEMPT = (
-    "INSERT INTO attempts (message, part, generation, number, kind, lane, position, state, queue, due_boot,"
-    " due_at, concat_reference, recipient_tail) VALUES (?, ?, 0, 1, 'first', ?, ?, ?, ?, ?, ?, ?, ?)"
+_ATTEMPTS = (
+    "attempts (message, part, generation, number, kind, lane, position, state, queue, due_boot, due_at,"
+    " concat_reference, recipient_tail)"
 )
+_ATTEMPT = "(?, ?, 0, 1, 'first', ?, ?, ?, ?, ?, ?, ?, ?)"
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,9 +62,10 @@ class Accepting(Modes):
         """Store accepted messages, inside `db.accept`; they are durable once that returns."""
         first = cx.execute("SELECT coalesce(max(seq), 0) + 1 FROM messages").fetchone()[0]
         numbered = list(enumerate(prepared, first))
-        cx.executemany(_MESSAGE, [(seq, *one.row) for seq, one in numbered])
+        insert(cx, _MESSAGES, _MESSAGE, [(seq, *one.row) for seq, one in numbered])
         cx.execute(_TIMELINE, (first,))
-        cx.executemany(_ATTEMPT, [row for seq, one in numbered for row in self._first_attempts(seq, one.new, one.now)])
+        attempts = [row for seq, one in numbered for row in self._first_attempts(seq, one.new, one.now)]
+        insert(cx, _ATTEMPTS, _ATTEMPT, attempts)
         if tags := [(tag, seq) for seq, one in numbered for tag in one.new.tags]:
             cx.executemany("INSERT OR IGNORE INTO message_tags VALUES (?, ?)", tags)
         for seq, one in numbered:

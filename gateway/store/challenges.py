@@ -11,6 +11,8 @@ import sqlite3
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 
+import orjson
+
 from gateway.messages import Json
 from gateway.store.case import Settings
 from gateway.store.challenge import NUMBER_LOCKED, Challenge, ChallengeState, CheckResult, NewChallenge
@@ -20,6 +22,7 @@ from gateway.store.errors import Conflict
 from gateway.store.events import Events
 from gateway.store.guesses import Guesses, GuessLedger
 from gateway.store.outbox import Outbox
+from gateway.store.rows import insert
 from hardware.clock import Instant
 
 _CLOSED_RESULT = {
@@ -28,12 +31,12 @@ _CLOSED_RESULT = {
     ChallengeState.EXPIRED: CheckResult.EXPIRED,
     ChallengeState.LOCKED: CheckResult.TOO_MANY_ATTEMPTS,
 }
-_OPEN = (
-    "INSERT INTO challenges (id, client, recipient, purpose, state, code_hash, failures, max_failures, sends,"
+_CHALLENGES = (
+    "challenges (id, client, recipient, purpose, state, code_hash, failures, max_failures, sends,"
     " message_id, client_ref, details, created_at, sent_at, sent_boot, expires_at, expires_boot, accepted_boot,"
     " key_id, peer, delivery)"
-    " VALUES (?, ?, ?, ?, 'pending', ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
 )
+_CHALLENGE = "(?, ?, ?, ?, 'pending', ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
 _LAST = (  # the last one stored, not the one of the greatest time: wall time may have been set back
     "SELECT q.key AS place, c.* FROM json_each(?) AS q CROSS JOIN challenges AS c ON c.rowid = (SELECT"
     " max(rowid) FROM challenges WHERE client = json_extract(q.value, '$[0]')"
@@ -99,7 +102,7 @@ class Challenges:
 
     def put(self, cx: sqlite3.Connection, opened: Iterable[Opened]) -> None:
         """Store new challenges."""
-        cx.executemany(_OPEN, [one.row for one in opened])
+        insert(cx, _CHALLENGES, _CHALLENGE, [one.row for one in opened])
 
     def attach(self, cx: sqlite3.Connection, pairs: Iterable[tuple[str, str]]) -> None:
         """Say of pairs of challenge and message which message carries the newest code."""
@@ -117,9 +120,9 @@ class Challenges:
         return None if row is None or client not in (None, row["client"]) else self._challenge(cx, row)
 
     def before(
-        self, cx: sqlite3.Connection, asked: Sequence[tuple[NewChallenge, Guesses, Instant]]
+        self, cx: sqlite3.Connection, asked: Sequence[tuple[NewChallenge | Challenge, Guesses, Instant]]
     ) -> list[Challenge | None]:
-        """For new challenges, and where their numbers stand, those whose failures and sends they take over: the last
+        """For challenges, and where their numbers stand, those whose failures and sends a new one takes over: the last
         one of the same client, number, purpose and delivery, where its lifetime is not over.
 
         Pending, it is to be superseded too. One that was cancelled or locked counts on as well, or whoever guesses
@@ -180,23 +183,32 @@ class Challenges:
         `matches` compares in constant time and is called only where it decides. A right code approves exactly once,
         however many checks come at the same moment.
         """
-        with self._database.mark() as cx:
-            challenge = self.get_in(cx, challenge_id, client)
-            if challenge is None:
-                return None
-            if (result := _CLOSED_RESULT.get(challenge.state)) is not None:
-                return result, challenge
-            if boot_ms(now) >= ms(challenge.expires_boot):
-                return CheckResult.EXPIRED, self.close(cx, challenge_id, ChallengeState.EXPIRED, now)
-            if self.guesses.look(cx, challenge.whose, now).shut:
-                closed = self.close(cx, challenge_id, ChallengeState.LOCKED, now, NUMBER_LOCKED)
-                return CheckResult.TOO_MANY_ATTEMPTS, closed
-            if challenge.failures >= challenge.max_failures:
-                return CheckResult.TOO_MANY_ATTEMPTS, self.close(cx, challenge_id, ChallengeState.LOCKED, now)
-            if matches(challenge):
-                self.guesses.right(cx, challenge.client, challenge.to, challenge.delivery)
-                return CheckResult.APPROVED, self.close(cx, challenge_id, ChallengeState.APPROVED, now)
-            return CheckResult.WRONG_CODE, self._wrong(cx, challenge, now)
+        return self._database.accept(lambda cx: self._judge(cx, challenge_id, client, matches, now))
+
+    def _judge(
+        self,
+        cx: sqlite3.Connection,
+        challenge_id: str,
+        client: str | None,
+        matches: Callable[[Challenge], bool],
+        now: Instant,
+    ) -> tuple[CheckResult, Challenge] | None:
+        challenge = self.get_in(cx, challenge_id, client)
+        if challenge is None:
+            return None
+        if (result := _CLOSED_RESULT.get(challenge.state)) is not None:
+            return result, challenge
+        if boot_ms(now) >= ms(challenge.expires_boot):
+            return CheckResult.EXPIRED, self.close(cx, challenge_id, ChallengeState.EXPIRED, now)
+        if self.guesses.look(cx, challenge.whose, now).shut:
+            closed = self.close(cx, challenge_id, ChallengeState.LOCKED, now, NUMBER_LOCKED)
+            return CheckResult.TOO_MANY_ATTEMPTS, closed
+        if challenge.failures >= challenge.max_failures:
+            return CheckResult.TOO_MANY_ATTEMPTS, self.close(cx, challenge_id, ChallengeState.LOCKED, now)
+        if matches(challenge):
+            self.guesses.right(cx, challenge.client, challenge.to, challenge.delivery)
+            return CheckResult.APPROVED, self.close(cx, challenge_id, ChallengeState.APPROVED, now)
+        return CheckResult.WRONG_CODE, self._wrong(cx, challenge, now)
 
     def _wrong(self, cx: sqlite3.Connection, challenge: Challenge, now: Instant) -> Challenge:
         """Count a wrong code against the challenge and against the number."""
@@ -269,7 +281,7 @@ class Challenges:
         return self._challenge(cx, row)
 
     def _seal(self, challenge_id: str, details: Json) -> bytes:
-        return self._cipher.seal(json.dumps(details).encode(), f"challenges.details {challenge_id}")
+        return self._cipher.seal(orjson.dumps(details), f"challenges.details {challenge_id}")
 
     def _challenge(self, cx: sqlite3.Connection, row: sqlite3.Row, guesses: Guesses | None = None) -> Challenge:
         """The challenge of a row; `guesses`: of its number, where those are known."""

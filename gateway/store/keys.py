@@ -237,8 +237,8 @@ class Keys:
     def _note_use(self, info: KeyInfo, now: Instant) -> None:
         if info.last_used_at is not None and wall_ms(now) - info.last_used_at < USE_NOTED * 1000:
             return
-        with self._database.mark(synced=False) as cx:
-            cx.execute("UPDATE keys SET last_used_at = ? WHERE id = ?", (wall_ms(now), info.id))
+        query = "UPDATE keys SET last_used_at = ? WHERE id = ?"
+        self._database.accept(lambda cx: cx.execute(query, (wall_ms(now), info.id)))
 
 
 def _stored(policy: KeyPolicy) -> str:

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext, suppress
 from typing import Any, Generic, TypeVar, cast
 
-from gateway.fibres import step_aside
+from gateway.fibres import Fibre, this_fibre
 from gateway.store.errors import StoreDamaged
 from gateway.store.soundness import Soundness
 from gateway.store.two_lanes import TwoLaneLock
@@ -30,15 +30,13 @@ BATCH_SECONDS = 0.005  # and for how long newcomers may join
 
 
 class _Accept(Generic[Item, T]):
-    """One caller on its way through a group commit."""
+    """One caller on its way through a group commit: a thread that waits, or a fibre that stands aside."""
 
-    def __init__(self, together: Together[Item, T], item: Item) -> None:
-        self.together, self.item = together, item
+    def __init__(self, together: Together[Item, T], item: Item, fibre: Fibre | None) -> None:
+        self.together, self.item, self.fibre = together, item, fibre
         self.result: T | None = None
         self.error: BaseException | None = None
         self.done = False
-        self.here = False
-        """Whether its thread can lead: a fibre cannot while it stands aside."""
         self.leads = False
         self._woken = threading.Lock()  # a fifth of an Event's cost, and there is one of these for each request
         self._woken.acquire()
@@ -48,8 +46,11 @@ class _Accept(Generic[Item, T]):
         self._woken.acquire()
 
     def wake(self) -> None:
-        """End its `wait`, once."""
-        self._woken.release()
+        """End its waiting, once."""
+        if self.fibre is None:
+            self._woken.release()
+        else:
+            self.fibre.host.ready(self.fibre)
 
 
 class Writer:
@@ -144,27 +145,36 @@ class Writer:
         One thread runs it for all of them, in few statements: each statement is a moment in which SQLite lets the
         interpreter go, and many threads want it.
         """
-        mine: _Accept[Item, T] = _Accept(together, item)
+        mine: _Accept[Item, T] = _Accept(together, item, this_fibre())
         with self._queue_lock:
             self._queue.append(mine)
-        step_aside()
-        with self._queue_lock:
-            mine.here = True
-            if not (self._leading or mine.done):
+            if mine.fibre is None and not self._leading:
                 mine.leads = self._leading = True
-        if not mine.leads:
-            mine.wait()
-        if mine.leads:
-            self._lead(mine)
+        if mine.fibre is not None:
+            mine.fibre.host.run_errand(self._lead_for_fibres)
+            mine.fibre.stand_aside()
+        else:
+            if not mine.leads:
+                mine.wait()
+            if mine.leads:
+                self._lead(mine)
         if mine.error is not None:
             raise mine.error
         return cast(T, mine.result)
 
     # -- group commit -------------------------------------------------------------------------------------------------
 
-    def _lead(self, mine: _Accept[Any, Any]) -> None:
-        """Commit batches until the leader's own is done, then let the next in the queue lead."""
-        while not mine.done:
+    def _lead_for_fibres(self) -> None:
+        """Commit a batch where nobody leads: fibres cannot, and whoever else waits is served with them."""
+        with self._queue_lock:
+            if self._leading or not self._queue:
+                return
+            self._leading = True
+        self._lead(None)
+
+    def _lead(self, mine: _Accept[Any, Any] | None) -> None:
+        """Commit batches until the leader's own, if it has one, is done; then let another one lead."""
+        while True:
             batch: list[_Accept[Any, Any]] = []
             self._lock.acquire(urgent=False)
             try:
@@ -174,14 +184,18 @@ class Writer:
             _tell(callbacks)
             for accept in batch:
                 accept.done = True
-                if accept is not mine:
-                    accept.wake()
+            _tell([accept.wake for accept in batch if accept is not mine])
+            if mine is None or mine.done:
+                break
         with self._queue_lock:
-            heir = next((accept for accept in self._queue if accept.here), None)
+            heir = next((accept for accept in self._queue if accept.fibre is None), None)
             self._leading = heir is not None
             if heir is not None:
                 heir.leads = True
                 heir.wake()
+            fibre = self._queue[0].fibre if self._queue else None
+        if heir is None and fibre is not None:
+            fibre.host.run_errand(self._lead_for_fibres)
 
     def _run_batch(self, batch: list[_Accept[Any, Any]]) -> list[Callable[[], None]]:
         try:

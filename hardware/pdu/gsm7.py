@@ -14,15 +14,27 @@ __all__ = ["DEFAULT", "EXTENSION", "LOCKING", "SINGLE", "decode", "encode", "for
 _ESCAPE_CHAR = chr(ESCAPE)
 
 
+class _Codes(dict[int, str]):
+    """By character: its septets, as characters of that number. Serves `str.translate`, which is ten times a loop."""
+
+    def __missing__(self, char: int) -> str:
+        raise ValueError(char)  # not a KeyError, for which `translate` leaves a character as it is
+
+
 @cache
-def _codes(locking: int, single: int) -> dict[str, bytes]:
+def _codes(locking: int, single: int) -> _Codes:
     if locking not in LOCKING or single not in SINGLE:
         raise EncodeError(
             "national", f"no 7-bit tables ({locking}, {single}); locking 0, 1, 3 and single 0-3 are known"
         )
-    codes = {char: bytes((ESCAPE, code)) for code, char in SINGLE[single].items()}
-    codes.update({char: bytes((code,)) for code, char in enumerate(LOCKING[locking]) if code != ESCAPE})
-    return codes
+    codes = {ord(char): chr(ESCAPE) + chr(code) for code, char in SINGLE[single].items()}
+    codes |= {ord(char): chr(code) for code, char in enumerate(LOCKING[locking]) if code != ESCAPE}
+    return _Codes(codes)
+
+
+@cache
+def _alphabet(locking: int, single: int) -> frozenset[str]:
+    return frozenset(map(chr, _codes(locking, single)))
 
 
 def encode(text: str, *, locking: int = 0, single: int = 0) -> bytes:
@@ -33,18 +45,18 @@ def encode(text: str, *, locking: int = 0, single: int = 0) -> bytes:
     """
     codes = _codes(locking, single)
     try:
-        return b"".join(map(codes.__getitem__, text))
-    except KeyError:
-        place = next(place for place, char in enumerate(text) if char not in codes)
+        return text.translate(codes).encode("ascii")
+    except ValueError:
+        place = next(place for place, char in enumerate(text) if ord(char) not in codes)
         raise EncodeError("text", f"character {place + 1} is not in the 7-bit alphabet") from None
 
 
 def foreign(text: str, *, locking: int = 0, single: int = 0) -> tuple[str, ...]:
     """The characters of `text` that the tables lack, each once, in order of appearance."""
-    codes = _codes(locking, single)
-    if codes.keys() >= set(text):
+    alphabet = _alphabet(locking, single)
+    if alphabet.issuperset(text):
         return ()
-    return tuple(dict.fromkeys(char for char in text if char not in codes))
+    return tuple(char for char in dict.fromkeys(text) if char not in alphabet)
 
 
 def decode(septets: bytes, *, locking: int = 0, single: int = 0) -> str:

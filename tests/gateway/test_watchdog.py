@@ -217,15 +217,15 @@ def test_a_writer_that_hangs_and_threads_that_wait_for_it_stand_still(service: S
     names = {
         "the writer of the database",
         "each thread of the web server",
-        "the web server's thread for short requests",
+        "short requests that wait for their commit",
     }
     parties = [party for party in service.parties() if party.name in names]
     clock = FakeClock()
     watchdog = Watchdog(parties, clock, 60.0)
     try:
-        for thread in short:
+        for place, thread in enumerate(short, 1):
             thread.start()
-            until(lambda: service._web._batches._begun == 1)
+            until(lambda place=place: service._web._batches._aside == place)
         threads += short
         until(lambda: all(party.progress() is not None for party in parties))
         time.sleep(0.05)  # both threads have begun what they are in

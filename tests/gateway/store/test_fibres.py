@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 import itertools
 import sqlite3
 import threading
@@ -15,7 +14,7 @@ from greenlet import greenlet
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gateway.fibres import Fibre, step_aside
+from gateway.fibres import Errand, Fibre, this_fibre
 from gateway.store import Database
 from hardware.clock import FakeClock
 from tests.gateway.transactions import counted
@@ -47,25 +46,59 @@ def noted(database: Database) -> set[str]:
         return {row[0] for row in cx.execute("SELECT name FROM meta WHERE name GLOB 'n[-0-9]*'")}
 
 
-def test_fibres_share_a_commit(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
-    counts, told = counted(database, monkeypatch), list[str]()
-    fibres = [Fibre(partial(tell, database, told, name)) for name in ("n1", "n2", "n3")]
-    for fibre in fibres:
+class Turns:
+    """A host of fibres, each turn and each errand when the test says so."""
+
+    def __init__(self) -> None:
+        self.errands: list[Errand] = []
+        self.waiting: list[Fibre] = []
+
+    def run_errand(self, errand: Errand) -> None:
+        self.errands.append(errand)
+
+    def ready(self, fibre: Fibre) -> None:
+        self.waiting.append(fibre)
+
+    def begin(self, work: Callable[[], object]) -> Fibre:
+        fibre = Fibre(work, self)
         fibre.switch()
-    assert (told, noted(database)) == ([], set())
+        return fibre
+
+    def run_errands(self) -> None:
+        """As another thread does."""
+        errands, self.errands = self.errands, []
+        for errand in errands:
+            thread = threading.Thread(target=errand)
+            thread.start()
+            thread.join(PATIENCE)
+            assert not thread.is_alive()
+
+
+@pytest.fixture
+def turns() -> Turns:
+    return Turns()
+
+
+def test_fibres_share_a_commit(database: Database, turns: Turns, monkeypatch: pytest.MonkeyPatch) -> None:
+    counts, told = counted(database, monkeypatch), list[str]()
+    fibres = [turns.begin(partial(tell, database, told, name)) for name in ("n1", "n2", "n3")]
+    assert (told, noted(database), turns.waiting) == ([], set(), [])
+    turns.run_errands()
+    assert turns.waiting == fibres
+    assert told == []
     for fibre in fibres:
         fibre.switch()
     assert told == ["N1", "N2", "N3"]
     assert counts == [3]
     assert all(fibre.dead for fibre in fibres)
     assert noted(database) == {"n1", "n2", "n3"}
+    assert turns.errands == []
 
 
-def test_nobody_waits_for_a_fibre_that_stands_aside(database: Database) -> None:
-    """Neither who comes after it, nor who waited already when the lead was handed on."""
+def test_nobody_waits_for_a_fibre_that_stands_aside(database: Database, turns: Turns) -> None:
+    """Whoever comes after it leads by itself, and what it asked for goes with the others."""
     told = list[str]()
-    fibre = Fibre(partial(tell, database, told, "n-fibre"))
-    fibre.switch()  # nobody leads; it is the first in the queue
+    fibre = turns.begin(partial(tell, database, told, "n-fibre"))
     threads = [
         threading.Thread(target=tell, args=(database, told, name), daemon=True) for name in ("n-a", "n-b", "n-c")
     ]
@@ -74,16 +107,18 @@ def test_nobody_waits_for_a_fibre_that_stands_aside(database: Database) -> None:
     for thread in threads:
         thread.join(PATIENCE)
     assert sorted(told) == ["N-A", "N-B", "N-C"]
-    assert noted(database) == {"n-fibre", "n-a", "n-b", "n-c"}  # what was asked for goes with the others, too
+    assert noted(database) == {"n-fibre", "n-a", "n-b", "n-c"}
+    assert turns.waiting == [fibre]
+    turns.run_errands()  # which find nothing to do
     fibre.switch()
     assert told[-1] == "N-FIBRE"
 
 
-def test_a_lead_is_handed_past_a_fibre_that_stands_aside(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
-    """It came while another one led, and is the first of those who are left."""
+def test_a_lead_goes_past_fibres_to_a_thread_and_what_is_left_to_their_host(
+    database: Database, turns: Turns, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr("gateway.store.writer.BATCH", 1)
     told = list[str]()
-    fibre = Fibre(partial(tell, database, told, "n-fibre"))
     threads = [threading.Thread(target=tell, args=(database, told, name), daemon=True) for name in ("n-a", "n-b")]
     with database.mark():
         for place, thread in enumerate(threads, 1):
@@ -91,13 +126,32 @@ def test_a_lead_is_handed_past_a_fibre_that_stands_aside(database: Database, mon
             while len(database._writer._queue) < place + (place > 1):
                 pass
             if place == 1:
-                fibre.switch()
+                fibre = turns.begin(partial(tell, database, told, "n-fibre"))
+                turns.run_errands()  # somebody leads already
     for thread in threads:
         thread.join(PATIENCE)
     assert sorted(told) == ["N-A", "N-B"]
+    while not turns.waiting:
+        turns.run_errands()
+    assert turns.waiting == [fibre]
     fibre.switch()
     assert fibre.dead
     assert noted(database) == {"n-fibre", "n-a", "n-b"}
+
+
+def test_the_host_is_asked_again_until_all_are_served(
+    database: Database, turns: Turns, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One errand is one batch: the thread that runs them may have others to run."""
+    monkeypatch.setattr("gateway.store.writer.BATCH", 2)
+    counts, told = counted(database, monkeypatch), list[str]()
+    fibres = [turns.begin(partial(tell, database, told, f"n{place}")) for place in range(5)]
+    del turns.errands[1:]
+    for served in (2, 4, 5):
+        turns.run_errands()
+        assert turns.waiting == fibres[:served]
+    assert counts == [2, 2, 1]
+    assert turns.errands == []
 
 
 def test_whatever_the_order_each_gets_its_own(database: Database) -> None:
@@ -126,10 +180,15 @@ def test_whatever_the_order_each_gets_its_own(database: Database) -> None:
             for number, good in enumerate(wishes):
                 ask(f"n{this}.{place}.{number}", good)
 
-        fibres = [Fibre(partial(run, place, wishes)) for place, wishes in enumerate(asked)]
-        while fibres:
-            fibres[(order.pop() if order else 0) % len(fibres)].switch()
-            fibres = [fibre for fibre in fibres if not fibre.dead]
+        turns = Turns()
+        begun = [turns.begin(partial(run, place, wishes)) for place, wishes in enumerate(asked)]
+        while turns.errands or turns.waiting:
+            which = order.pop() if order else 0
+            if turns.waiting and (which % 2 or not turns.errands):
+                turns.waiting.pop(which % len(turns.waiting)).switch()
+            else:
+                turns.run_errands()
+        assert all(fibre.dead for fibre in begun)
         names = {f"n{this}.{p}.{number}": good for p, one in enumerate(asked) for number, good in enumerate(one)}
         assert told == {name: name.upper() if good else name for name, good in names.items()}
         assert noted(database) - before == {name for name, good in names.items() if good}
@@ -137,30 +196,8 @@ def test_whatever_the_order_each_gets_its_own(database: Database) -> None:
     holds()
 
 
-def test_a_fibre_to_which_nobody_comes_back_is_ended() -> None:
-    ends = list[str]()
-
-    def work() -> None:
-        try:
-            step_aside()
-        finally:
-            ends.append("ended")
-
-    fibre = Fibre(work)
-    fibre.switch()
-    assert ends == []
-    del fibre
-    gc.collect()
-    assert ends == ["ended"]
-
-
-def test_nothing_else_than_a_fibre_steps_aside() -> None:
-    done = list[str]()
-
-    def work() -> None:
-        step_aside()
-        done.append("done")
-
-    work()
-    greenlet(work).switch()
-    assert done == ["done", "done"]
+def test_nothing_else_is_taken_for_a_fibre() -> None:
+    found = list[Fibre | None]()
+    found.append(this_fibre())
+    greenlet(lambda: found.append(this_fibre())).switch()
+    assert found == [None, None]
