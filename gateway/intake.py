@@ -115,8 +115,9 @@ class Intake:
         taken = [one for one, why in zip(asked, refused, strict=True) if why is None]
         if taken:
             stored = [message for one in taken for message in one.messages]
-            self._store.outbox.put(cx, stored)
+            # Before anybody counts them.
             self._store.database.after_commit(lambda: self.wake((one.new.route, one.new.lane) for one in stored))
+            self._store.outbox.put(cx, stored)
         answers = {id(one): [message.message for message in one.messages] for one in taken}
         for one in taken:
             if one.once is not None:

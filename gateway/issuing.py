@@ -78,10 +78,10 @@ class Issuing:
             issued.append(view)
             queues.append((queue_of(message), message.lane))
         if messages:
+            self._store.database.after_commit(lambda: self._intake.wake(queues))  # before anybody counts them
             self._store.challenges.put(cx, opened)
             self._store.outbox.put(cx, messages)
             self._store.challenges.attach(cx, changed)
-            self._store.database.after_commit(lambda: self._intake.wake(queues))
         return issued
 
     def _standing(

@@ -96,7 +96,7 @@ class Sender:
                 return ahead
             self.hand_back()  # it keeps its place
         self.bounds = None
-        return self._claim() if self._may_send() else None
+        return self._claim(told=urgent is Lane.OTP) if self._may_send() else None
 
     def hand_back(self) -> None:
         """Store what is not stored yet, and give back what is only claimed. Raises StoreError, and keeps the rest."""
@@ -147,7 +147,7 @@ class Sender:
     def _still_may_go(self, attempt: ClaimedAttempt) -> bool:
         return self.allowance.allows(attempt, reserved=self._view().reserve_for_otp)
 
-    def _claim(self, *, ahead: bool = False) -> ClaimedAttempt | None:
+    def _claim(self, *, ahead: bool = False, told: bool = False) -> ClaimedAttempt | None:
         view, imsi = self._view(), self._sink.imsi
         bounds = self.bounds = self.allowance.bounds(reserved=view.reserve_for_otp)
         if bounds is None:
@@ -159,7 +159,7 @@ class Sender:
             return None
         queues, but_codes = (f"sim:{imsi}", f"modem:{view.name}", *routes), tuple(set(others) - set(routes))
         slot = Slot(view.name, imsi, queues, view.reports, but_codes)
-        attempt = self._store.outbox.claim(slot, self._clock.now(), bounds)
+        attempt = self._store.outbox.claim(slot, self._clock.now(), bounds, told=told)
         if attempt is not None:
             self._others.witness.claimed(view.name, attempt)
         return attempt

@@ -164,6 +164,8 @@ class Turns(Doors):
             if attempt is None:
                 until_refresh = max(0.0, self._next_refresh - self._clock.boot())
                 modem.service(min(idle, until_refresh, self._sender.opens_in()))
+                if modem.status.state is ModemState.READY:
+                    attempt = self._code_first()  # what ended the wait, before what else it found is shown
         finally:
             self.idle = False
         if attempt is not None:

@@ -33,13 +33,16 @@ UNBOUNDED: Final = Bounds()
 class Claims(Accepting):
     """Claim, release, begin, cancel."""
 
-    def claim(self, slot: Slot, now: Instant, bounds: Bounds = UNBOUNDED) -> ClaimedAttempt | None:
+    def claim(
+        self, slot: Slot, now: Instant, bounds: Bounds = UNBOUNDED, *, told: bool = False
+    ) -> ClaimedAttempt | None:
         """Take the most urgent part that this modem may send now within `bounds`; None where there is none.
 
-        A claim needs no sync of its own: what follows it is never stored without it.
+        `told`: one was stored just now, so that a look without the lock is not worth its time. A claim needs no sync
+        of its own: what follows it is never stored without it.
         """
         wanted = Wanted(slot, bounds)
-        if not slot.queues or (found := self._look(wanted, now)) is None:
+        if not slot.queues or (found := self._look(wanted, now, told=told)) is None:
             return None
         self._database.settle_clock(now)
         while True:
@@ -165,11 +168,13 @@ class Claims(Accepting):
 
     # -- inside -------------------------------------------------------------------------------------------------------
 
-    def _look(self, wanted: Wanted, now: Instant) -> int | None:
+    def _look(self, wanted: Wanted, now: Instant, *, told: bool) -> int | None:
         """A look that takes no lock: an idle modem must not hold up the others. None where there is nothing.
 
         Else 0, or the part itself where finding it may take long.
         """
+        if told and not wanted.searches:
+            return 0
         with self._database.read() as cx:
             if not wanted.searches:
                 return 0 if any(cx.execute(query, (queue,)).fetchone() for query, queue in wanted.looks()) else None

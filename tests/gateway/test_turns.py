@@ -45,6 +45,18 @@ def test_a_code_goes_before_what_is_due_and_before_what_an_operator_asks(rig: Ma
     assert gateway.state(code) == "delivered"
 
 
+def test_a_code_that_ends_a_wait_is_sent_in_the_same_turn(rig: Make) -> None:
+    gateway = rig()
+    worker = gateway.workers["sim1"]
+    gateway.step(2)
+    gateway.network.after(3.0, gateway.code)
+    turns = 0
+    while not gateway.network.submits:
+        worker.turn(30.0)
+        turns += 1
+    assert turns == 1
+
+
 def test_a_modem_that_sends_codes_without_a_pause_is_looked_at_all_the_same(rig: Make) -> None:
     gateway = rig()
     worker, told = gateway.workers["sim1"], written(gateway)

@@ -126,6 +126,22 @@ def test_a_modem_kept_for_codes_takes_nothing_else(bench: Bench) -> None:
     assert bench.store.outbox.claim(ONE, bench.now, Bounds(least=Lane.OTP)).message_id == code.id
 
 
+def test_who_was_told_of_a_part_takes_it_without_a_look_and_may_find_it_gone(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    code = bench.add(CODE)
+    looks: list[int] = []
+    read = bench.store.database.read
+    monkeypatch.setattr(bench.store.database, "read", lambda: (looks.append(1), read())[1])
+    claimed = bench.store.outbox.claim(ONE, bench.now, told=True)
+    assert claimed is not None
+    assert claimed.message_id == code.id
+    assert bench.store.outbox.claim(TWO, bench.now, told=True) is None
+    assert not looks
+    assert bench.store.outbox.claim(TWO, bench.now) is None
+    assert looks
+
+
 def test_a_start_in_the_future_is_waited_for_and_the_lifetime_runs_from_it(bench: Bench) -> None:
     message = bench.add(replace(ANY, not_before=bench.now.wall + 600, lifetime=60))
     assert bench.message(message).next_attempt_at == message.created_at + 600_000
