@@ -2,8 +2,9 @@
 
 python -m benchmarks.p3_accept [--seconds 2] [--rounds 3]
 
-The modem is paused: what is measured is accepting alone. Every number is another one, so that nothing about it is
-known before. On a machine that does other things too, compare the CPU time of a request, not only the rates.
+The modem is paused: what is measured is accepting alone, without the waking of a modem. Every number is another one, so
+that nothing about it is known before. On a machine that does other things too, compare the CPU time of a request, not
+only the rates.
 """
 
 from __future__ import annotations
@@ -32,7 +33,7 @@ MOST = 6_000
 
 
 def every_number() -> Iterator[str]:
-    """Mobile numbers in no order, each once.
+    """Mobile numbers (two of a thousand are given to nobody, which only warns) in no order, each once.
 
     So few are alike but for their last four digits that a run does not come to the rate at which such codes are noted.
     """

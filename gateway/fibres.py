@@ -37,8 +37,10 @@ class Fibre(greenlet):
         Called from within. No lock may be held: who comes next on this thread would wait for it in vain.
         """
         self.aside = True
-        self.rest()
-        self.aside = False
+        try:
+            self.rest()
+        finally:
+            self.aside = False
 
     def rest(self) -> Any:  # noqa: ANN401 - whatever it is given
         """From within: let the thread do what else it has until somebody switches here; what they bring along."""

@@ -87,8 +87,8 @@ class Sender:
         """Something was stored in that lane; from any thread."""
         self._hints.append(lane)
 
-    def take(self) -> ClaimedAttempt | None:
-        """The part that goes next; the one claimed ahead, unless something more urgent came since."""
+    def take(self, *, told: bool = False) -> ClaimedAttempt | None:
+        """The part that goes next; the one claimed ahead, unless something more urgent came since. `told`: just now."""
         urgent, ahead = self._urgent(), self._ahead
         if ahead is not None:
             if urgent >= ahead.lane and self._may_send() and self._still_may_go(ahead):
@@ -96,7 +96,7 @@ class Sender:
                 return ahead
             self.hand_back()  # it keeps its place
         self.bounds = None
-        return self._claim(told=urgent is Lane.OTP) if self._may_send() else None
+        return self._claim(told=told) if self._may_send() else None
 
     def hand_back(self) -> None:
         """Store what is not stored yet, and give back what is only claimed. Raises StoreError, and keeps the rest."""

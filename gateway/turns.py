@@ -165,7 +165,7 @@ class Turns(Doors):
                 until_refresh = max(0.0, self._next_refresh - self._clock.boot())
                 modem.service(min(idle, until_refresh, self._sender.opens_in()))
                 if modem.status.state is ModemState.READY:
-                    attempt = self._code_first()  # what ended the wait, before what else it found is shown
+                    attempt = self._code_first(told=True)  # what ended the wait, before what else it found is shown
         finally:
             self.idle = False
         if attempt is not None:
@@ -173,9 +173,10 @@ class Turns(Doors):
         else:
             self._publish_status(modem)
 
-    def _code_first(self) -> ClaimedAttempt | None:
-        """What goes before everything else that is due, as a code came in; but not twice in a row."""
-        attempt = self._sender.take() if self._sender.code_came and not self._code_went_first else None
+    def _code_first(self, *, told: bool = False) -> ClaimedAttempt | None:
+        """What goes before all else that is due, as a code came in (`told`: just now); but not twice in a row."""
+        due = self._sender.code_came and not self._code_went_first
+        attempt = self._sender.take(told=told) if due else None
         self._code_went_first = attempt is not None
         return attempt
 

@@ -146,7 +146,7 @@ class Batches(ThreadedTaskDispatcher):
         for _ in range(min(MOST, len(self._short))):
             if self._aside >= ASIDE or time.monotonic() > ends:
                 break
-            self._begin(self._short.popleft())
+            self._turn(None, self._short.popleft())
         while self._commit():
             self._give_turns()
         while self._over and self._short:
@@ -178,35 +178,36 @@ class Batches(ThreadedTaskDispatcher):
                 pass
         return self._done == self._asked
 
-    def _begin(self, channel: Any) -> None:  # noqa: ANN401 - Waitress's stubs have no such task
-        self._turn(self._spare.pop() if self._spare else Fibre(self._serve, self), channel)
-
-    def _turn(self, fibre: Fibre, *begun: Any) -> None:  # noqa: ANN401 - as above
+    def _turn(self, fibre: Fibre | None, *begun: Any) -> None:  # noqa: ANN401 - Waitress's stubs have no such task
+        """Let a fibre go on; or one that rests, or a new one, begin with a channel."""
         self._turns += 1
         try:
+            if fibre is None:
+                fibre = self._spare.pop() if self._spare else Fibre(self._serve, self)
             fibre.switch(*begun)
         except BaseException:  # no memory for its stack, say
             self.logger.exception("a request ended without an answer")
             for channel in begun:
                 channel.cancel()
-        if fibre.aside:
+        if fibre is not None and fibre.aside:
             self._aside += 1
 
     def _serve(self, channel: Any) -> None:  # noqa: ANN401 - as above
-        """Answer requests, in a fibre: one after the other, as long as it is not one too many."""
+        """Answer requests in a fibre, one after the other, until nothing is brought along or enough others rest."""
         this = this_fibre()
-        while this is not None and channel is not None:
+        assert this is not None
+        while channel:
             self._service(channel)
             if len(self._spare) >= MOST:
                 break
             self._spare.append(this)
-            channel = None  # it need not live as long
+            channel = None  # else a connection that is closed would live as long as this rests
             channel = this.rest()
 
     def _service(self, channel: Any) -> None:  # noqa: ANN401 - as above
         """Answer a request."""
-        channel.adj = self._patient  # the answer leaves as a whole
         try:
+            channel.adj = self._patient  # the answer leaves as a whole
             channel.service()
             if channel.connected:
                 channel.adj = self._server.adj
