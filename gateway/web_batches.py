@@ -53,7 +53,7 @@ class Batches(ThreadedTaskDispatcher):
         self._short: deque[Any] = deque()  # channels whose request is to be begun
         self._ready: deque[Fibre] = deque()  # those that stood aside and have their turn
         self._aside = self._turns = 0
-        self._spare: list[Fibre] = []  # that rest: a new one costs a tenth of what Flask does
+        self._spare: list[Fibre] = []  # that rest: a new one maps and unmaps memory
         self._wanted: set[Errand] = set()  # in this round
         self._errands: SimpleQueue[tuple[int, Errand] | None] = SimpleQueue()  # numbered; 0: the loop does not wait
         self._asked = self._done = 0  # the last number that was given, and that is done

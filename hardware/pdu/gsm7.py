@@ -15,7 +15,7 @@ _ESCAPE_CHAR = chr(ESCAPE)
 
 
 class _Codes(dict[int, str]):
-    """By character: its septets, as characters of that number. Serves `str.translate`, which is ten times a loop."""
+    """By character: its septets, as characters of that number. Serves `str.translate`, which needs no loop."""
 
     def __missing__(self, char: int) -> str:
         raise ValueError(char)  # not a KeyError, for which `translate` leaves a character as it is
